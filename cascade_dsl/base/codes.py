@@ -1,0 +1,22 @@
+"""The registry of diagnostic codes. A code is never reused; each has a page in docs/codes and a provoking test.
+
+Ranges: syntax 0xx, names 1xx, types 2xx, requirements and limits 3xx, graph 4xx, run 5xx, control 6xx,
+store 7xx, internal 9xx; warnings are CSCW….
+"""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    # syntax 0xx (lang)
+    # names 1xx (lang)
+    # types 2xx (lang, values)
+    # requirements and limits 3xx (lang, limits)
+    # graph 4xx (lang, ir)
+    # run 5xx (runtime, executors)
+    # control 6xx (control)
+    # store 7xx (store)
+    # internal 9xx
+    "CSC900": "A fault of Cascade itself",
+    # warnings
+}
+"""Code → title of its page."""

@@ -1,0 +1,290 @@
+"""Events: the only thing that changes the engine's state, and what the journal holds.
+
+An event is committed before its effects are performed; recovery is a loop over `apply`. Instances are `NodeKey`s.
+A value of up to 4 KiB of JSON stands in its event as text (`value`), a larger one is a blob named by `blob`; `length`
+is given where the value is a list. The engine looks at `length` and `fact` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from .graph import NodeKey
+from .requirement import Layer, Limit, Scope
+
+EVENT_SCHEMA = 1
+
+OnFailure = Literal["finish", "continue", "cancel"]
+FailureReason = Literal["exit", "signal", "timeout", "result", "value", "start", "lost", "cancelled"]
+"""`exit`: a code other than 0; `signal`: killed; `result`: outputs missing or of the wrong type; `value`: an argument or
+amount could not be evaluated; `start`: the process could not be started; `cancelled`: stopped on request."""
+RunStatus = Literal["done", "failed", "cancelled", "drained", "stalled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A limit with the layer that says it."""
+
+    layer: Layer
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    run: str
+    graph_digest: str
+    on_failure: OnFailure
+    words: tuple[Word, ...]
+    """Machine, file and command-line layers; amounts are integers."""
+    zone: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContinued:
+    """A new engine took the run over. Attempts that had begun and not ended are lost; `words` is the machine layer of now."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParamBound:
+    node: int
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordSet:
+    word: Word
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordDropped:
+    """`limit SCOPE none`: the layer says nothing any more about the scope (all kinds and `by`s of it)."""
+
+    layer: Layer
+    scope: Scope
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopePaused:
+    scope: Scope
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeResumed:
+    """`scope` None lifts every pause."""
+
+    scope: Scope | None
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expanded:
+    """A FanOut over a closed list has `count` elements."""
+
+    region: NodeKey
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """Elements `start` to `end` (exclusive) of a FanOut over a stream have become known."""
+
+    region: NodeKey
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """No more elements will come to a FanOut over a stream: it has `count`."""
+
+    region: NodeKey
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The list that a FanOut gives has been built outside the engine."""
+
+    region: NodeKey
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A Compute node's value; `fact` where it is a bool that the engine must know (a condition)."""
+
+    key: NodeKey
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+    fact: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputeFailed:
+    """A Compute node, a gather, or the facts of a call could not be evaluated."""
+
+    key: NodeKey
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the engine must know of a call before it is queued. Amounts in base units, in the order of `requires`."""
+
+    amounts: tuple[int, ...] = ()
+    retries: int = 0
+    backoff_min_ns: int = 0
+    backoff_max_ns: int = 0
+    timeout_ns: int | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsKnown:
+    key: NodeKey
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    key: NodeKey
+    epoch: int
+    attempt: int
+    """From 1, lost attempts not counted."""
+    serial: int
+    """Counts every start of the run: the name of the attempt's log and scratch folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStopping:
+    """The attempt was asked to end; its outcome is still to come."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    why: Literal["timeout", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """A scratch path that goes to a final path: both absolute. `inode` and `digest` let recovery recognise it."""
+
+    scratch: str
+    final: str
+    size: int
+    digest: str
+    inode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishPlanned:
+    """The body succeeded and its outputs are on disk; they are renamed after this is committed."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    files: tuple[PlannedFile, ...]
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFinished:
+    """After `PublishPlanned` of the same attempt `value` and `blob` are None: they stand there."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    key: NodeKey
+    epoch: int
+    attempt: int
+    reason: FailureReason
+    exit: int | None
+    """Exit code, or minus the signal's number."""
+    message: str
+    retry_at_ns: int | None
+    """When it goes back into the queue; None: it failed for good."""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLost:
+    """Nobody saw how it ended: run again, no retry used up."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackoffEnded:
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainBegan:
+    """Nothing new starts; what runs ends."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelBegan:
+    """What runs is stopped, nothing new starts."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    status: RunStatus
+
+
+Event: TypeAlias = (
+    RunStarted
+    | RunContinued
+    | ParamBound
+    | WordSet
+    | WordDropped
+    | ScopePaused
+    | ScopeResumed
+    | Expanded
+    | Extended
+    | Closed
+    | Gathered
+    | Computed
+    | ComputeFailed
+    | FactsKnown
+    | AttemptStarted
+    | AttemptStopping
+    | PublishPlanned
+    | AttemptFinished
+    | AttemptFailed
+    | AttemptLost
+    | BackoffEnded
+    | DrainBegan
+    | CancelBegan
+    | RunEnded
+)

@@ -1,0 +1,87 @@
+"""The requirement IR: declared resources, limits in a file, limits from an operator and pauses are one type.
+
+A *pool* is a named capacity; a *demand* is (pool, amount); a *word* (`Limit`) gives a pool its capacity and every
+node in its scope a demand on it. Amounts are integers in the base unit of the pool's dimension: `cpu` counts in
+thousandths, sizes in bytes, everything else in whole units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from .expr import Expr
+
+ScopeKind = Literal["global", "task", "tag", "flow", "resource"]
+Dimension = Literal["count", "millicpu", "bytes"]
+PoolKind = Literal["hold", "spend"]
+
+
+class Layer(IntEnum):
+    """Who said a word. Of several words for one thing the highest layer wins."""
+
+    MACHINE = 0
+    FILE = 1
+    CONFIG = 2
+    COMMAND_LINE = 3
+    FLEET = 4
+    LIVE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`global`, `task:GLOB`, `tag:GLOB`, `flow:GLOB`, or a resource by its name."""
+
+    kind: ScopeKind
+    pattern: str = ""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "global":
+                return "global"
+            case "resource":
+                return self.pattern
+            case kind:
+                return f"{kind}:{self.pattern}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """`from TIME to TIME [DAYS]` in local time: minutes of the day; days 0 (Monday) to 6, all where empty."""
+
+    start_minute: int
+    end_minute: int
+    days: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One word of the limit sentence.
+
+    `amount` is in base units, an expression over params where the word stands in a file, or None for `none` (this
+    layer says nothing any more). `per_ns` is given for a rate: `amount` each `per_ns`, with kind spend.
+    """
+
+    scope: Scope
+    amount: int | Expr | None
+    kind: PoolKind = "hold"
+    per_ns: int | None = None
+    burst: int | None = None
+    whole: bool = False
+    by: Expr | None = None
+    by_text: str = ""
+    """The source of `by`: part of the identity of the word, for people."""
+    for_ns: int | None = None
+    until_ns: int | None = None
+    window: Window | None = None
+    hard: bool = False
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource that the program or the machine names, with its dimension."""
+
+    name: str
+    dimension: Dimension
