@@ -98,9 +98,7 @@ class TupleType:
         return "(" + ", ".join(map(str, self.items)) + ")"
 
 
-Type: TypeAlias = (
-    Scalar | ListType | DictType | RecordType | OptionalType | ChoiceType | NeverType | TupleType
-)
+Type: TypeAlias = Scalar | ListType | DictType | RecordType | OptionalType | ChoiceType | NeverType | TupleType
 
 BOOL, INT, FLOAT, STR = Scalar("bool"), Scalar("int"), Scalar("float"), Scalar("str")
 DURATION, SIZE, FILE, DIR = Scalar("duration"), Scalar("size"), Scalar("file"), Scalar("dir")
