@@ -1,0 +1,825 @@
+"""The tree of a `.csc` file: what was written, with its places, before any name has a meaning.
+
+Every node has a `span` of character offsets in its source. Sugar that has no meaning of its own (parentheses, trailing
+commas, `;`) is gone; everything else stands as it was written. Unions are closed: a pass matches on the class and ends
+in `assert_never`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..base.diagnostics import Span
+
+node = dataclass(frozen=True, slots=True, kw_only=True)
+
+
+@node
+class Ident:
+    """A name where it is declared, or a word that names something which is no value."""
+
+    name: str
+    span: Span
+
+
+# ---- expressions ------------------------------------------------------------------------------------------------
+
+
+@node
+class NoneLit:
+    """`none`."""
+
+    span: Span
+
+
+@node
+class BoolLit:
+    """`true`, `false`."""
+
+    value: bool
+    span: Span
+
+
+@node
+class IntLit:
+    """`3`, `1_000`; never negative, may be beyond 64 bits."""
+
+    value: int
+    span: Span
+
+
+@node
+class FloatLit:
+    """`2.5`, `1e6`."""
+
+    value: float
+    span: Span
+
+
+@node
+class DurationLit:
+    """`250ms`, `1h30m`, in nanoseconds."""
+
+    ns: int
+    span: Span
+
+
+@node
+class SizeLit:
+    """`4GB`, `64MiB`, in bytes."""
+
+    size: int
+    span: Span
+
+
+@node
+class StringLit:
+    """A string: literal pieces, escapes and indent resolved, and the expressions of `{{ }}`; `()` is the empty text."""
+
+    parts: tuple[str | Expr, ...]
+    span: Span
+    """With the quotes."""
+    places: tuple[Span, ...] = ()
+    """For each expression of `parts`, in order, the span of its `{{ … }}` with the braces."""
+
+    @property
+    def text(self) -> str | None:
+        """The text of a string without `{{ }}`; None of one with."""
+        if self.places:
+            return None
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+
+@node
+class Name:
+    """A name that stands for a value, or for what is called."""
+
+    name: str
+    span: Span
+
+
+@node
+class ListLit:
+    """`[a, b]`."""
+
+    items: tuple[Expr, ...]
+    span: Span
+
+
+@node
+class RecordField:
+    """`key: value` of a record; the key is the text itself."""
+
+    key: str
+    key_span: Span
+    value: Expr
+    span: Span
+
+
+@node
+class RecordLit:
+    """`{a: 1, "b c": 2}`; keys may repeat, which the checker refuses."""
+
+    fields: tuple[RecordField, ...]
+    span: Span
+
+
+@node
+class ForClause:
+    """`for names in source if condition`; several names unpack each item."""
+
+    names: tuple[Ident, ...]
+    source: Expr
+    condition: Expr | None
+    span: Span
+
+
+@node
+class ListComp:
+    """`[element for …]`, with at least one clause."""
+
+    element: Expr
+    clauses: tuple[ForClause, ...]
+    span: Span
+
+
+@node
+class DictComp:
+    """`{key: value for …}`; the key is an expression."""
+
+    key: Expr
+    value: Expr
+    clauses: tuple[ForClause, ...]
+    span: Span
+
+
+UnaryOperator = Literal["-", "not"]
+BinaryOperator = Literal["+", "-", "*", "/", "//", "%", "**", "and", "or", "??"]
+CompareOperator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
+
+
+@node
+class Unary:
+    """`-x`, `not x`."""
+
+    operator: UnaryOperator
+    operand: Expr
+    span: Span
+
+
+@node
+class Binary:
+    """An operator of two, the short-circuit ones too."""
+
+    operator: BinaryOperator
+    left: Expr
+    right: Expr
+    operator_span: Span
+    span: Span
+
+
+@node
+class Compare:
+    """`a < b <= c`: one operator fewer than operands, at least one."""
+
+    operands: tuple[Expr, ...]
+    operators: tuple[CompareOperator, ...]
+    span: Span
+
+
+@node
+class Ternary:
+    """`then if condition else otherwise`."""
+
+    then: Expr
+    condition: Expr
+    otherwise: Expr
+    span: Span
+
+
+@node
+class Member:
+    """`subject.name`."""
+
+    subject: Expr
+    name: str
+    name_span: Span
+    span: Span
+
+
+@node
+class Index:
+    """`subject[index]`."""
+
+    subject: Expr
+    index: Expr
+    span: Span
+
+
+@node
+class Slice:
+    """`subject[low:high]`."""
+
+    subject: Expr
+    low: Expr | None
+    high: Expr | None
+    span: Span
+
+
+@node
+class Arg:
+    """An argument, named where it says `name = value`."""
+
+    name: Ident | None
+    value: Expr
+    span: Span
+
+
+@node
+class Call:
+    """A call of a task, a flow or a function, with what follows it."""
+
+    function: Expr
+    """A `Name` or a `Member`; anything else is for the checker to refuse."""
+    args: tuple[Arg, ...]
+    span: Span
+    after: tuple[Expr, ...] = ()
+    """The operands of `after`: `Name`s and `Member`s."""
+    clauses: tuple[Clause, ...] | None = None
+    """What `with { }` replaces; None where there is no `with`."""
+
+
+@node
+class Try:
+    """`try operand else otherwise`; that the operand is one call is for the checker."""
+
+    operand: Expr
+    otherwise: Expr
+    span: Span
+
+
+@node
+class Repeat:
+    """`repeat variable = initial while condition max maximum [ok] [every pause] { body }`."""
+
+    variable: Ident
+    initial: Expr
+    condition: Expr
+    maximum: Expr
+    maximum_ok: bool
+    every: Expr | None
+    body: tuple[Statement, ...]
+    """Bindings, and as its last statement an expression: the next value of the variable."""
+    span: Span
+
+
+Literals: TypeAlias = NoneLit | BoolLit | IntLit | FloatLit | DurationLit | SizeLit
+Expr: TypeAlias = (
+    Literals
+    | StringLit
+    | Name
+    | ListLit
+    | RecordLit
+    | ListComp
+    | DictComp
+    | Unary
+    | Binary
+    | Compare
+    | Ternary
+    | Member
+    | Index
+    | Slice
+    | Call
+    | Try
+    | Repeat
+)
+
+
+# ---- types ------------------------------------------------------------------------------------------------------
+
+
+@node
+class NamedType:
+    """`str`, `file`, `Sample`, `qc.Sample`: a scalar or a declared name."""
+
+    name: str
+    span: Span
+
+
+@node
+class ListType:
+    """`list[T]`."""
+
+    item: TypeExpr
+    span: Span
+
+
+@node
+class DictType:
+    """`dict[T]`."""
+
+    value: TypeExpr
+    span: Span
+
+
+@node
+class TypeField:
+    """`key: T` of a record type."""
+
+    key: str
+    key_span: Span
+    type: TypeExpr
+    span: Span
+
+
+@node
+class RecordType:
+    """`{id: str, reads: list[file]}`."""
+
+    fields: tuple[TypeField, ...]
+    span: Span
+
+
+@node
+class OptionalType:
+    """`T?`."""
+
+    inner: TypeExpr
+    span: Span
+
+
+@node
+class ChoiceType:
+    """`"fast" | "safe"`; a single string is a choice of one."""
+
+    options: tuple[str, ...]
+    span: Span
+
+
+TypeExpr: TypeAlias = NamedType | ListType | DictType | RecordType | OptionalType | ChoiceType
+
+
+# ---- limits -----------------------------------------------------------------------------------------------------
+
+
+@node
+class Scope:
+    """`global`, `task:GLOB`, `tag:GLOB`, `flow:GLOB`, or the name of a resource (kind `resource`)."""
+
+    kind: Literal["global", "task", "tag", "flow", "resource"]
+    pattern: str
+    """Empty for `global`."""
+    span: Span
+
+
+@node
+class NumberAmount:
+    """A number or a size, as it stands; a negative one is an `ExprAmount`."""
+
+    value: IntLit | FloatLit | SizeLit
+    span: Span
+
+
+@node
+class RateAmount:
+    """`10/s`, `10MB/s`."""
+
+    value: IntLit | FloatLit | SizeLit
+    per_ns: int
+    span: Span
+
+
+@node
+class NoneAmount:
+    """`none`: this layer says nothing any more."""
+
+    span: Span
+
+
+@node
+class ExprAmount:
+    """Anything else: an expression over params, in a file only."""
+
+    value: Expr
+    span: Span
+
+
+Amount: TypeAlias = NumberAmount | RateAmount | NoneAmount | ExprAmount
+
+
+@node
+class TimeOfDay:
+    """`08:00`, in minutes of the day, local time."""
+
+    minute: int
+    span: Span
+
+
+@node
+class Window:
+    """`from 09:00 to 18:00 mon-fri`; days 0 (Monday) to 6, none where it names none."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+    days: tuple[int, ...]
+    span: Span
+
+
+@node
+class LimitSentence:
+    """The limit sentence. Its options may come in any order, each at most once."""
+
+    scope: Scope | None
+    """None in a task's clause: the task itself."""
+    amount: Amount
+    span: Span
+    burst: Expr | None = None
+    whole: bool = False
+    by: Expr | None = None
+    by_text: str = ""
+    """The source text of `by`."""
+    for_: Expr | None = None
+    until: TimeOfDay | None = None
+    window: Window | None = None
+    hard: bool = False
+    because: StringLit | None = None
+
+
+# ---- clauses ----------------------------------------------------------------------------------------------------
+
+
+@node
+class RequiresItem:
+    """`cpu = 4`, or `gpu` alone, which is 1."""
+
+    resource: Ident
+    amount: Expr | None
+    span: Span
+
+
+@node
+class RequiresClause:
+    items: tuple[RequiresItem, ...]
+    span: Span
+
+
+@node
+class LimitClause:
+    """`limit 3` in a task."""
+
+    sentence: LimitSentence
+    span: Span
+
+
+@node
+class RetryCause:
+    """What `on` names: an exit code, or a word such as `timeout`."""
+
+    cause: int | str
+    span: Span
+
+
+@node
+class RetryClause:
+    """`retry count backoff low..high on causes`; no causes means every failure."""
+
+    count: Expr
+    backoff_min: Expr | None
+    backoff_max: Expr | None
+    on: tuple[RetryCause, ...]
+    span: Span
+
+
+@node
+class TimeoutClause:
+    duration: Expr
+    span: Span
+
+
+@node
+class CacheClause:
+    """`cache`, `cache off`, `cache 1h`, `cache by EXPR`, `cache 1h by EXPR`."""
+
+    off: bool
+    ttl: Expr | None
+    by: Expr | None
+    span: Span
+
+
+@node
+class EnvEntry:
+    name: Ident
+    value: Expr
+    span: Span
+
+
+@node
+class EnvClause:
+    entries: tuple[EnvEntry, ...]
+    span: Span
+
+
+@node
+class PriorityClause:
+    value: Expr
+    span: Span
+
+
+@node
+class TagClause:
+    tags: tuple[Ident, ...]
+    span: Span
+
+
+@node
+class InClause:
+    """`in "dir"`, or `in scratch` where `folder` is None."""
+
+    folder: Expr | None
+    span: Span
+
+
+@node
+class ShellClause:
+    command: StringLit
+    span: Span
+
+
+Clause: TypeAlias = (
+    RequiresClause
+    | LimitClause
+    | RetryClause
+    | TimeoutClause
+    | CacheClause
+    | EnvClause
+    | PriorityClause
+    | TagClause
+    | InClause
+    | ShellClause
+)
+"""Repeated clauses are for the checker to refuse."""
+
+
+# ---- bodies -----------------------------------------------------------------------------------------------------
+
+
+@node
+class ShBody:
+    """`sh "…"`. `script.parts` are the literal pieces of the script and the expressions between them, `script.places`
+    the spans of the `{{ … }}`."""
+
+    script: StringLit
+    span: Span
+
+
+@node
+class ExecBody:
+    """`exec ["prog", a, b]`."""
+
+    argv: Expr
+    span: Span
+
+
+@node
+class PythonBody:
+    """`python "…"`: code or a reference to a function, dedented, not interpolated."""
+
+    text: str
+    text_span: Span
+    """With the quotes."""
+    line_offsets: tuple[int, ...]
+    """Where, in the source, the first character of each line of `text` stands."""
+    span: Span
+
+
+Body: TypeAlias = ShBody | ExecBody | PythonBody
+
+
+# ---- statements -------------------------------------------------------------------------------------------------
+
+
+@node
+class Binding:
+    """`name = value`."""
+
+    name: Ident
+    value: Expr
+    doc: str
+    span: Span
+
+
+@node
+class ExprStatement:
+    """An expression alone: a call for its effect, or the value of a round of `repeat`."""
+
+    value: Expr
+    span: Span
+
+
+@node
+class IfStatement:
+    """`if c { } else { }`; `else if` is an `otherwise` of one IfStatement; None where there is no `else`."""
+
+    condition: Expr
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...] | None
+    span: Span
+
+
+@node
+class ForStatement:
+    """`for names in source { }`."""
+
+    names: tuple[Ident, ...]
+    source: Expr
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@node
+class OutputStatement:
+    """`output name = value`."""
+
+    name: Ident
+    value: Expr
+    doc: str
+    span: Span
+
+
+@node
+class ReturnStatement:
+    """`return value`."""
+
+    value: Expr
+    span: Span
+
+
+Statement: TypeAlias = Binding | ExprStatement | IfStatement | ForStatement | OutputStatement | ReturnStatement
+"""All of them parse in every block; which may stand where is for the checker."""
+
+
+# ---- tests ------------------------------------------------------------------------------------------------------
+
+
+@node
+class MockStatement:
+    """`mock task(inputs) = value takes d`, `mock task fails exit N times K`; both may be given."""
+
+    task: Expr
+    """A `Name` or a `Member`."""
+    inputs: tuple[Ident, ...]
+    value: Expr | None
+    takes: Expr | None
+    fails: bool
+    exit: Expr | None
+    times: Expr | None
+    span: Span
+
+
+@node
+class LetStatement:
+    name: Ident
+    value: Expr
+    span: Span
+
+
+@node
+class ExpectStatement:
+    value: Expr
+    span: Span
+
+
+TestStatement: TypeAlias = MockStatement | LetStatement | ExpectStatement
+
+
+# ---- declarations -----------------------------------------------------------------------------------------------
+
+
+@node
+class UseDecl:
+    """`use std.http`, `use "lib/qc.csc" (k = 3) as qc`."""
+
+    source: StringLit | None
+    """A path, or None where `module` is given."""
+    module: str
+    """`std.http`, or the empty text."""
+    source_span: Span
+    args: tuple[Arg, ...]
+    alias: Ident | None
+    doc: str
+    span: Span
+
+
+@node
+class ParamDecl:
+    """`param name: TYPE = default`."""
+
+    name: Ident
+    type: TypeExpr
+    default: Expr | None
+    doc: str
+    span: Span
+
+
+@node
+class SecretDecl:
+    name: Ident
+    doc: str
+    span: Span
+
+
+@node
+class TypeDecl:
+    name: Ident
+    type: TypeExpr
+    doc: str
+    span: Span
+
+
+@node
+class LimitStatement:
+    """`limit …` at the top level; its sentence has a scope."""
+
+    sentence: LimitSentence
+    doc: str
+    span: Span
+
+
+@node
+class InputDecl:
+    """An input of a task or a flow."""
+
+    name: Ident
+    type: TypeExpr
+    default: Expr | None
+    doc: str
+    span: Span
+
+
+@node
+class OutputDecl:
+    """`TYPE`, `name: TYPE`, `name: file = "path"`, each with `temp` before the type."""
+
+    name: Ident | None
+    type: TypeExpr
+    temp: bool
+    path: Expr | None
+    doc: str
+    span: Span
+
+
+@node
+class TaskDecl:
+    """A task. Its span covers the whole, `header` the line up to its `{`."""
+
+    name: Ident
+    inputs: tuple[InputDecl, ...]
+    outputs: tuple[OutputDecl, ...]
+    grouped: bool
+    """The outputs stand in parentheses and are read as fields."""
+    clauses: tuple[Clause, ...]
+    bodies: tuple[Body, ...]
+    """As many as were written; that there is exactly one is for the checker."""
+    doc: str
+    header: Span
+    span: Span
+
+
+@node
+class FlowDecl:
+    name: Ident
+    inputs: tuple[InputDecl, ...]
+    result: TypeExpr | None
+    body: tuple[Statement, ...]
+    doc: str
+    header: Span
+    span: Span
+
+
+@node
+class FinallyDecl:
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@node
+class TestDecl:
+    title: StringLit
+    body: tuple[TestStatement, ...]
+    doc: str
+    span: Span
+
+
+Declaration: TypeAlias = (
+    UseDecl | ParamDecl | SecretDecl | TypeDecl | LimitStatement | TaskDecl | FlowDecl | FinallyDecl | TestDecl
+)
+
+
+@node
+class Module:
+    """A file: declarations and statements in the order in which they stand."""
+
+    items: tuple[Declaration | Statement, ...]
+    doc: str
+    span: Span
