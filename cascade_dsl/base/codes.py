@@ -12,6 +12,14 @@ CODES: dict[str, str] = {
     # types 2xx (lang, values)
     # requirements and limits 3xx (lang, limits)
     # graph 4xx (lang, ir)
+    "CSC400": "A file that is no graph of Cascade",
+    "CSC401": "A graph of another schema",
+    "CSC402": "A graph that does not hold together",
+    "CSC403": "A graph with a cycle",
+    "CSC404": "A graph that uses what Cascade does not have",
+    "CSC405": "A graph that needs what is not built yet",
+    "CSC406": "A graph that is nested too deeply",
+    "CSC407": "No binding, output or task of this name",
     # run 5xx (runtime, executors)
     # control 6xx (control)
     # store 7xx (store)
