@@ -7,16 +7,13 @@ in `assert_never`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..base.diagnostics import Span
+from .node import Node
 
-node = dataclass(frozen=True, slots=True, kw_only=True)
 
-
-@node
-class Ident:
+class Ident(Node):
     """A name where it is declared, or a word that names something which is no value."""
 
     name: str
@@ -26,55 +23,48 @@ class Ident:
 # ---- expressions ------------------------------------------------------------------------------------------------
 
 
-@node
-class NoneLit:
+class NoneLit(Node):
     """`none`."""
 
     span: Span
 
 
-@node
-class BoolLit:
+class BoolLit(Node):
     """`true`, `false`."""
 
     value: bool
     span: Span
 
 
-@node
-class IntLit:
+class IntLit(Node):
     """`3`, `1_000`; never negative, may be beyond 64 bits."""
 
     value: int
     span: Span
 
 
-@node
-class FloatLit:
+class FloatLit(Node):
     """`2.5`, `1e6`."""
 
     value: float
     span: Span
 
 
-@node
-class DurationLit:
+class DurationLit(Node):
     """`250ms`, `1h30m`, in nanoseconds."""
 
     ns: int
     span: Span
 
 
-@node
-class SizeLit:
+class SizeLit(Node):
     """`4GB`, `64MiB`, in bytes."""
 
     size: int
     span: Span
 
 
-@node
-class StringLit:
+class StringLit(Node):
     """A string: literal pieces, escapes and indent resolved, and the expressions of `{{ }}`; `()` is the empty text."""
 
     parts: tuple[str | Expr, ...]
@@ -91,24 +81,21 @@ class StringLit:
         return "".join(part for part in self.parts if isinstance(part, str))
 
 
-@node
-class Name:
+class Name(Node):
     """A name that stands for a value, or for what is called."""
 
     name: str
     span: Span
 
 
-@node
-class ListLit:
+class ListLit(Node):
     """`[a, b]`."""
 
     items: tuple[Expr, ...]
     span: Span
 
 
-@node
-class RecordField:
+class RecordField(Node):
     """`key: value` of a record; the key is the text itself."""
 
     key: str
@@ -117,16 +104,14 @@ class RecordField:
     span: Span
 
 
-@node
-class RecordLit:
+class RecordLit(Node):
     """`{a: 1, "b c": 2}`; keys may repeat, which the checker refuses."""
 
     fields: tuple[RecordField, ...]
     span: Span
 
 
-@node
-class ForClause:
+class ForClause(Node):
     """`for names in source if condition`; several names unpack each item."""
 
     names: tuple[Ident, ...]
@@ -135,8 +120,7 @@ class ForClause:
     span: Span
 
 
-@node
-class ListComp:
+class ListComp(Node):
     """`[element for …]`, with at least one clause."""
 
     element: Expr
@@ -144,8 +128,7 @@ class ListComp:
     span: Span
 
 
-@node
-class DictComp:
+class DictComp(Node):
     """`{key: value for …}`; the key is an expression."""
 
     key: Expr
@@ -159,8 +142,7 @@ BinaryOperator = Literal["+", "-", "*", "/", "//", "%", "**", "and", "or", "??"]
 CompareOperator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
 
 
-@node
-class Unary:
+class Unary(Node):
     """`-x`, `not x`."""
 
     operator: UnaryOperator
@@ -168,8 +150,7 @@ class Unary:
     span: Span
 
 
-@node
-class Binary:
+class Binary(Node):
     """An operator of two, the short-circuit ones too."""
 
     operator: BinaryOperator
@@ -179,8 +160,7 @@ class Binary:
     span: Span
 
 
-@node
-class Compare:
+class Compare(Node):
     """`a < b <= c`: one operator fewer than operands, at least one."""
 
     operands: tuple[Expr, ...]
@@ -188,8 +168,7 @@ class Compare:
     span: Span
 
 
-@node
-class Ternary:
+class Ternary(Node):
     """`then if condition else otherwise`."""
 
     then: Expr
@@ -198,8 +177,7 @@ class Ternary:
     span: Span
 
 
-@node
-class Member:
+class Member(Node):
     """`subject.name`."""
 
     subject: Expr
@@ -208,8 +186,7 @@ class Member:
     span: Span
 
 
-@node
-class Index:
+class Index(Node):
     """`subject[index]`."""
 
     subject: Expr
@@ -217,8 +194,7 @@ class Index:
     span: Span
 
 
-@node
-class Slice:
+class Slice(Node):
     """`subject[low:high]`."""
 
     subject: Expr
@@ -227,8 +203,7 @@ class Slice:
     span: Span
 
 
-@node
-class Arg:
+class Arg(Node):
     """An argument, named where it says `name = value`."""
 
     name: Ident | None
@@ -236,8 +211,7 @@ class Arg:
     span: Span
 
 
-@node
-class Call:
+class Call(Node):
     """A call of a task, a flow or a function, with what follows it."""
 
     function: Expr
@@ -250,8 +224,7 @@ class Call:
     """What `with { }` replaces; None where there is no `with`."""
 
 
-@node
-class Try:
+class Try(Node):
     """`try operand else otherwise`; that the operand is one call is for the checker."""
 
     operand: Expr
@@ -259,8 +232,7 @@ class Try:
     span: Span
 
 
-@node
-class Repeat:
+class Repeat(Node):
     """`repeat variable = initial while condition max maximum [ok] [every pause] { body }`."""
 
     variable: Ident
@@ -299,32 +271,28 @@ Expr: TypeAlias = (
 # ---- types ------------------------------------------------------------------------------------------------------
 
 
-@node
-class NamedType:
+class NamedType(Node):
     """`str`, `file`, `Sample`, `qc.Sample`: a scalar or a declared name."""
 
     name: str
     span: Span
 
 
-@node
-class ListType:
+class ListType(Node):
     """`list[T]`."""
 
     item: TypeExpr
     span: Span
 
 
-@node
-class DictType:
+class DictType(Node):
     """`dict[T]`."""
 
     value: TypeExpr
     span: Span
 
 
-@node
-class TypeField:
+class TypeField(Node):
     """`key: T` of a record type."""
 
     key: str
@@ -333,24 +301,21 @@ class TypeField:
     span: Span
 
 
-@node
-class RecordType:
+class RecordType(Node):
     """`{id: str, reads: list[file]}`."""
 
     fields: tuple[TypeField, ...]
     span: Span
 
 
-@node
-class OptionalType:
+class OptionalType(Node):
     """`T?`."""
 
     inner: TypeExpr
     span: Span
 
 
-@node
-class ChoiceType:
+class ChoiceType(Node):
     """`"fast" | "safe"`; a single string is a choice of one."""
 
     options: tuple[str, ...]
@@ -363,8 +328,7 @@ TypeExpr: TypeAlias = NamedType | ListType | DictType | RecordType | OptionalTyp
 # ---- limits -----------------------------------------------------------------------------------------------------
 
 
-@node
-class Scope:
+class Scope(Node):
     """`global`, `task:GLOB`, `tag:GLOB`, `flow:GLOB`, or the name of a resource (kind `resource`)."""
 
     kind: Literal["global", "task", "tag", "flow", "resource"]
@@ -373,16 +337,14 @@ class Scope:
     span: Span
 
 
-@node
-class NumberAmount:
+class NumberAmount(Node):
     """A number or a size, as it stands; a negative one is an `ExprAmount`."""
 
     value: IntLit | FloatLit | SizeLit
     span: Span
 
 
-@node
-class RateAmount:
+class RateAmount(Node):
     """`10/s`, `10MB/s`."""
 
     value: IntLit | FloatLit | SizeLit
@@ -390,15 +352,13 @@ class RateAmount:
     span: Span
 
 
-@node
-class NoneAmount:
+class NoneAmount(Node):
     """`none`: this layer says nothing any more."""
 
     span: Span
 
 
-@node
-class ExprAmount:
+class ExprAmount(Node):
     """Anything else: an expression over params, in a file only."""
 
     value: Expr
@@ -408,16 +368,14 @@ class ExprAmount:
 Amount: TypeAlias = NumberAmount | RateAmount | NoneAmount | ExprAmount
 
 
-@node
-class TimeOfDay:
+class TimeOfDay(Node):
     """`08:00`, in minutes of the day, local time."""
 
     minute: int
     span: Span
 
 
-@node
-class Window:
+class Window(Node):
     """`from 09:00 to 18:00 mon-fri`; days 0 (Monday) to 6, none where it names none."""
 
     start: TimeOfDay
@@ -426,8 +384,7 @@ class Window:
     span: Span
 
 
-@node
-class LimitSentence:
+class LimitSentence(Node):
     """The limit sentence. Its options may come in any order, each at most once."""
 
     scope: Scope | None
@@ -449,8 +406,7 @@ class LimitSentence:
 # ---- clauses ----------------------------------------------------------------------------------------------------
 
 
-@node
-class RequiresItem:
+class RequiresItem(Node):
     """`cpu = 4`, or `gpu` alone, which is 1."""
 
     resource: Ident
@@ -458,30 +414,26 @@ class RequiresItem:
     span: Span
 
 
-@node
-class RequiresClause:
+class RequiresClause(Node):
     items: tuple[RequiresItem, ...]
     span: Span
 
 
-@node
-class LimitClause:
+class LimitClause(Node):
     """`limit 3` in a task."""
 
     sentence: LimitSentence
     span: Span
 
 
-@node
-class RetryCause:
+class RetryCause(Node):
     """What `on` names: an exit code, or a word such as `timeout`."""
 
     cause: int | str
     span: Span
 
 
-@node
-class RetryClause:
+class RetryClause(Node):
     """`retry count backoff low..high on causes`; no causes means every failure."""
 
     count: Expr
@@ -491,14 +443,12 @@ class RetryClause:
     span: Span
 
 
-@node
-class TimeoutClause:
+class TimeoutClause(Node):
     duration: Expr
     span: Span
 
 
-@node
-class CacheClause:
+class CacheClause(Node):
     """`cache`, `cache off`, `cache 1h`, `cache by EXPR`, `cache 1h by EXPR`."""
 
     off: bool
@@ -507,41 +457,35 @@ class CacheClause:
     span: Span
 
 
-@node
-class EnvEntry:
+class EnvEntry(Node):
     name: Ident
     value: Expr
     span: Span
 
 
-@node
-class EnvClause:
+class EnvClause(Node):
     entries: tuple[EnvEntry, ...]
     span: Span
 
 
-@node
-class PriorityClause:
+class PriorityClause(Node):
     value: Expr
     span: Span
 
 
-@node
-class TagClause:
+class TagClause(Node):
     tags: tuple[Ident, ...]
     span: Span
 
 
-@node
-class InClause:
+class InClause(Node):
     """`in "dir"`, or `in scratch` where `folder` is None."""
 
     folder: Expr | None
     span: Span
 
 
-@node
-class ShellClause:
+class ShellClause(Node):
     command: StringLit
     span: Span
 
@@ -564,8 +508,7 @@ Clause: TypeAlias = (
 # ---- bodies -----------------------------------------------------------------------------------------------------
 
 
-@node
-class ShBody:
+class ShBody(Node):
     """`sh "…"`. `script.parts` are the literal pieces of the script and the expressions between them, `script.places`
     the spans of the `{{ … }}`."""
 
@@ -573,16 +516,14 @@ class ShBody:
     span: Span
 
 
-@node
-class ExecBody:
+class ExecBody(Node):
     """`exec ["prog", a, b]`."""
 
     argv: Expr
     span: Span
 
 
-@node
-class PythonBody:
+class PythonBody(Node):
     """`python "…"`: code or a reference to a function, dedented, not interpolated."""
 
     text: str
@@ -599,8 +540,7 @@ Body: TypeAlias = ShBody | ExecBody | PythonBody
 # ---- statements -------------------------------------------------------------------------------------------------
 
 
-@node
-class Binding:
+class Binding(Node):
     """`name = value`."""
 
     name: Ident
@@ -609,16 +549,14 @@ class Binding:
     span: Span
 
 
-@node
-class ExprStatement:
+class ExprStatement(Node):
     """An expression alone: a call for its effect, or the value of a round of `repeat`."""
 
     value: Expr
     span: Span
 
 
-@node
-class IfStatement:
+class IfStatement(Node):
     """`if c { } else { }`; `else if` is an `otherwise` of one IfStatement; None where there is no `else`."""
 
     condition: Expr
@@ -627,8 +565,7 @@ class IfStatement:
     span: Span
 
 
-@node
-class ForStatement:
+class ForStatement(Node):
     """`for names in source { }`."""
 
     names: tuple[Ident, ...]
@@ -637,8 +574,7 @@ class ForStatement:
     span: Span
 
 
-@node
-class OutputStatement:
+class OutputStatement(Node):
     """`output name = value`."""
 
     name: Ident
@@ -647,8 +583,7 @@ class OutputStatement:
     span: Span
 
 
-@node
-class ReturnStatement:
+class ReturnStatement(Node):
     """`return value`."""
 
     value: Expr
@@ -662,8 +597,7 @@ Statement: TypeAlias = Binding | ExprStatement | IfStatement | ForStatement | Ou
 # ---- tests ------------------------------------------------------------------------------------------------------
 
 
-@node
-class MockStatement:
+class MockStatement(Node):
     """`mock task(inputs) = value takes d`, `mock task fails exit N times K`; both may be given."""
 
     task: Expr
@@ -677,15 +611,13 @@ class MockStatement:
     span: Span
 
 
-@node
-class LetStatement:
+class LetStatement(Node):
     name: Ident
     value: Expr
     span: Span
 
 
-@node
-class ExpectStatement:
+class ExpectStatement(Node):
     value: Expr
     span: Span
 
@@ -696,8 +628,7 @@ TestStatement: TypeAlias = MockStatement | LetStatement | ExpectStatement
 # ---- declarations -----------------------------------------------------------------------------------------------
 
 
-@node
-class UseDecl:
+class UseDecl(Node):
     """`use std.http`, `use "lib/qc.csc" (k = 3) as qc`."""
 
     source: StringLit | None
@@ -711,8 +642,7 @@ class UseDecl:
     span: Span
 
 
-@node
-class ParamDecl:
+class ParamDecl(Node):
     """`param name: TYPE = default`."""
 
     name: Ident
@@ -722,23 +652,20 @@ class ParamDecl:
     span: Span
 
 
-@node
-class SecretDecl:
+class SecretDecl(Node):
     name: Ident
     doc: str
     span: Span
 
 
-@node
-class TypeDecl:
+class TypeDecl(Node):
     name: Ident
     type: TypeExpr
     doc: str
     span: Span
 
 
-@node
-class LimitStatement:
+class LimitStatement(Node):
     """`limit …` at the top level; its sentence has a scope."""
 
     sentence: LimitSentence
@@ -746,8 +673,7 @@ class LimitStatement:
     span: Span
 
 
-@node
-class InputDecl:
+class InputDecl(Node):
     """An input of a task or a flow."""
 
     name: Ident
@@ -757,8 +683,7 @@ class InputDecl:
     span: Span
 
 
-@node
-class OutputDecl:
+class OutputDecl(Node):
     """`TYPE`, `name: TYPE`, `name: file = "path"`, each with `temp` before the type."""
 
     name: Ident | None
@@ -769,8 +694,7 @@ class OutputDecl:
     span: Span
 
 
-@node
-class TaskDecl:
+class TaskDecl(Node):
     """A task. Its span covers the whole, `header` the line up to its `{`."""
 
     name: Ident
@@ -786,8 +710,7 @@ class TaskDecl:
     span: Span
 
 
-@node
-class FlowDecl:
+class FlowDecl(Node):
     name: Ident
     inputs: tuple[InputDecl, ...]
     result: TypeExpr | None
@@ -797,14 +720,12 @@ class FlowDecl:
     span: Span
 
 
-@node
-class FinallyDecl:
+class FinallyDecl(Node):
     body: tuple[Statement, ...]
     span: Span
 
 
-@node
-class TestDecl:
+class TestDecl(Node):
     title: StringLit
     body: tuple[TestStatement, ...]
     doc: str
@@ -816,8 +737,7 @@ Declaration: TypeAlias = (
 )
 
 
-@node
-class Module:
+class Module(Node):
     """A file: declarations and statements in the order in which they stand."""
 
     items: tuple[Declaration | Statement, ...]
