@@ -23,6 +23,13 @@ CODES: dict[str, str] = {
     # run 5xx (runtime, executors)
     # control 6xx (control)
     # store 7xx (store)
+    "CSC700": "The journal cannot be created or opened",
+    "CSC701": "The journal is damaged",
+    "CSC702": "The journal cannot be written",
+    "CSC703": "The journal was written by another version",
+    "CSC704": "A value is too large",
+    "CSC705": "A stored value is gone or changed",
+    "CSC706": "The state folder cannot be used",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     # warnings

@@ -1,0 +1,112 @@
+"""Events as rows of the journal: the name of the class, a schema number and a JSON object of its fields.
+
+This is on the path of every start and finish, so a class's field names are looked up once and flat fields go to the
+C encoder as they are. Words and scopes, which are rare and deep, go through `ir.codec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from json import JSONDecodeError, JSONEncoder, loads
+from operator import attrgetter
+from typing import Any, get_args
+
+from ..base.diagnostics import CascadeError
+from ..ir import codec
+from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, Word
+from ..ir.graph import Json
+from ..ir.requirement import Layer, Scope
+
+CLASSES: dict[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
+
+
+class UnreadableEvent(ValueError):
+    """A row that no event of this version of Cascade can be made of; its text says why."""
+
+
+# ASCII only: a path that is not UTF-8 holds lone surrogates, which SQLite could not store as text.
+_dumps = JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
+
+_Change = Callable[[Any], Any]
+
+
+def _fields(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(cls.__dataclass_fields__)
+
+
+_facts_of = attrgetter(*_fields(Facts))
+_file_of = attrgetter(*_fields(PlannedFile))
+
+
+def _read_facts(data: Json) -> Facts:
+    return Facts(**(data | {"amounts": tuple(data["amounts"])}))
+
+
+_WRITE: dict[str, _Change] = {
+    "words": lambda words: [codec.encode(word) for word in words],
+    "word": codec.encode,
+    "scope": lambda scope: None if scope is None else codec.encode(scope),
+    "facts": lambda facts: dict(zip(_fields(Facts), _facts_of(facts), strict=True)),
+    "files": lambda files: [dict(zip(_fields(PlannedFile), _file_of(file), strict=True)) for file in files],
+}
+_READ: dict[str, _Change] = {
+    "key": tuple,
+    "region": tuple,
+    "words": lambda words: tuple(codec.decode(Word, word) for word in words),
+    "word": lambda word: codec.decode(Word, word),
+    "layer": Layer,
+    "scope": lambda scope: None if scope is None else codec.decode(Scope, scope),
+    "versions": lambda pairs: tuple((name, version) for name, version in pairs),
+    "facts": _read_facts,
+    "files": lambda files: tuple(PlannedFile(**file) for file in files),
+}
+"""By the name of a field: how its value becomes JSON, and how it comes back. Others stand as they are."""
+
+
+def _writer(cls: type[Any]) -> Callable[[Any], str]:
+    names = _fields(cls)
+    if len(names) == 1:
+        only, pick = names[0], attrgetter(names[0])
+        change = _WRITE.get(only)
+        return lambda event: _dumps({only: pick(event) if change is None else change(pick(event))})
+    get = attrgetter(*names)
+    changes = [(name, _WRITE[name]) for name in names if name in _WRITE]
+    if not changes:
+        return lambda event: _dumps(dict(zip(names, get(event), strict=True)))
+
+    def write(event: Any) -> str:
+        data: dict[str, Any] = dict(zip(names, get(event), strict=True))
+        for name, change in changes:
+            data[name] = change(data[name])
+        return _dumps(data)
+
+    return write
+
+
+_WRITERS: dict[type[Any], Callable[[Any], str]] = {cls: _writer(cls) for cls in CLASSES.values()}
+_CHANGES: dict[str, tuple[tuple[str, _Change], ...]] = {
+    kind: tuple((name, _READ[name]) for name in _fields(cls) if name in _READ) for kind, cls in CLASSES.items()
+}
+
+
+def encode(event: Event) -> tuple[str, str]:
+    """The kind of an event and its payload, a JSON object."""
+    cls = event.__class__
+    return cls.__name__, _WRITERS[cls](event)
+
+
+def decode(kind: str, schema: int, payload: str) -> Event:
+    """The inverse of `encode`; raises UnreadableEvent where the row is of another version or no event at all."""
+    if schema != EVENT_SCHEMA:
+        raise UnreadableEvent(f"schema {schema} is not {EVENT_SCHEMA}, the one that this version reads")
+    cls: Any = CLASSES.get(kind)
+    if cls is None:
+        raise UnreadableEvent(f"there is no event `{kind}` in this version")
+    try:
+        data: dict[str, Any] = loads(payload)
+        for name, change in _CHANGES[kind]:
+            if name in data:
+                data[name] = change(data[name])
+        return cls(**data)
+    except (JSONDecodeError, TypeError, ValueError, KeyError, AttributeError, CascadeError) as error:
+        raise UnreadableEvent(f"its payload is no {kind}: {error}") from error
