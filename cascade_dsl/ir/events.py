@@ -112,6 +112,14 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Widened:
+    """All hot elements of a FanOut are blocked and others might start: more of them become hot."""
+
+    region: NodeKey
+    window: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
     """The list that a FanOut gives has been built outside the engine."""
 
@@ -273,6 +281,7 @@ Event: TypeAlias = (
     | Expanded
     | Extended
     | Closed
+    | Widened
     | Gathered
     | Computed
     | ComputeFailed

@@ -1,0 +1,73 @@
+"""What the engine asks the interpreter to do, after the events that decided it are committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..ir.events import Facts, PlannedFile, RunStatus
+from ..ir.graph import NodeKey
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Give the value of a Compute instance."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateFacts:
+    """Give the facts of a Call instance."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Give the length of the list that a FanOut instance goes over."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Build the list that a FanOut instance gives."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    key: NodeKey
+    epoch: int
+    attempt: int
+    serial: int
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class StopAttempt:
+    key: NodeKey
+    serial: int
+    why: Literal["timeout", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Move the files of a committed plan to their places. `redo`: a crash may have moved some."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    files: tuple[PlannedFile, ...]
+    redo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    status: RunStatus
+
+
+Ask: TypeAlias = Evaluate | EvaluateFacts | Measure | Gather
+Effect: TypeAlias = Ask | StartAttempt | StopAttempt | Publish | EndRun

@@ -1,0 +1,190 @@
+"""What the engine is told: facts in the past tense, and what an operator asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, Word
+from ..ir.graph import NodeKey
+from ..ir.requirement import Layer, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequested:
+    run: str
+    graph_digest: str
+    on_failure: OnFailure
+    words: tuple[Word, ...]
+    params: tuple[ParamBound, ...]
+    zone: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueRequested:
+    words: tuple[Word, ...]
+    """The machine layer as it is now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """The answer to `Evaluate`."""
+
+    key: NodeKey
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+    fact: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsEvaluated:
+    """The answer to `EvaluateFacts`."""
+
+    key: NodeKey
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The answer to `Measure`."""
+
+    key: NodeKey
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatherBuilt:
+    """The answer to `Gather`."""
+
+    key: NodeKey
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationFailed:
+    """The answer to any of the four where there is no value."""
+
+    key: NodeKey
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSucceeded:
+    """The body ended well and its results were read; `files` are to be published."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+    files: tuple[PlannedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptBroke:
+    """The body, or the reading of its results, failed."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    reason: FailureReason
+    exit: int | None
+    message: str
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptVanished:
+    """Nobody saw how it ended."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesPublished:
+    """Every file of the attempt's plan stands at its place."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeReached:
+    """A timer of `next_due` may be due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitGiven:
+    word: Word
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitTaken:
+    layer: Layer
+    scope: Scope
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAsked:
+    scope: Scope
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeAsked:
+    scope: Scope | None
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainAsked:
+    """Nothing new starts."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked:
+    """What runs is stopped."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StallAccepted:
+    """Under `--no-wait`: a run that is stalled ends."""
+
+
+Input: TypeAlias = (
+    RunRequested
+    | ContinueRequested
+    | Evaluated
+    | FactsEvaluated
+    | Measured
+    | GatherBuilt
+    | EvaluationFailed
+    | AttemptSucceeded
+    | AttemptBroke
+    | AttemptVanished
+    | FilesPublished
+    | TimeReached
+    | LimitGiven
+    | LimitTaken
+    | PauseAsked
+    | ResumeAsked
+    | DrainAsked
+    | CancelAsked
+    | StallAccepted
+)

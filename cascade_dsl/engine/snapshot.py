@@ -1,0 +1,60 @@
+"""A canonical, comparable picture of the engine's state: what `replay == state` compares.
+
+Left out is what can be derived and is pruned lazily: owed effects, streams that may have grown, windows that may
+widen, timers that mean nothing any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .state import Frame, State
+from .step import timer_means
+
+
+def snapshot(state: State) -> dict[str, Any]:
+    """Plain data, equal for equal states."""
+    return {
+        "run": (state.run, state.phase, state.why, state.status, state.on_failure, state.started_ns),
+        "seq": (state.seq, state.serial),
+        "counts": tuple(state.counts),
+        "root": _frame(state.root),
+        "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
+        "asked": {key: type(ask).__name__ for key, ask in sorted(state.asked.items())},
+        "running": {
+            key: (r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row)
+            for key, r in sorted(state.running.items())
+        },
+        "attempts": dict(sorted(state.attempts.items())),
+        "epochs": dict(sorted(state.epochs.items())),
+        "facts": dict(sorted(state.facts.items())),
+        "lengths": dict(sorted(state.lengths.items())),
+        "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
+        "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
+        "failed": tuple(state.failed),
+        "paused": dict(sorted(state.paused.items())),
+        "to_expand": tuple(state.to_expand),
+        "ledger": state.ledger.snapshot(),
+    }
+
+
+def _frame(frame: Frame) -> tuple[Any, ...]:
+    return (
+        frame.count,
+        frame.closed,
+        frame.next,
+        tuple(sorted(frame.available)),
+        {index: (tuple(hot.unmet), hot.open) for index, hot in sorted(frame.hot.items())},
+        frame.active,
+        frame.window,
+        frame.ended,
+        frame.bad,
+        tuple(bytes(s) for s in frame.states),
+        tuple(tuple(r) for r in frame.rows),
+        bytes(frame.out),
+        tuple(frame.offsets),
+        tuple(None if f is None else (f.body.region, f.path) for f in frame.base),
+        {k: tuple(v) for k, v in sorted(frame.blocked.items())},
+        dict(sorted(frame.doomed.items())),
+        None if frame.source is None else (frame.source.body.region, frame.source.path),
+    )

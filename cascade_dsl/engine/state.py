@@ -1,0 +1,252 @@
+"""The engine's state: hot, mutable, owned by the engine and changed in `apply` alone.
+
+A `Frame` is an instance of a body list: the elements of one FanOut instance, or the one element of the program.
+For each site it keeps one state byte and one row number an element; an object (`Hot`) exists only for elements in
+the window. No value is here: a row number is the sequence number of the event that holds the value.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, TypeAlias
+
+from ..ir.events import Facts, OnFailure, PublishPlanned, RunStatus
+from ..ir.graph import NodeKey
+from ..limits.ledger import Ledger
+from .effects import Ask, Effect
+from .plan import Body, Plan, Site
+
+WINDOW = 1024
+"""Elements of a FanOut that are hot at once, at least; four times what runs, where that is more."""
+
+
+class At(IntEnum):
+    """Where an instance of a site stands. From DONE on it has ended."""
+
+    COLD = 0
+    WAITING = 1
+    ASKED = 2
+    READY = 3
+    BACKOFF = 4
+    RUNNING = 5
+    OPEN = 6
+    """A FanOut whose elements are under way."""
+    DONE = 7
+    FAILED = 8
+    SKIPPED = 9
+    DROPPED = 10
+
+
+ENDED = At.DONE
+"""States from this one on are final."""
+
+PENDING, VALUE, NO_VALUE, NOT_KEPT = 0, 1, 2, 3
+"""What an element gives: not known yet, a value, none because something failed, or dropped by the filter."""
+
+
+class Hot:
+    """An element in the window: what each site still waits for."""
+
+    __slots__ = ("index", "open", "unmet")
+
+    def __init__(self, index: int, unmet: list[int]) -> None:
+        self.index = index
+        self.unmet = unmet
+        self.open = len(unmet)
+
+
+class Frame:
+    """The elements of one FanOut instance (or of the program), in the order of the source."""
+
+    __slots__ = (
+        "active",
+        "available",
+        "bad",
+        "base",
+        "blocked",
+        "body",
+        "closed",
+        "count",
+        "doomed",
+        "ended",
+        "hot",
+        "next",
+        "offsets",
+        "out",
+        "parent",
+        "path",
+        "rows",
+        "source",
+        "states",
+        "window",
+    )
+
+    def __init__(self, body: Body, path: tuple[int, ...], parent: Frame | None, source: Frame | None) -> None:
+        self.body = body
+        self.path = path
+        """Of the FanOut's own instance; an element's path is this and its index."""
+        self.parent = parent
+        self.source = source
+        """The frame that this one streams from."""
+        self.count = 0
+        """Elements known so far."""
+        self.closed = False
+        """No more will come."""
+        self.next = 0
+        """The first element that is cold, where the list is closed from the start."""
+        self.available: list[int] = []
+        """Heap of cold elements whose source element is there, of a stream."""
+        self.hot: dict[int, Hot] = {}
+        self.active = 0
+        """Hot site instances that run, are evaluated or are in backoff."""
+        self.window = WINDOW
+        self.ended = 0
+        self.bad = 0
+        """Elements in which something failed or was skipped."""
+        self.states: list[bytearray] = [bytearray() for _ in body.sites]
+        self.rows: list[array[int]] = [array("q") for _ in body.sites]
+        self.out = bytearray()
+        """What each element gives, as it is known."""
+        self.base: list[Frame | None] = []
+        """Where elements are joined lists: the frame of each element's list, None for one that gives nothing."""
+        self.offsets: array[int] = array("q", [0])
+        """Where elements are joined lists: index in the whole of the first of each, as far as known."""
+        self.blocked: dict[int, list[tuple[int, int]]] = {}
+        """Outer node → (element, position) that wait for it."""
+        self.doomed: dict[int, bool] = {}
+        """Outer nodes that this body needs and that have not ended well: True where they have ended badly."""
+
+    def element(self, index: int) -> tuple[int, ...]:
+        """The path of an element."""
+        return (*self.path, index) if self.body.parent is not None else self.path
+
+    def key(self, index: int, pos: int) -> NodeKey:
+        """The key of a site's instance."""
+        site = self.body.sites[pos]
+        return (site.id, *self.path, index) if self.body.parent is not None else (site.id, *self.path)
+
+    @property
+    def out_known(self) -> int:
+        """How many elements of its output stream are known."""
+        return self.offsets[-1] if self.body.flatten else self.count
+
+    @property
+    def out_closed(self) -> bool:
+        """True when no more elements will come to its output stream."""
+        return self.closed and (not self.body.flatten or len(self.offsets) == self.count + 1)
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """An attempt that has begun and not ended."""
+
+    key: NodeKey
+    frame: Frame
+    index: int
+    pos: int
+    epoch: int
+    attempt: int
+    serial: int
+    since_ns: int
+    facts: Facts
+    stopping: Literal["timeout", "cancelled"] | None = None
+    plan: PublishPlanned | None = None
+    plan_row: int = 0
+
+
+Phase: TypeAlias = Literal["new", "running", "draining", "cancelling", "ended"]
+
+
+class State:
+    """All that the engine knows. `seq` is the number of the last event."""
+
+    __slots__ = (
+        "asked",
+        "attempts",
+        "counts",
+        "epochs",
+        "facts",
+        "failed",
+        "frames",
+        "lengths",
+        "ledger",
+        "on_failure",
+        "outbox",
+        "paused",
+        "phase",
+        "plan",
+        "root",
+        "run",
+        "running",
+        "seq",
+        "serial",
+        "started_ns",
+        "status",
+        "timers",
+        "to_expand",
+        "to_extend",
+        "to_widen",
+        "waiters",
+        "why",
+        "work",
+    )
+
+    def __init__(self, plan: Plan, ledger: Ledger) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.run = ""
+        self.phase: Phase = "new"
+        self.why = ""
+        self.status: RunStatus | None = None
+        self.on_failure: OnFailure = "finish"
+        self.seq = 0
+        self.serial = 0
+        self.started_ns = 0
+        self.root = Frame(plan.root, (), None, None)
+        self.frames: dict[NodeKey, Frame] = {}
+        """FanOut instances that are open, or whose elements somebody may still read."""
+        self.asked: dict[NodeKey, Ask] = {}
+        self.running: dict[NodeKey, Running] = {}
+        self.attempts: dict[NodeKey, int] = {}
+        """Failed attempts of instances that are to be tried again."""
+        self.epochs: dict[NodeKey, int] = {}
+        """How often an attempt was lost, where it was."""
+        self.facts: dict[NodeKey, Facts] = {}
+        """Of hot calls whose facts differ from instance to instance."""
+        self.lengths: dict[NodeKey, int] = {}
+        """Lists that a FanOut goes over."""
+        self.waiters: dict[NodeKey, list[Frame]] = {}
+        """Frames with elements that wait for an instance in an enclosing body."""
+        self.timers: list[tuple[int, int, NodeKey, int, int]] = []
+        """Heap of (due, sequence, key, epoch, attempt): the end of a backoff, or a deadline."""
+        self.failed: list[tuple[NodeKey, int]] = []
+        """Calls that failed for good, with the row that says why."""
+        self.paused: dict[str, str] = {}
+        """Scope → why."""
+        self.counts: list[int] = [0] * len(At)
+        """Call instances by state."""
+        self.outbox: list[Effect] = []
+        """Effects of the events since the last turn; not part of the state that is compared."""
+        self.to_expand: deque[NodeKey] = deque()
+        """FanOut instances whose list is known and not yet expanded."""
+        self.to_extend: dict[NodeKey, None] = {}
+        """FanOut instances whose source stream has more than they know of."""
+        self.to_widen: dict[NodeKey, None] = {}
+        """FanOut instances whose window is full."""
+        self.work: deque[tuple[Frame, int, int, int]] = deque()
+        """What ended and has not been told: (frame, element, position, `At`) for a site, (frame, element, -1, out)
+        for an element of a stream. Empty between events."""
+
+    def site_of(self, key: NodeKey) -> Site:
+        """The site of an instance."""
+        return self.plan.sites[key[0]]
+
+    def locate(self, key: NodeKey) -> tuple[Frame, int, int]:
+        """Frame, element and position of an instance in a frame that is open; KeyError where it is not."""
+        site = self.plan.sites[key[0]]
+        if site.body.parent is None:
+            return self.root, 0, site.pos
+        return self.frames[(site.body.region, *key[1:-1])], key[-1], site.pos

@@ -1,0 +1,472 @@
+"""`step`: the decisions. Inputs of a turn in, events out; each event is applied as it is emitted.
+
+Within a turn a decision sees those before it. The order is: what the inputs say, then lists that have become known,
+then admission until nothing more may start, then whether the run has ended. Time is an argument; a timer is due when
+`next_due` says so and `TimeReached` comes. The same inputs at the same instants give the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from heapq import heappop
+from typing import Any
+
+from ..ir.events import (
+    AttemptFailed,
+    AttemptFinished,
+    AttemptLost,
+    AttemptStarted,
+    AttemptStopping,
+    BackoffEnded,
+    CancelBegan,
+    Closed,
+    Computed,
+    ComputeFailed,
+    DrainBegan,
+    Event,
+    Expanded,
+    Extended,
+    Facts,
+    FactsKnown,
+    Gathered,
+    PublishPlanned,
+    RunContinued,
+    RunEnded,
+    RunStarted,
+    RunStatus,
+    ScopePaused,
+    ScopeResumed,
+    Widened,
+    WordDropped,
+    WordSet,
+)
+from ..ir.graph import Graph, NodeKey
+from ..limits.ledger import Ledger
+from .apply import EngineFault, apply
+from .effects import Effect, Publish
+from .inputs import (
+    AttemptBroke,
+    AttemptSucceeded,
+    AttemptVanished,
+    CancelAsked,
+    ContinueRequested,
+    DrainAsked,
+    Evaluated,
+    EvaluationFailed,
+    FactsEvaluated,
+    FilesPublished,
+    GatherBuilt,
+    Input,
+    LimitGiven,
+    LimitTaken,
+    Measured,
+    PauseAsked,
+    ResumeAsked,
+    RunRequested,
+    StallAccepted,
+    TimeReached,
+)
+from .plan import plan
+from .state import At, State
+
+
+def new_state(graph: Graph) -> State:
+    """The state of a run that has not begun; calls are given their shapes in the order of the graph."""
+    compiled = plan(graph)
+    ledger = Ledger(graph.resources)
+    for site in compiled.sites.values():
+        if site.task is not None and site.clauses is not None:
+            site.shape = ledger.add_shape(
+                task=site.task.name,
+                tags=site.clauses.tags,
+                flows=(),
+                resources=tuple(r.resource for r in site.clauses.requires),
+            )
+    return State(compiled, ledger)
+
+
+def replay(graph: Graph, events: Iterable[tuple[int, Event]]) -> State:
+    """The state after (instant, event) pairs, and the effects that are still owed in `state.outbox`.
+
+    Running attempts are not among these: `ContinueRequested` decides what becomes of them.
+    """
+    state = new_state(graph)
+    for t_ns, event in events:
+        apply(state, event, t_ns)
+        state.outbox.clear()
+    state.outbox.extend(state.asked.values())
+    return state
+
+
+def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
+    """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
+    turn = _Turn(state, now_ns)
+    for given in inputs:
+        _ON[type(given)](turn, given)
+    turn.settle()
+    return turn.events
+
+
+def take_effects(state: State) -> list[Effect]:
+    """What is to be done now that the turn's events are committed; the second call gives nothing."""
+    effects, state.outbox = state.outbox, []
+    return effects
+
+
+def next_due(state: State) -> int | None:
+    """The instant of the next timer that still means something, or None."""
+    while state.timers:
+        due, _, key, epoch, attempt = state.timers[0]
+        if timer_means(state, key, epoch, attempt):
+            return due
+        heappop(state.timers)
+    return None
+
+
+def is_stalled(state: State) -> bool:
+    """Nothing runs, nothing is awaited, nothing can start, no timer is due, and the run has not ended."""
+    return (
+        state.phase == "running"
+        and not state.running
+        and not state.asked
+        and next_due(state) is None
+        and state.ledger.choose() is None
+    )
+
+
+def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
+    running = state.running.get(key)
+    if running is not None:
+        return (
+            (running.epoch, running.attempt) == (epoch, attempt)
+            and running.stopping is None
+            and running.plan is None
+            and running.facts.timeout_ns is not None
+        )
+    return state.attempts.get(key) == attempt and _at(state, key) == At.BACKOFF
+
+
+def _at(state: State, key: NodeKey) -> int:
+    frame, index, pos = state.locate(key)
+    return frame.states[pos][index]
+
+
+def backoff_ns(run: str, key: NodeKey, attempt: int, facts: Facts) -> int:
+    """How long attempt `attempt` (from 1) waits before the next: exponential between the bounds, jitter from a hash.
+
+    Full range of one doubling: [min × 2^(n−1), min × 2^n], both cut at the upper bound.
+    """
+    low = min(facts.backoff_max_ns, facts.backoff_min_ns << min(attempt - 1, 62))
+    high = min(facts.backoff_max_ns, low * 2)
+    seed = blake2b(f"{run}/{key}/{attempt}".encode(), digest_size=8).digest()
+    return low + (high - low) * int.from_bytes(seed, "big") // 2**64
+
+
+class _Turn:
+    """The events of one turn."""
+
+    __slots__ = ("events", "now", "state")
+
+    def __init__(self, state: State, now: int) -> None:
+        self.state = state
+        self.now = now
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        apply(self.state, event, self.now)
+        self.events.append(event)
+
+    # -- inputs ---------------------------------------------------------------------------------------------------
+
+    def on_run_requested(self, given: RunRequested) -> None:
+        if self.state.phase != "new":
+            raise EngineFault("a run was started twice")
+        self.emit(
+            RunStarted(
+                run=given.run,
+                graph_digest=given.graph_digest,
+                on_failure=given.on_failure,
+                words=given.words,
+                zone=given.zone,
+                versions=given.versions,
+            )
+        )
+        for bound in given.params:
+            self.emit(bound)
+
+    def on_continue_requested(self, given: ContinueRequested) -> None:
+        state = self.state
+        for running in list(state.running.values()):
+            if running.plan is not None:
+                state.outbox.append(
+                    Publish(running.key, running.epoch, running.attempt, running.plan.files, redo=True)
+                )
+            else:
+                self.emit(
+                    AttemptLost(
+                        key=running.key,
+                        epoch=running.epoch,
+                        attempt=running.attempt,
+                        why="the engine died while it ran",
+                    )
+                )
+        self.emit(RunContinued(words=given.words))
+
+    def on_evaluated(self, given: Evaluated) -> None:
+        if self._asked(given.key):
+            self.emit(
+                Computed(
+                    key=given.key, value=given.value, blob=given.blob, length=given.length, fact=given.fact
+                )
+            )
+
+    def on_facts_evaluated(self, given: FactsEvaluated) -> None:
+        if self._asked(given.key):
+            self.emit(FactsKnown(key=given.key, facts=given.facts))
+
+    def on_measured(self, given: Measured) -> None:
+        if self._asked(given.key):
+            self.emit(Expanded(region=given.key, count=given.length))
+
+    def on_gather_built(self, given: GatherBuilt) -> None:
+        if self._asked(given.key):
+            self.emit(Gathered(region=given.key, value=given.value, blob=given.blob, length=given.length))
+
+    def on_evaluation_failed(self, given: EvaluationFailed) -> None:
+        if self._asked(given.key):
+            self.emit(ComputeFailed(key=given.key, message=given.message))
+            self._after_failure()
+
+    def _asked(self, key: NodeKey) -> bool:
+        """False after the end of the run, when an answer may still come; a fault where nothing was asked."""
+        if key in self.state.asked:
+            return self.state.phase != "ended"
+        raise EngineFault(f"an answer for {key} came that nobody asked for")
+
+    def on_attempt_succeeded(self, given: AttemptSucceeded) -> None:
+        running = self.state.running.get(given.key)
+        if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt) or running.plan:
+            raise EngineFault(f"attempt {given.attempt} of {given.key} succeeded, but it was not running")
+        if given.files:
+            self.emit(
+                PublishPlanned(
+                    key=given.key,
+                    epoch=given.epoch,
+                    attempt=given.attempt,
+                    files=given.files,
+                    value=given.value,
+                    blob=given.blob,
+                    length=given.length,
+                )
+            )
+        else:
+            self.emit(
+                AttemptFinished(
+                    key=given.key,
+                    epoch=given.epoch,
+                    attempt=given.attempt,
+                    value=given.value,
+                    blob=given.blob,
+                    length=given.length,
+                )
+            )
+
+    def on_files_published(self, given: FilesPublished) -> None:
+        self.emit(AttemptFinished(key=given.key, epoch=given.epoch, attempt=given.attempt, value=None))
+
+    def on_attempt_broke(self, given: AttemptBroke) -> None:
+        state = self.state
+        running = state.running.get(given.key)
+        if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt):
+            raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
+        reason, message = given.reason, given.message
+        if running.stopping is not None:
+            reason = running.stopping
+        retry_at = None
+        if reason not in ("cancelled", "value") and given.attempt <= running.facts.retries:
+            site = state.site_of(given.key)
+            assert site.clauses is not None
+            on = site.clauses.retry.on if site.clauses.retry is not None else ()
+            if not on or _is_among(on, reason, given.exit):
+                retry_at = self.now + backoff_ns(state.run, given.key, given.attempt, running.facts)
+        self.emit(
+            AttemptFailed(
+                key=given.key,
+                epoch=given.epoch,
+                attempt=given.attempt,
+                reason=reason,
+                exit=given.exit,
+                message=message,
+                retry_at_ns=retry_at,
+                log=given.log,
+            )
+        )
+        if retry_at is None:
+            self._after_failure()
+
+    def _after_failure(self) -> None:
+        state = self.state
+        if state.phase != "running" or state.on_failure == "continue":
+            return
+        if state.on_failure == "cancel":
+            self._cancel("a task failed")
+        else:
+            self.emit(DrainBegan(why="a task failed"))
+
+    def on_attempt_vanished(self, given: AttemptVanished) -> None:
+        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why))
+
+    def on_time_reached(self, given: TimeReached) -> None:
+        state = self.state
+        while state.timers and state.timers[0][0] <= self.now:
+            _, _, key, epoch, attempt = heappop(state.timers)
+            if not timer_means(state, key, epoch, attempt):
+                continue
+            if key in state.running:
+                self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
+            else:
+                self.emit(BackoffEnded(key=key))
+
+    def on_limit_given(self, given: LimitGiven) -> None:
+        self.emit(WordSet(word=given.word, who=given.who))
+
+    def on_limit_taken(self, given: LimitTaken) -> None:
+        self.emit(WordDropped(layer=given.layer, scope=given.scope, who=given.who))
+
+    def on_pause_asked(self, given: PauseAsked) -> None:
+        self.emit(ScopePaused(scope=given.scope, who=given.who, because=given.because))
+
+    def on_resume_asked(self, given: ResumeAsked) -> None:
+        self.emit(ScopeResumed(scope=given.scope, who=given.who))
+
+    def on_drain_asked(self, given: DrainAsked) -> None:
+        if self.state.phase == "running":
+            self.emit(DrainBegan(why=given.why))
+
+    def on_cancel_asked(self, given: CancelAsked) -> None:
+        if self.state.phase in ("running", "draining"):
+            self._cancel(given.why)
+
+    def _cancel(self, why: str) -> None:
+        self.emit(CancelBegan(why=why))
+        for running in list(self.state.running.values()):
+            if running.stopping is None and running.plan is None:
+                self.emit(
+                    AttemptStopping(
+                        key=running.key, epoch=running.epoch, attempt=running.attempt, why="cancelled"
+                    )
+                )
+
+    def on_stall_accepted(self, given: StallAccepted) -> None:
+        if is_stalled(self.state):
+            self.emit(RunEnded(status="stalled"))
+
+    # -- what follows ---------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Lists that have become known, admission, the end."""
+        state = self.state
+        while state.phase == "running":
+            self._expand()
+            chosen = state.ledger.choose()
+            if chosen is not None:
+                self.emit(
+                    AttemptStarted(
+                        key=chosen,
+                        epoch=state.epochs.get(chosen, 0),
+                        attempt=state.attempts.get(chosen, 0) + 1,
+                        serial=state.serial + 1,
+                    )
+                )
+            elif not self._widen():
+                break
+        status = self._ending()
+        if status is not None:
+            self.emit(RunEnded(status=status))
+
+    def _expand(self) -> None:
+        state = self.state
+        while state.to_expand or state.to_extend:
+            if state.to_expand:
+                key = state.to_expand[0]
+                site = state.site_of(key)
+                source = getattr(site.node, "source")  # noqa: B009 - a FanOut's, by construction
+                over = state.plan.sites[source]
+                self.emit(Expanded(region=key, count=state.lengths[(over.id, *key[1 : 1 + over.depth])]))
+                continue
+            key = next(iter(state.to_extend))
+            del state.to_extend[key]
+            frame = state.frames.get(key)
+            if frame is None or frame.source is None or frame.closed:
+                continue
+            known = frame.source.out_known
+            if known > frame.count:
+                self.emit(Extended(region=key, start=frame.count, end=known))
+            if frame.source.out_closed:
+                self.emit(Closed(region=key, count=known))
+
+    def _widen(self) -> bool:
+        """Where a full window is blocked as a whole, make it wider: True where one was."""
+        state = self.state
+        while state.to_widen:
+            key = next(iter(state.to_widen))
+            frame = state.frames.get(key)
+            if frame is None or frame.active or len(frame.hot) < frame.window:
+                del state.to_widen[key]
+                continue
+            if not frame.available and frame.next >= frame.count:
+                del state.to_widen[key]
+                continue
+            self.emit(Widened(region=key, window=frame.window * 2))
+            return True
+        return False
+
+    def _ending(self) -> RunStatus | None:
+        state = self.state
+        if state.phase in ("new", "ended") or state.running:
+            return None
+        if not state.root.hot:
+            if state.failed:
+                return "failed"
+            return "done"
+        if state.phase == "cancelling":
+            return "cancelled" if not state.failed or state.why != "a task failed" else "failed"
+        if state.phase == "draining":
+            return "failed" if state.failed and state.why == "a task failed" else "drained"
+        return None
+
+
+def _is_among(on: tuple[int | str, ...], reason: str, exit_code: int | None) -> bool:
+    match reason:
+        case "exit":
+            return exit_code in on
+        case "signal":
+            return "killed" in on
+        case "timeout":
+            return "timeout" in on
+        case _:
+            return False
+
+
+_ON: dict[type, Callable[[_Turn, Any], None]] = {
+    RunRequested: _Turn.on_run_requested,
+    ContinueRequested: _Turn.on_continue_requested,
+    Evaluated: _Turn.on_evaluated,
+    FactsEvaluated: _Turn.on_facts_evaluated,
+    Measured: _Turn.on_measured,
+    GatherBuilt: _Turn.on_gather_built,
+    EvaluationFailed: _Turn.on_evaluation_failed,
+    AttemptSucceeded: _Turn.on_attempt_succeeded,
+    AttemptBroke: _Turn.on_attempt_broke,
+    AttemptVanished: _Turn.on_attempt_vanished,
+    FilesPublished: _Turn.on_files_published,
+    TimeReached: _Turn.on_time_reached,
+    LimitGiven: _Turn.on_limit_given,
+    LimitTaken: _Turn.on_limit_taken,
+    PauseAsked: _Turn.on_pause_asked,
+    ResumeAsked: _Turn.on_resume_asked,
+    DrainAsked: _Turn.on_drain_asked,
+    CancelAsked: _Turn.on_cancel_asked,
+    StallAccepted: _Turn.on_stall_accepted,
+}
