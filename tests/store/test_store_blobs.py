@@ -50,10 +50,8 @@ def test_pieces_give_the_same_blob_as_the_whole(blobs: Blobs) -> None:
 
 
 def test_an_unfinished_blob_leaves_nothing(blobs: Blobs) -> None:
-    with pytest.raises(ZeroDivisionError):
-        with blobs.writer() as writer:
-            writer.write("[1")
-            raise ZeroDivisionError
+    with blobs.writer() as writer:
+        writer.write("[1")
     assert list(blobs.folder.iterdir()) == []
 
 
@@ -103,9 +101,9 @@ def test_a_value_of_64_mib_fits_and_one_more_byte_does_not(blobs: Blobs) -> None
     with pytest.raises(CascadeError) as caught:
         blobs.put(whole + b"x")
     assert caught.value.diagnostics == (TOO_LARGE,)
-    with pytest.raises(CascadeError) as caught:
-        with blobs.writer() as writer:
-            writer.write(whole)
+    with blobs.writer() as writer:
+        writer.write(whole)
+        with pytest.raises(CascadeError) as caught:
             writer.write("x")
     assert caught.value.diagnostics == (TOO_LARGE,)
     assert len(list(blobs.folder.iterdir())) == 1
