@@ -30,6 +30,8 @@ CODES: dict[str, str] = {
     "CSC704": "A value is too large",
     "CSC705": "A stored value is gone or changed",
     "CSC706": "The state folder cannot be used",
+    "CSC707": "The run is live",
+    "CSC708": "No such run in this project",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     # warnings

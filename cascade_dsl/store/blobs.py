@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..base.diagnostics import CascadeError, fail
 from ..base.quantity import show_size
+from .faults import unusable
 
 BLOB_MAX_BYTES = 64 * 1024 * 1024
 """A value that is larger fails its node: it belongs in a file."""
@@ -98,7 +99,7 @@ class Blobs:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return BlobWriter(self.folder)
         except OSError as error:
-            raise _disk(self.folder, error) from error
+            raise unusable(self.folder, error) from error
 
 
 class BlobWriter:
@@ -124,7 +125,7 @@ class BlobWriter:
         try:
             self._file.write(content)
         except OSError as error:
-            raise _disk(self._folder, error) from error
+            raise unusable(self._folder, error) from error
 
     def finish(self) -> Blob:
         """Bring the blob to disk, then under its name."""
@@ -135,7 +136,7 @@ class BlobWriter:
             self._file.close()
             os.rename(self._temporary, self._folder / digest)
         except OSError as error:
-            raise _disk(self._folder, error) from error
+            raise unusable(self._folder, error) from error
         return Blob(digest, self._size_bytes)
 
     def __enter__(self) -> BlobWriter:
@@ -153,12 +154,4 @@ def _too_large() -> CascadeError:
         "CSC704",
         f"a value is larger than {show_size(BLOB_MAX_BYTES)}",
         help="write it to a file: give the task an output of type `file`",
-    )
-
-
-def _disk(folder: Path, error: OSError) -> CascadeError:
-    return fail(
-        "CSC706",
-        f"`{folder}` cannot be written: {error.strerror}",
-        help="check that the project's folder is writable and its disk not full",
     )

@@ -177,9 +177,13 @@ def test_a_reader_works_in_another_thread_while_turns_are_committed(tmp_path: Pa
     path = tmp_path / "journal.db"
     seen: list[StoredValue] = []
     with Journal.create(path) as journal, JournalReader(path) as reader:
+
+        def look(seq: int) -> None:
+            seen.append(reader.value(seq))
+
         for number in range(1, 50):
             journal.commit(number, [Computed(key=(number,), value=str(number))])
-            thread = threading.Thread(target=lambda n=number: seen.append(reader.value(n)))
+            thread = threading.Thread(target=look, args=(number,))
             thread.start()
             thread.join()
     assert seen == [StoredValue(str(n), None) for n in range(1, 50)]
