@@ -8,6 +8,7 @@ depth costs no stack; `MAX_DEPTH` bounds what the rest of the house has to walk.
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Callable
@@ -318,6 +319,24 @@ def _show(path: _Path) -> str:
 def graph_to_json(graph: Graph) -> Json:
     """`{"cascade_graph": schema, "graph": …}`, the document that `graph_from_json` reads."""
     return {"cascade_graph": GRAPH_SCHEMA, "graph": encode(graph)}
+
+
+def graph_from_text(text: str) -> Graph:
+    """The graph of a document as text; as `graph_from_json`, and CSC400 for what is no JSON."""
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+        json.dumps(data, ensure_ascii=False).encode()
+    except RecursionError:
+        raise fail("CSC400", "not a graph that Cascade wrote: it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise fail("CSC400", "not a graph that Cascade wrote: a text in it holds half of a character") from None
+    except ValueError as error:
+        raise fail("CSC400", f"not a graph that Cascade wrote: {error}") from None
+    return graph_from_json(data)
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no JSON")
 
 
 def graph_from_json(data: Json) -> Graph:

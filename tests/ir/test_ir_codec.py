@@ -9,7 +9,7 @@ import pytest
 
 from cascade_dsl.base.diagnostics import CascadeError
 from cascade_dsl.ir import events, expr, graph, requirement, types
-from cascade_dsl.ir.codec import decode, encode, graph_from_json, graph_to_json
+from cascade_dsl.ir.codec import decode, encode, graph_from_json, graph_from_text, graph_to_json
 
 
 def refused(cls: object, data: Any) -> str:
@@ -130,3 +130,22 @@ def test_what_is_no_graph_is_refused(data: Any, code: str, message: str) -> None
         graph_from_json(data)
     (found,) = caught.value.diagnostics
     assert (found.code, found.message) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a graph that Cascade wrote: Expecting value: line 1 column 1 (char 0)"),
+        ('{"cascade_graph": NaN}', "not a graph that Cascade wrote: NaN is no JSON"),
+        ('["\\ud800"]', "not a graph that Cascade wrote: a text in it holds half of a character"),
+        ("[" * 100_000, "not a graph that Cascade wrote: it is nested too deeply"),
+    ],
+)
+def test_text_that_is_no_json_is_refused(text: str, message: str) -> None:
+    with pytest.raises(CascadeError) as caught:
+        graph_from_text(text)
+    assert caught.value.diagnostics[0].message == message
+
+
+def test_a_graph_is_read_from_text() -> None:
+    assert graph_from_text(json.dumps(graph_to_json(whole()))) == whole()

@@ -1,0 +1,57 @@
+"""The part of a graph that some targets need: what `cascade run FILE TARGET…` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..base.diagnostics import CascadeError, Diagnostic
+from ..base.suggest import did_you_mean
+from .graph import Call, Graph, Node, Output, Param, bodies, walk
+from .verify import needs, shared
+
+
+def select(graph: Graph, names: Sequence[str]) -> Graph:
+    """The graph of what the named bindings, outputs or tasks need; the whole graph where no name is given.
+
+    A task stands for every node at the top that calls it, itself or inside. Params, tasks, limits and what these two
+    refer to stay, and so do outputs whose value is computed anyway. Raises CSC407 for a name that nothing has.
+    """
+    if not names:
+        return graph
+    nodes = {node.id: node for node in graph.nodes}
+    called = {node.id: _tasks(node) for node in graph.nodes}
+    wanted: list[int] = []
+    unknown: list[Diagnostic] = []
+    for name in names:
+        found = [n.id for n in graph.nodes if n.name == name and not isinstance(n, Param)]
+        found = found or [id for id, tasks in called.items() if name in tasks]
+        if not found:
+            known = [n.name for n in graph.nodes if not isinstance(n, Param)] + [t.name for t in graph.tasks]
+            unknown.append(
+                Diagnostic(
+                    code="CSC407",
+                    message=f"nothing in this program is called `{name}`",
+                    help=did_you_mean(name, known) or "a target is the name of a binding, an output or a task",
+                )
+            )
+        wanted += found
+    if unknown:
+        raise CascadeError(unknown)
+    wanted += [id for id in shared(graph) if id in nodes]
+    kept: set[int] = set()
+    while wanted:
+        id = wanted.pop()
+        if id in kept:
+            continue
+        kept.add(id)
+        wanted += [need for need in needs(nodes[id], graph) if need in nodes]
+    for node in graph.nodes:
+        if isinstance(node, Output) and node.node in kept:
+            kept.add(node.id)
+    return replace(graph, nodes=tuple(n for n in graph.nodes if n.id in kept or isinstance(n, Param)))
+
+
+def _tasks(node: Node) -> set[str]:
+    inner = [one for body in bodies(node) for one in walk(body)]
+    return {one.task for one in (node, *inner) if isinstance(one, Call)}
