@@ -566,9 +566,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     facts = site.facts if site.facts is not None else state.facts[key]
     state.ledger.start(key)
     state.serial = event.serial
-    state.running[key] = Running(
-        key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts
-    )
+    state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
     _move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
         heappush(state.timers, (t_ns + facts.timeout_ns, state.seq, key, event.epoch, event.attempt))

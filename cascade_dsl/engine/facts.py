@@ -27,9 +27,7 @@ def base_amount(dimension: Dimension, value: Any) -> int:
     return amount
 
 
-def facts_of(
-    clauses: Clauses, dimensions: dict[str, Dimension], value_of: Callable[[Expr], Any]
-) -> Facts:
+def facts_of(clauses: Clauses, dimensions: dict[str, Dimension], value_of: Callable[[Expr], Any]) -> Facts:
     """The facts of a call, its clauses evaluated by `value_of`; ValueError names the clause that does not fit."""
     amounts: list[int] = []
     for requirement in clauses.requires:

@@ -138,9 +138,7 @@ def plan(graph: Graph) -> Plan:
     for body in _bodies(root):
         body.unmet = [len(s.local) + (s.stream is not None) for s in body.sites]
         body.calls = sum(isinstance(s.node, Call) for s in body.sites)
-        body.varies = len(body.sites) > 1 or any(
-            isinstance(s.node, Call) and s.facts is None for s in body.sites
-        )
+        body.varies = len(body.sites) > 1 or any(isinstance(s.node, Call) and s.facts is None for s in body.sites)
     for site in sites.values():
         if isinstance(site.node, Call):
             site.begun = _begun(site)
@@ -392,5 +390,3 @@ def _heights(root: Body) -> None:
             stack.pop()
     for id_, site in owners.items():
         site.height = heights[id_]
-
-

@@ -199,9 +199,7 @@ class _Turn:
         state = self.state
         for running in list(state.running.values()):
             if running.plan is not None:
-                state.outbox.append(
-                    Publish(running.key, running.epoch, running.attempt, running.plan.files, redo=True)
-                )
+                state.outbox.append(Publish(running.key, running.epoch, running.attempt, running.plan.files, redo=True))
             else:
                 self.emit(
                     AttemptLost(
@@ -215,11 +213,7 @@ class _Turn:
 
     def on_evaluated(self, given: Evaluated) -> None:
         if self._asked(given.key):
-            self.emit(
-                Computed(
-                    key=given.key, value=given.value, blob=given.blob, length=given.length, fact=given.fact
-                )
-            )
+            self.emit(Computed(key=given.key, value=given.value, blob=given.blob, length=given.length, fact=given.fact))
 
     def on_facts_evaluated(self, given: FactsEvaluated) -> None:
         if self._asked(given.key):
@@ -353,9 +347,7 @@ class _Turn:
         for running in list(self.state.running.values()):
             if running.stopping is None and running.plan is None:
                 self.emit(
-                    AttemptStopping(
-                        key=running.key, epoch=running.epoch, attempt=running.attempt, why="cancelled"
-                    )
+                    AttemptStopping(key=running.key, epoch=running.epoch, attempt=running.attempt, why="cancelled")
                 )
 
     def on_stall_accepted(self, given: StallAccepted) -> None:

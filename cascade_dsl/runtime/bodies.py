@@ -1,0 +1,297 @@
+"""From a call's instance to the attempt that an executor starts: arguments, paths, environment, script."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote, split
+from typing import Any
+
+from ..base.quantity import MILLI
+from ..engine.plan import Plan, Site, task_expressions
+from ..executors.protocol import AttemptSpec, CommandSpec, PythonSpec
+from ..ir.events import Facts
+from ..ir.expr import Expr
+from ..ir.graph import ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
+from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
+from ..store.publish import scratch_path
+from ..values.faults import EvalError
+from ..values.typing import ValueMismatch, check_value, show
+
+SCRIPT_ARGUMENT_MAX = 100_000
+"""A longer script travels in a file: one argument may not be longer than 128 KiB."""
+
+ValueOf = Callable[[Expr, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPlace:
+    """Where the body writes an output, and where it goes: `final` None keeps it in the store."""
+
+    spec: OutputSpec
+    scratch: Path
+    final: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An attempt ready to be started."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+    task: TaskDef
+    spec: AttemptSpec
+    places: tuple[OutputPlace, ...]
+    stdout_path: str | None
+    result_path: str
+    folder: Path
+    """The attempt's own scratch folder, made only if something is written there; removed when it has ended."""
+
+
+class CannotStart(Exception):
+    """An attempt that has no sense: the message is a sentence for the user."""
+
+
+class Bodies:
+    """Builds attempts for one run."""
+
+    def __init__(
+        self, plan: Plan, *, run: str, project: Path, scratch: Path, logs: Path, environ: Mapping[str, str]
+    ) -> None:
+        self._plan = plan
+        self._project = project
+        self._scratch = scratch
+        self._logs = logs
+        self._environ = {**environ, "CASCADE_RUN": run}
+        bash = shutil.which("bash", path=environ.get("PATH"))
+        self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
+        self.has_bash = bash is not None
+
+    def expressions(self, site: Site) -> list[Expr]:
+        """Every expression that an attempt of a call evaluates, arguments first."""
+        assert site.task is not None
+        assert site.clauses is not None
+        args: tuple[tuple[str, Expr], ...] = getattr(site.node, "args")  # noqa: B009 - a Call's, by construction
+        return [e for _, e in args] + task_expressions(site.task, site.clauses)
+
+    def arguments(self, site: Site, value_of: ValueOf) -> dict[str, Any]:
+        """The inputs of a call by name, checked against their types; CannotStart names the input that does not fit."""
+        assert site.task is not None
+        args: tuple[tuple[str, Expr], ...] = getattr(site.node, "args")  # noqa: B009
+        values: dict[str, Any] = {}
+        for spec, (name, expr) in zip(site.task.inputs, args, strict=True):
+            try:
+                values[name] = check_value(spec.type, value_of(expr, {}))
+            except EvalError as error:
+                raise CannotStart(f"input {name}: {error}") from None
+            except ValueMismatch as error:
+                raise CannotStart(f"input {name}: {error}") from None
+        return values
+
+    def log_path(self, serial: int) -> Path:
+        """The log of the attempt that was the run's `serial`-th start."""
+        return self._logs / f"{serial // 1000:03}" / f"{serial}.log"
+
+    def prepare(
+        self, site: Site, key: NodeKey, epoch: int, attempt: int, serial: int, facts: Facts, value_of: ValueOf
+    ) -> Prepared:
+        """The attempt; raises CannotStart."""
+        task, clauses = site.task, site.clauses
+        assert task is not None
+        assert clauses is not None
+        inputs = self.arguments(site, value_of)
+        need = self._need(site, facts)
+        plain: dict[str, Any] = {**inputs, "attempt": attempt, "need": need}
+        folder = self._scratch / str(serial)
+        log = self.log_path(serial)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            places = self._places(task, folder, serial, plain, value_of)
+            home = self._project / task.folder
+            cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
+            if clauses.scratch:
+                cwd = folder / "work"
+                cwd.mkdir(parents=True, mode=0o700, exist_ok=True)
+            seen: dict[str, Any] = {
+                **{i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs},
+                **{p.spec.name: str(p.scratch) for p in places},
+                "attempt": attempt,
+                "need": need,
+            }
+            env = dict(self._environ)
+            env["CASCADE_CPU"] = show(need["cpu"]) if "cpu" in need else "0"
+            if "mem" in need:
+                env["CASCADE_MEM"] = show(need["mem"])
+            for name, expr in clauses.env:
+                env[name] = _no_nul(f"env {name}", show(value_of(expr, seen)))
+            work, stdout = self._work(task, folder, inputs, seen, places, value_of)
+        except EvalError as error:
+            raise CannotStart(str(error)) from None
+        except OSError as error:
+            raise CannotStart(f"its folder could not be made: {error}") from None
+        return Prepared(
+            key=key,
+            epoch=epoch,
+            attempt=attempt,
+            task=task,
+            spec=AttemptSpec(id=str(serial), work=work, cwd=str(cwd), env=env, log_path=str(log)),
+            places=places,
+            stdout_path=stdout,
+            result_path=str(folder / "result.json"),
+            folder=folder,
+        )
+
+    def _need(self, site: Site, facts: Facts) -> dict[str, Any]:
+        assert site.clauses is not None
+        need: dict[str, Any] = {}
+        for requirement, amount in zip(site.clauses.requires, facts.amounts, strict=True):
+            if self._plan.dimensions[requirement.resource] == "millicpu":
+                need[requirement.resource] = amount // MILLI if amount % MILLI == 0 else amount / MILLI
+            else:
+                need[requirement.resource] = amount
+        return need
+
+    def _places(
+        self, task: TaskDef, folder: Path, serial: int, plain: dict[str, Any], value_of: ValueOf
+    ) -> tuple[OutputPlace, ...]:
+        places: list[OutputPlace] = []
+        for spec in task.outputs:
+            if spec.form != "path":
+                continue
+            if spec.path is None:
+                folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+                places.append(OutputPlace(spec=spec, scratch=folder / spec.name, final=None))
+                continue
+            text = show(value_of(spec.path, plain))
+            final = self.inside(spec.name, text)
+            scratch = scratch_path(final, self._scratch, f"{serial}-{spec.name}")
+            scratch.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+            places.append(OutputPlace(spec=spec, scratch=scratch, final=final))
+        return tuple(places)
+
+    def inside(self, output: str, text: str) -> Path:
+        """The absolute path of an output; CannotStart where it is outside the project or is none."""
+        if not text or "\0" in text:
+            raise CannotStart(f"output {output}: its path is {'empty' if not text else 'not a path: it holds NUL'}")
+        final = Path(os.path.normpath(self._project / text))
+        if final == self._project or not final.is_relative_to(self._project):
+            raise CannotStart(f"output {output}: its path {text} lies outside the project's folder")
+        if final.is_relative_to(self._project / ".cascade"):
+            raise CannotStart(f"output {output}: its path {text} lies in .cascade, which is Cascade's own")
+        return final
+
+    def _work(
+        self,
+        task: TaskDef,
+        folder: Path,
+        inputs: dict[str, Any],
+        seen: dict[str, Any],
+        places: tuple[OutputPlace, ...],
+        value_of: ValueOf,
+    ) -> tuple[CommandSpec | PythonSpec, str | None]:
+        body = task.body
+        stdout: str | None = None
+        if isinstance(body, ShellBody | ExecBody) and any(o.form == "value" for o in task.outputs):
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            stdout = str(folder / "stdout")
+        match body:
+            case ShellBody():
+                return CommandSpec(argv=self._script(body, folder, seen, value_of), stdout_path=stdout), stdout
+            case ExecBody():
+                return CommandSpec(argv=_words(body, seen, value_of), stdout_path=stdout), stdout
+            case PythonBody() | PythonFunction():
+                own = {p.spec.name: str(p.scratch) for p in places}
+                extras = {"attempt": seen["attempt"], "need": seen["need"]}
+                given = {i.name: seen[i.name] for i in task.inputs}
+                if isinstance(body, PythonBody):
+                    where: dict[str, Any] = {"source": body.source, "file": body.file, "line": body.line}
+                else:
+                    path = None if body.path is None else str(self._project / body.path)
+                    where = {"path": path, "module": body.module, "function": body.function}
+                return (
+                    PythonSpec(
+                        **where,
+                        inputs=json.dumps(given, ensure_ascii=False),
+                        outputs=own,
+                        extras=json.dumps(extras),
+                        result_path=str(folder / "result.json"),
+                    ),
+                    None,
+                )
+
+    def _script(self, body: ShellBody, folder: Path, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
+        lines: list[str] = []
+        for value in body.values:
+            what = value_of(value.expr, seen)
+            if value.is_list:
+                words = " ".join(quote(_no_nul("a value", show(item))) for item in what)
+                lines.append(f"{value.variable}=({words})")
+            else:
+                lines.append(f"{value.variable}={quote(_no_nul('a value', show(what)))}")
+        shell = tuple(split(body.shell)) if body.shell is not None else self._shell
+        # The prelude is one line, so that line numbers in the shell's messages are those of the body.
+        script = (";".join(lines) + "\n" if lines else "") + body.script
+        if len(script) <= SCRIPT_ARGUMENT_MAX // 4 or len(script.encode()) <= SCRIPT_ARGUMENT_MAX:
+            return (*shell, "-c", script)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        file = folder / "script.sh"
+        file.write_text(script)
+        return (*shell, str(file))
+
+
+def _no_nul(what: str, text: str) -> str:
+    if "\0" in text:
+        raise CannotStart(f"{what} holds a NUL character, which no program can be given")
+    return text
+
+
+def _words(body: ExecBody, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
+    words: list[str] = []
+    for expr in body.words:
+        value = value_of(expr, seen)
+        many: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+        words.extend(_no_nul("an argument", show(v)) for v in many)
+    if not words or not words[0]:
+        raise CannotStart("exec: there is no program to run: the first word is empty")
+    return tuple(words)
+
+
+def absolute(type_: Type, value: Any, project: Path) -> Any:
+    """A value as a body sees it: its files and folders as absolute paths."""
+    if not _has_files(type_):
+        return value
+    match type_:
+        case Scalar():
+            return os.path.normpath(project / value)
+        case OptionalType(inner):
+            return None if value is None else absolute(inner, value, project)
+        case ListType(item):
+            return [absolute(item, v, project) for v in value]
+        case DictType(inner):
+            return {k: absolute(inner, v, project) for k, v in value.items()}
+        case RecordType():
+            return {k: absolute(type_.get(k) or Scalar("json"), v, project) for k, v in value.items()}
+        case _:
+            return value
+
+
+def _has_files(type_: Type) -> bool:
+    match type_:
+        case Scalar(name):
+            return name in ("file", "dir")
+        case OptionalType(inner) | ListType(inner) | DictType(inner):
+            return _has_files(inner)
+        case RecordType(fields):
+            return any(_has_files(t) for _, t in fields)
+        case _:
+            return False
+
+
+def shown_path(path: Path, project: Path) -> str:
+    """A path as values hold it: relative to the project where it lies inside, else absolute."""
+    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)

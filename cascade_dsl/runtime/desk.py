@@ -1,0 +1,112 @@
+"""Where an operator's words arrive: parse, check at the door, one turn of the engine, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from ..base.diagnostics import fail
+from ..control.server import serve_control
+from ..engine.inputs import LimitGiven, LimitTaken, PauseAsked, ResumeAsked
+from ..engine.status import Status
+from ..ir.events import Word
+from ..ir.graph import Graph
+from ..ir.requirement import Layer, Limit, Scope
+from ..limits.views import Effect
+from .interpreter import Interpreter
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """The limit sentence as the compiler reads it: this room knows no syntax."""
+
+    limit: Callable[[str, Graph], Limit]
+    scope: Callable[[str, Graph], Scope]
+
+
+class Desk:
+    """Answers control requests of one run."""
+
+    def __init__(self, interpreter: Interpreter, graph: Graph, sentences: Sentences) -> None:
+        self._interpreter = interpreter
+        self._graph = graph
+        self._sentences = sentences
+
+    async def serve(self, socket: Path, *, task_status: trio.TaskStatus[None]) -> None:
+        """Answer at a socket until cancelled."""
+        await serve_control(socket, self.answer, task_status=task_status)
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request; raises CascadeError where it is refused, and then nothing has changed."""
+        who = str(request.get("who", ""))
+        match request["verb"]:
+            case "status":
+                return self._status()
+            case "limit":
+                limit = self._sentences.limit(_text(request, "text"), self._graph)
+                if limit.amount is None:
+                    given = LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who)
+                    return await self._change(given, limit.scope)
+                word = Word(Layer.LIVE, limit)
+                refusal = self._interpreter.state.ledger.refusal(word)
+                if refusal is not None:
+                    raise fail(
+                        "CSC304", refusal, help="the word in the file says `hard`: it may be lowered, not raised"
+                    )
+                return await self._change(LimitGiven(word=word, who=who), limit.scope)
+            case "unlimit":
+                scope = self._sentences.scope(_text(request, "scope"), self._graph)
+                return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=who), scope)
+            case "pause":
+                scope = self._scope(request)
+                because = str(request.get("because", ""))
+                return await self._change(PauseAsked(scope=scope, who=who, because=because), scope)
+            case "resume":
+                text = request.get("scope")
+                scope = None if text is None else self._sentences.scope(str(text), self._graph)
+                return await self._change(ResumeAsked(scope=scope, who=who), scope or Scope("global"))
+            case verb:
+                raise fail("CSC603", f"a run does not know the verb {verb!r}")
+
+    def _scope(self, request: dict[str, Any]) -> Scope:
+        text = request.get("scope")
+        return Scope("global") if text is None else self._sentences.scope(str(text), self._graph)
+
+    async def _change(self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope) -> dict[str, Any]:
+        ledger = self._interpreter.state.ledger
+        return await self._interpreter.order(
+            given,
+            lambda: ledger.capacities(scope),
+            lambda before: self._acknowledge(ledger.effect(scope, before)),
+        )
+
+    def _acknowledge(self, effect: Effect) -> dict[str, Any]:
+        return {
+            "run": self._interpreter.run_id,
+            "scope": effect.scope,
+            "applied": True,
+            "before": dict(effect.before),
+            "after": dict(effect.after),
+            "running": effect.running,
+            "waiting": effect.waiting,
+            "effect": effect.text,
+        }
+
+    def _status(self) -> dict[str, Any]:
+        return status_json(self._interpreter.status())
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """A status as it travels."""
+    return asdict(status)
+
+
+def _text(request: dict[str, Any], key: str) -> str:
+    text = request.get(key)
+    if not isinstance(text, str):
+        raise fail("CSC602", f"the request lacks its `{key}`")
+    return text

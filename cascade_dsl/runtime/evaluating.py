@@ -1,0 +1,268 @@
+"""Answers what the engine asks: values of expressions, facts of calls, lengths, gathered lists.
+
+Small pure expressions are evaluated here, in slices that leave the loop free; what reads, uses a regular expression
+or goes over many elements is sent to a worker process with a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import trio
+
+from ..base.diagnostics import CascadeError
+from ..engine.effects import Ask, Evaluate, EvaluateFacts, Gather, Measure
+from ..engine.facts import facts_of
+from ..engine.handles import elements, handle, source_list
+from ..engine.inputs import Evaluated, EvaluationFailed, FactsEvaluated, GatherBuilt, Input, Measured
+from ..engine.plan import Site
+from ..engine.state import State
+from ..executors.evaluator import EvaluationPool
+from ..ir.codec import encode
+from ..ir.expr import Expr, refs
+from ..ir.graph import Compute, NodeKey
+from ..store.blobs import Blobs
+from ..values.evaluate import evaluate
+from ..values.faults import EvalError
+from ..values.typing import ValueMismatch, check_value
+from ..values.weight import needs_worker
+from .bodies import Bodies, CannotStart, ValueOf
+from .results import store_text, store_value
+from .values import Values
+
+T = TypeVar("T")
+_SLICE = 200
+"""Answers between two looks at the loop."""
+_BATCH = 256
+"""Expressions that travel to a worker together."""
+
+
+class Evaluator:
+    """Takes asks, gives inputs to `answer`."""
+
+    def __init__(
+        self,
+        state: State,
+        values: Values,
+        bodies: Bodies,
+        blobs: Blobs,
+        *,
+        folder: str,
+        now_s: float,
+        answer: Callable[[Input], None],
+    ) -> None:
+        self._state = state
+        self._values = values
+        self._bodies = bodies
+        self._blobs = blobs
+        self._folder = folder
+        self._now_s = now_s
+        self._answer = answer
+        self._asks: deque[Ask] = deque()
+        self._bell = trio.Event()
+        self._pool: EvaluationPool | None = None
+        self._heavy: dict[int, bool] = {}
+
+    def ask(self, ask: Ask) -> None:
+        """Take a question; its answer comes later."""
+        self._asks.append(ask)
+        self._bell.set()
+
+    async def serve(self) -> None:
+        """Answer until cancelled."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._bell.wait()
+                self._bell = trio.Event()
+                slow: list[Ask] = []
+                done = 0
+                while self._asks:
+                    ask = self._asks.popleft()
+                    if isinstance(ask, Gather):
+                        nursery.start_soon(self._gather, ask.key)
+                    elif self._is_slow(ask):
+                        slow.append(ask)
+                        if len(slow) == _BATCH:
+                            nursery.start_soon(self._answer_slowly, slow)
+                            slow = []
+                    else:
+                        self._answer_now(ask)
+                        done += 1
+                        if done % _SLICE == 0:
+                            await trio.lowlevel.checkpoint()
+                if slow:
+                    nursery.start_soon(self._answer_slowly, slow)
+
+    # -- here -----------------------------------------------------------------------------------------------------
+
+    def _answer_now(self, ask: Ask) -> None:
+        self._conclude(ask, self.value_of(ask.key[1:]))
+
+    def value_of(self, path: tuple[int, ...]) -> ValueOf:
+        """How expressions of an instance with that path are evaluated here."""
+
+        def value_of(expr: Expr, variables: Mapping[str, Any]) -> Any:
+            return evaluate(expr, self._values.env(path, variables))
+
+        return value_of
+
+    def _conclude(self, ask: Ask, value_of: ValueOf) -> None:
+        key = ask.key
+        site = self._state.plan.sites[key[0]]
+        try:
+            match ask:
+                case Evaluate():
+                    assert isinstance(site.node, Compute)
+                    self._answer(self._computed(key, site, value_of(site.node.expr, {})))
+                case EvaluateFacts():
+                    assert site.clauses is not None
+                    inputs = self._bodies.arguments(site, value_of)
+                    seen = {**inputs, "attempt": 1}
+                    dimensions = self._state.plan.dimensions
+                    facts = facts_of(site.clauses, dimensions, lambda expr: value_of(expr, seen))
+                    self._answer(FactsEvaluated(key=key, facts=facts))
+                case Measure():
+                    items = self._values.get(source_list(self._state, key))
+                    if not isinstance(items, list):
+                        raise EvalError("what is gone over must be a list")
+                    many: list[Any] = items  # pyright: ignore[reportUnknownVariableType]
+                    self._answer(Measured(key=key, length=len(many)))
+                case Gather():
+                    raise AssertionError("gathers are built elsewhere")
+        except (EvalError, ValueMismatch, ValueError, CannotStart) as error:
+            self._answer(EvaluationFailed(key=key, message=str(error)))
+        except CascadeError as error:
+            self._answer(EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
+
+    def _computed(self, key: NodeKey, site: Site, value: Any) -> Evaluated:
+        assert isinstance(site.node, Compute)
+        value = check_value(site.node.type, value)
+        fact = None
+        if site.body.condition == site.pos and site.body.parent is not None:
+            if not isinstance(value, bool):
+                raise EvalError("a condition must be true or false")
+            fact = value
+        stored = store_value(value, self._blobs)
+        return Evaluated(key=key, value=stored.value, blob=stored.blob, length=stored.length, fact=fact)
+
+    # -- in a worker ----------------------------------------------------------------------------------------------
+
+    def _is_slow(self, ask: Ask) -> bool:
+        site = self._state.plan.sites[ask.key[0]]
+        if isinstance(ask, Evaluate):
+            assert isinstance(site.node, Compute)
+            return self.is_slow(site.node.expr, ask.key[1:])
+        if isinstance(ask, EvaluateFacts):
+            return any(self.is_slow(e, ask.key[1:]) for e in self._bodies.expressions(site))
+        return False
+
+    def is_slow(self, expr: Expr, path: tuple[int, ...]) -> bool:
+        """True where an expression must not be evaluated in this process."""
+        known = self._heavy.get(id(expr))
+        if known is None:
+            known = self._heavy[id(expr)] = needs_worker(expr)
+        if not known:
+            return False
+        return needs_worker(expr, self._size(expr, path))
+
+    def _size(self, expr: Expr, path: tuple[int, ...]) -> int:
+        """An upper bound of the elements that an expression's values hold: the length of their text."""
+        size = 0
+        for node in refs(expr):
+            at = handle(self._state, node, path)
+            size += len(self._values.text(at)) if isinstance(at, int) else len(str(self._values.get(at)))
+        return size
+
+    async def slowly(self, path: tuple[int, ...], work: Callable[[ValueOf], T]) -> T:
+        """`work(value_of)`, where expressions that must not be evaluated here are evaluated in a worker.
+
+        `work` is begun again with each answer that it was missing: it must not mind being run more than once.
+        """
+        known: dict[int, Any] = {}
+
+        def value_of(expr: Expr, variables: Mapping[str, Any]) -> Any:
+            if id(expr) in known:
+                value = known[id(expr)]
+                if isinstance(value, EvalError):
+                    raise value
+                return value
+            if self.is_slow(expr, path):
+                raise _Missing(expr, variables)
+            return evaluate(expr, self._values.env(path, variables))
+
+        while True:
+            try:
+                return work(value_of)
+            except _Missing as missing:
+                answers = await self._in_worker([(missing.expr, missing.variables, path)])
+                known[id(missing.expr)] = answers[0]
+
+    async def _in_worker(self, wanted: list[tuple[Expr, Mapping[str, Any], tuple[int, ...]]]) -> list[Any]:
+        """Values of expressions, evaluated in a worker; an EvalError stands for one that has none."""
+        if self._pool is None:
+            self._pool = EvaluationPool()
+        requests: list[str] = []
+        for expr, variables, path in wanted:
+            seen = {str(n): self._values.get(handle(self._state, n, path)) for n in refs(expr)}
+            request = {
+                "expr": encode(expr),
+                "vars": dict(variables),
+                "refs": seen,
+                "folder": self._folder,
+                "now": self._now_s,
+            }
+            requests.append(json.dumps(request))
+        answers = [json.loads(a) for a in await self._pool.evaluate(requests)]
+        return [a["ok"] if "ok" in a else EvalError(a["error"]) for a in answers]
+
+    async def _answer_slowly(self, asks: list[Ask]) -> None:
+        wanted: list[tuple[Expr, Mapping[str, Any], tuple[int, ...]]] = []
+        computes: list[Ask] = []
+        for ask in asks:
+            node = self._state.plan.sites[ask.key[0]].node
+            if isinstance(ask, Evaluate) and isinstance(node, Compute):
+                computes.append(ask)
+                wanted.append((node.expr, {}, ask.key[1:]))
+        if wanted:
+            for ask, value in zip(computes, await self._in_worker(wanted), strict=True):
+                self._conclude(ask, _constant(value))
+        for ask in asks:
+            if isinstance(ask, EvaluateFacts):
+                await self.slowly(ask.key[1:], partial(self._conclude, ask))
+
+    # -- lists ----------------------------------------------------------------------------------------------------
+
+    async def _gather(self, key: NodeKey) -> None:
+        pieces: list[str] = []
+        length = 0
+        try:
+            for texts in self._values.texts(elements(self._state, key)):
+                pieces.append(",".join(texts))
+                length += len(texts)
+                await trio.lowlevel.checkpoint()
+            stored = store_text("[" + ",".join(pieces) + "]", length, self._blobs)
+        except CascadeError as error:
+            self._answer(EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
+            return
+        self._answer(GatherBuilt(key=key, value=stored.value, blob=stored.blob, length=stored.length))
+
+
+class _Missing(Exception):
+    """A value that has to come from a worker."""
+
+    def __init__(self, expr: Expr, variables: Mapping[str, Any]) -> None:
+        self.expr = expr
+        self.variables = variables
+
+
+def _constant(value: Any) -> ValueOf:
+    def value_of(expr: Expr, variables: Mapping[str, Any]) -> Any:
+        if isinstance(value, EvalError):
+            raise value
+        return value
+
+    return value_of

@@ -1,0 +1,389 @@
+"""From a graph and its inputs to a run that has ended: folders, journal, layers of words, signals, the loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from .. import __version__
+from ..base.diagnostics import CascadeError, Diagnostic, fail
+from ..base.quantity import MILLI, show_size
+from ..engine.facts import base_amount
+from ..engine.handles import handle, is_done
+from ..engine.inputs import CancelAsked, ContinueRequested, DrainAsked, Input, RunRequested
+from ..engine.state import State
+from ..engine.status import FailureView, NodeCounts
+from ..engine.step import new_state, replay
+from ..ir.codec import graph_from_json, graph_to_json
+from ..ir.events import (
+    AttemptFailed,
+    ComputeFailed,
+    OnFailure,
+    ParamBound,
+    PublishPlanned,
+    RunEnded,
+    RunStatus,
+    Word,
+)
+from ..ir.expr import Apply, Expr, Lit, children
+from ..ir.graph import Compute, Graph, NodeKey, Output, Param, walk
+from ..ir.requirement import Dimension, Layer, Limit
+from ..store.journal import Journal, JournalReader
+from ..store.runs import Project, Run
+from ..values.evaluate import Env, evaluate
+from ..values.faults import EvalError
+from .bodies import Bodies, shown_path
+from .clock import Clock
+from .desk import Desk, Sentences
+from .interpreter import Interpreter, Reporter
+from .machine import machine_words
+from .names import Names
+from .picture import Picture, counts
+from .results import store_value
+from .values import Values
+from .warden import sweep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a run is to be made, apart from what it runs."""
+
+    limits: tuple[Limit, ...] = ()
+    """The command-line layer, amounts in base units."""
+    on_failure: OnFailure = "finish"
+    no_wait: bool = False
+    grace_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that has ended."""
+
+    run: str
+    status: RunStatus
+    interrupted: bool
+    outputs: dict[str, Any]
+    """Those that are known."""
+    nodes: NodeCounts
+    failures: tuple[FailureView, ...]
+    seconds: float
+    folder: Path
+
+
+def begin(
+    graph: Graph,
+    params: Mapping[str, Any],
+    *,
+    folder: Path,
+    terms: Terms,
+    reporter: Reporter,
+    sentences: Sentences,
+    warden: int | None = None,
+) -> Ended:
+    """Run a graph to its end; CascadeError where it is refused before anything ran."""
+    words = (*machine_words(), *file_words(graph, params), *(Word(Layer.COMMAND_LINE, l) for l in terms.limits))
+    check_demands(graph, words)
+    check_files(graph, folder)
+    project = Project(folder)
+    clock = Clock()
+    run = project.create(file=graph.file, pid=os.getpid(), warden=warden, now_ns=clock.now_ns())
+    try:
+        text = json.dumps(graph_to_json(graph), ensure_ascii=False)
+        run.graph.write_text(text)
+        bound: list[ParamBound] = []
+        for node in graph.nodes:
+            if isinstance(node, Param):
+                stored = store_value(params[node.name], project.blobs)
+                bound.append(ParamBound(node=node.id, value=stored.value, blob=stored.blob, length=stored.length))
+        request = RunRequested(
+            run=run.id,
+            graph_digest=blake2b(text.encode(), digest_size=32).hexdigest(),
+            on_failure=terms.on_failure,
+            words=words,
+            params=tuple(bound),
+            zone=time.strftime("%z"),
+            versions=(("cascade", __version__), ("python", platform.python_version())),
+        )
+        with Journal.create(run.journal) as journal:
+            assert journal.next_seq == 1
+            return _play(
+                project, run, graph, new_state(graph), journal, [request], clock, terms, reporter, sentences, {}, ()
+            )
+    finally:
+        run.release()
+
+
+def go_on(
+    *,
+    folder: Path,
+    name: str | None,
+    terms: Terms,
+    reporter: Reporter,
+    sentences: Sentences,
+    warden: int | None = None,
+) -> Ended:
+    """Take a run over that was killed or drained; CascadeError where there is none or another engine has it."""
+    project = Project(folder)
+    run = _continued(project, name)
+    run.take()
+    try:
+        graph = graph_from_json(json.loads(run.graph.read_text()))
+        sweep(run.id)
+        with Journal.open(run.journal) as journal:
+            events = list(journal.events())
+            if not events:
+                raise fail(
+                    "CSC506",
+                    f"the run {run.id} had not begun: there is nothing to go on with",
+                    help="run its file again",
+                )
+            last = events[-1][2]
+            if isinstance(last, RunEnded) and last.status in ("done", "failed"):
+                raise fail(
+                    "CSC506",
+                    f"the run {run.id} has ended ({last.status}): there is nothing to go on with",
+                    help="run its file again",
+                )
+            state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
+            published = {
+                f.final: event.key for _, _, event in events if isinstance(event, PublishPlanned) for f in event.files
+            }
+            failed = tuple(e for _, _, e in events if isinstance(e, AttemptFailed | ComputeFailed))
+            clock = Clock(not_before_ns=events[-1][1])
+            run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
+            request = ContinueRequested(words=machine_words())
+            return _play(
+                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, published, failed
+            )
+    finally:
+        run.release()
+
+
+def _continued(project: Project, name: str | None) -> Run:
+    if name is not None:
+        return project.run(name)
+    found = project.continuable()
+    if not found:
+        raise fail(
+            "CSC506",
+            "no run in this folder was interrupted: there is nothing to go on with",
+            help="`cascade continue` goes on with a run that was killed or drained; start a new one with `cascade run FILE`",
+        )
+    return found[0]
+
+
+def _play(
+    project: Project,
+    run: Run,
+    graph: Graph,
+    state: State,
+    journal: Journal,
+    first: list[Input],
+    clock: Clock,
+    terms: Terms,
+    reporter: Reporter,
+    sentences: Sentences,
+    published: dict[str, NodeKey],
+    failed: Sequence[AttemptFailed | ComputeFailed],
+) -> Ended:
+    for other in project.runs():
+        if other.id != run.id and other.info().state == "running" and not other.is_live:
+            sweep(other.id)
+    folder = project.folder
+    environ = dict(os.environ)
+    now_s = (state.started_ns or clock.now_ns()) / 1e9
+    began_ns = clock.now_ns()
+    with JournalReader(run.journal) as reader:
+        values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=now_s)
+        names = Names(state, values)
+        bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
+        interrupted: list[str] = []
+
+        async def main() -> Picture:
+            interpreter = Interpreter(
+                state=state,
+                journal=journal,
+                values=values,
+                names=names,
+                bodies=bodies,
+                blobs=project.blobs,
+                clock=clock,
+                project=folder,
+                store=project.store,
+                reporter=reporter,
+                run=run.id,
+                file=graph.file,
+                published=published,
+                no_wait=terms.no_wait,
+                grace_s=terms.grace_s,
+                now_s=now_s,
+            )
+            for event in failed:
+                interpreter.picture.note(state, event)
+            desk = Desk(interpreter, graph, sentences)
+
+            async def control(*, task_status: trio.TaskStatus[None]) -> None:
+                await desk.serve(run.socket, task_status=task_status)
+
+            async def signals(*, task_status: trio.TaskStatus[None]) -> None:
+                with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as receiver:
+                    task_status.started()
+                    async for number in receiver:
+                        _on_signal(number, interpreter, reporter, interrupted)
+
+            reporter.start(graph.file, run.id)
+            run.announce()
+            await interpreter.run(first, [control, signals])
+            return interpreter.picture
+
+        picture = trio.run(main)
+        run.write_info(run.info()._replace(state=state.status or "running"))
+        run.clear_scratch()
+        outputs = {
+            node.name: values.get(handle(state, node.node, ()))
+            for node in graph.nodes
+            if isinstance(node, Output) and is_done(state, node.id)
+        }
+        assert state.status is not None
+        return Ended(
+            run=run.id,
+            status=state.status,
+            interrupted=bool(interrupted),
+            outputs=outputs,
+            nodes=counts(state),
+            failures=tuple(picture.failures),
+            seconds=(clock.now_ns() - began_ns) / 1e9,
+            folder=folder,
+        )
+
+
+def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:
+    if number == signal.SIGHUP:
+        reporter.mute()
+        return
+    if number == signal.SIGTERM and not interrupted:
+        interrupted.append("SIGTERM")
+    interrupted.append("SIGINT")
+    match len(interrupted):
+        case 1:
+            reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")
+            interpreter.tell(DrainAsked(why="interrupted"))
+        case 2:
+            reporter.note("interrupted: what runs is stopped; once more kills it")
+            interpreter.tell(CancelAsked(why="interrupted"))
+        case _:
+            reporter.note("interrupted: what runs is killed")
+            interpreter.tell(CancelAsked(why="interrupted"))
+            interpreter.kill()
+
+
+# ---- before anything runs ---------------------------------------------------------------------------------------
+
+
+def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
+    """The file layer: amounts that are expressions over params are evaluated."""
+    dimensions: dict[str, Dimension] = {r.name: r.dimension for r in graph.resources}
+    given = {n.id: params[n.name] for n in graph.nodes if isinstance(n, Param)}
+    words: list[Word] = []
+    for limit in graph.limits:
+        if not isinstance(limit.amount, int | None):
+            dimension: Dimension = "count"
+            if limit.scope.kind == "resource":
+                dimension = dimensions[limit.scope.pattern]
+            try:
+                value = evaluate(limit.amount, Env({}, given.__getitem__))
+                limit = _with_amount(limit, base_amount(dimension, value))
+            except (EvalError, ValueError) as error:
+                raise fail("CSC303", f"limit {limit.scope}: {error}") from None
+        words.append(Word(Layer.FILE, limit))
+    return tuple(words)
+
+
+def _with_amount(limit: Limit, amount: int) -> Limit:
+    from dataclasses import replace
+
+    return replace(limit, amount=amount)
+
+
+def check_demands(graph: Graph, words: Sequence[Word]) -> None:
+    """A demand that could not be met on an empty machine is refused before anything runs, with what would fit."""
+    state = new_state(graph)
+    for word in words:
+        state.ledger.set_word(word)
+    found: list[Diagnostic] = []
+    for site in state.plan.sites.values():
+        if site.task is None or site.facts is None:
+            continue
+        for pool, need, capacity in state.ledger.impossible(site.shape, site.facts.amounts):
+            dimension = state.plan.dimensions[pool]
+            found.append(
+                Diagnostic(
+                    code="CSC507",
+                    message=(
+                        f"`{site.task.name}` needs {pool} {_amount(dimension, need)}, "
+                        f"the limit is {_amount(dimension, capacity)}"
+                    ),
+                    help=(
+                        f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
+                        f'or raise it with `--limit "{pool} {_amount(dimension, need)}"`'
+                    ),
+                )
+            )
+    if found:
+        raise CascadeError(dict.fromkeys(found))
+
+
+def _amount(dimension: Dimension, amount: int) -> str:
+    match dimension:
+        case "bytes":
+            return show_size(amount)
+        case "millicpu":
+            return f"{amount / MILLI:g}"
+        case "count":
+            return str(amount)
+
+
+def check_files(graph: Graph, folder: Path) -> None:
+    """Files that the program names outright must be there before anything runs."""
+    found: list[Diagnostic] = []
+    for node in walk(graph.nodes):
+        if not isinstance(node, Compute):
+            continue
+        stack: list[Expr] = [node.expr]
+        while stack:
+            at = stack.pop()
+            stack.extend(children(at))
+            if isinstance(at, Apply) and at.function in ("file", "dir") and at.args and isinstance(at.args[0], Lit):
+                text = at.args[0].value
+                there = folder / str(text)
+                if at.function == "file" and not there.is_file():
+                    found.append(_missing(at.function, str(text), there.is_dir()))
+                elif at.function == "dir" and not there.is_dir():
+                    found.append(_missing(at.function, str(text), there.is_file()))
+    if found:
+        raise CascadeError(found)
+
+
+def _missing(kind: str, text: str, other: bool) -> Diagnostic:
+    if other:
+        message = f"`{text}` is a {'folder' if kind == 'file' else 'file'}, the program wants a {kind}"
+    else:
+        message = f"there is no {kind} `{text}`"
+    return Diagnostic(
+        code="CSC509", message=message, help="paths in a program are relative to the folder of the file that is run"
+    )
+
+
+def project_path(value: Any, project: Path) -> str:
+    """A path given from outside, as values hold it."""
+    return shown_path(Path(os.path.normpath(project / value)), project)

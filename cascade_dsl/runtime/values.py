@@ -1,0 +1,114 @@
+"""From handles to values: the journal's rows and blobs, with a small cache. The engine itself holds none of this."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from ..base.diagnostics import fail
+from ..engine.handles import Handle, handle
+from ..engine.state import State
+from ..store.blobs import Blobs
+from ..store.journal import JournalReader
+from ..values.evaluate import Env
+
+INLINE_BYTES = 4096
+"""JSON of up to so many characters stands in its event."""
+_CACHE_CHARACTERS = 2_000_000
+_READ_ROWS = 500
+
+
+class Values:
+    """Reads values of finished instances."""
+
+    def __init__(
+        self,
+        state: State,
+        reader: JournalReader,
+        blobs: Blobs,
+        *,
+        folder: str,
+        environ: Mapping[str, str],
+        now_s: float,
+    ) -> None:
+        self._state = state
+        self._reader = reader
+        self._blobs = blobs
+        self._folder = folder
+        self._environ = environ
+        self._now_s = now_s
+        self._texts: OrderedDict[int, str] = OrderedDict()
+        self._texts_size = 0
+        self._parsed: OrderedDict[int, tuple[Any, int]] = OrderedDict()
+        self._parsed_size = 0
+
+    def remember(self, row: int, text: str | None) -> None:
+        """Keep the text of a row that was just committed: it is likely to be read soon."""
+        if text is None or row in self._texts:
+            return
+        self._texts[row] = text
+        self._texts_size += len(text) + 64
+        while self._texts_size > _CACHE_CHARACTERS and len(self._texts) > 1:
+            _, old = self._texts.popitem(last=False)
+            self._texts_size -= len(old) + 64
+
+    def text(self, row: int) -> str:
+        """The JSON text of a row's value; CSC505 where its blob is gone."""
+        known = self._texts.get(row)
+        if known is not None:
+            return known
+        stored = self._reader.value(row)
+        if stored.value is not None:
+            self.remember(row, stored.value)
+            return stored.value
+        if stored.blob is None:
+            return "null"
+        return self._blobs.text(stored.blob)
+
+    def get(self, at: Handle) -> Any:
+        """The value at a handle. It is shared: never change it."""
+        if isinstance(at, tuple):
+            whole, index = at
+            value = self.get(whole)
+            if not isinstance(value, list) or index >= len(value):  # pyright: ignore[reportUnknownArgumentType]
+                raise fail("CSC508", "an item to unpack is no list of the length that is wanted")
+            return value[index]  # pyright: ignore[reportUnknownVariableType]
+        known = self._parsed.get(at)
+        if known is not None:
+            self._parsed.move_to_end(at)
+            return known[0]
+        text = self.text(at)
+        value = json.loads(text)
+        self._parsed[at] = (value, len(text))
+        self._parsed_size += len(text)
+        while self._parsed_size > _CACHE_CHARACTERS and len(self._parsed) > 1:
+            _, (_, size) = self._parsed.popitem(last=False)
+            self._parsed_size -= size
+        return value
+
+    def texts(self, handles: Iterable[Handle]) -> Iterator[list[str]]:
+        """The JSON texts of many values, in order, in portions that are short to make."""
+        source = iter(handles)
+        while portion := list(islice(source, _READ_ROWS)):
+            missing = [h for h in portion if isinstance(h, int) and h not in self._texts]
+            stored = self._reader.values(missing) if missing else {}
+            texts: list[str] = []
+            for h in portion:
+                if isinstance(h, tuple):
+                    texts.append(json.dumps(self.get(h), ensure_ascii=False))
+                elif h in stored and stored[h].value is not None:
+                    texts.append(stored[h].value or "null")
+                else:
+                    texts.append(self.text(h))
+            yield texts
+
+    def env(self, path: tuple[int, ...], variables: Mapping[str, Any] | None = None) -> Env:
+        """What an expression of an instance with that path sees."""
+
+        def ref(node: int) -> Any:
+            return self.get(handle(self._state, node, path))
+
+        return Env(variables, ref, folder=self._folder, now_s=self._now_s, environ=self._environ)

@@ -1,0 +1,232 @@
+"""The simulation shell: the same `step`, driven in virtual time by an oracle instead of processes.
+
+Time moves to the next timer or end only when nothing is in flight at the present instant. Nothing here decides what
+starts: that is the engine's, and what is simulated is what would happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Protocol
+
+from ..engine.effects import (
+    Effect,
+    EndRun,
+    Evaluate,
+    EvaluateFacts,
+    Gather,
+    Measure,
+    Publish,
+    StartAttempt,
+    StopAttempt,
+)
+from ..engine.handles import elements
+from ..engine.inputs import (
+    AttemptBroke,
+    AttemptSucceeded,
+    AttemptVanished,
+    ContinueRequested,
+    Evaluated,
+    EvaluationFailed,
+    FactsEvaluated,
+    FilesPublished,
+    GatherBuilt,
+    Input,
+    Measured,
+    RunRequested,
+    TimeReached,
+)
+from ..engine.state import State
+from ..engine.step import is_stalled, new_state, next_due, replay, step, take_effects
+from ..ir.events import Event, Facts, OnFailure, ParamBound, PlannedFile, Word
+from ..ir.graph import Graph, NodeKey, Param
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """How an attempt goes: how long it takes, its exit code (None: it is lost), and what it gives."""
+
+    takes_ns: int = 0
+    exit: int | None = 0
+    length: int | None = None
+    publishes: bool = False
+    deaf: bool = False
+    """It ignores a request to stop until its time is over."""
+
+
+class Oracle(Protocol):
+    """Answers what a real run would find out."""
+
+    def attempt(self, key: NodeKey, attempt: int) -> Played: ...
+    def value(self, key: NodeKey) -> tuple[int | None, bool | None] | str:
+        """(length, fact) of a Compute instance, or the message of its failure."""
+        ...
+
+    def length(self, key: NodeKey) -> int | str: ...
+    def facts(self, key: NodeKey) -> Facts | str: ...
+    def param_length(self, node: int) -> int | None: ...
+
+
+class Simulation:
+    """One run in virtual time; `events` is its journal."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        oracle: Oracle,
+        *,
+        words: Iterable[Word] = (),
+        on_failure: OnFailure = "finish",
+        run: str = "simulated",
+        check: Callable[[State], None] | None = None,
+    ) -> None:
+        self.graph = graph
+        self.oracle = oracle
+        self.state = new_state(graph)
+        self.now_ns = 0
+        self.events: list[tuple[int, Event]] = []
+        self.status: str | None = None
+        self._check = check
+        self._due: list[tuple[int, int, Input]] = []
+        self._count = 0
+        self._ends: dict[int, tuple[Input, bool]] = {}
+        params = tuple(
+            ParamBound(node=node.id, value="null", length=oracle.param_length(node.id))
+            for node in graph.nodes
+            if isinstance(node, Param)
+        )
+        self.turn(RunRequested(run=run, graph_digest="", on_failure=on_failure, words=tuple(words), params=params))
+
+    def at(self, t_ns: int, given: Input) -> None:
+        """Something happens outside at an instant to come."""
+        self._count += 1
+        heappush(self._due, (t_ns, self._count, given))
+
+    def turn(self, *inputs: Input) -> list[Event]:
+        """One turn at the present instant; the events that it emitted."""
+        events = step(self.state, inputs, self.now_ns)
+        self.events += [(self.now_ns, e) for e in events]
+        for effect in take_effects(self.state):
+            self._perform(effect)
+        if self._check is not None:
+            self._check(self.state)
+        return events
+
+    def advance(self) -> bool:
+        """One turn at the next instant at which something happens; False where nothing will."""
+        if self.status is not None:
+            return False
+        due = next_due(self.state)
+        if not self._due and due is None:
+            return False
+        if due is None or (self._due and self._due[0][0] <= due):
+            t_ns, _, given = heappop(self._due)
+            self.now_ns = max(self.now_ns, t_ns)
+            if isinstance(given, AttemptSucceeded | AttemptBroke | AttemptVanished):
+                running = self.state.running.get(given.key)
+                if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt):
+                    return True
+                self._ends.pop(running.serial, None)
+            self.turn(given)
+        else:
+            self.now_ns = max(self.now_ns, due)
+            self.turn(TimeReached())
+        return True
+
+    def play(self, turns: int = 1_000_000) -> str:
+        """Until the run has ended or is stalled: `done`, `failed`, …, or `stalled`."""
+        for _ in range(turns):
+            if not self.advance():
+                break
+        else:
+            raise AssertionError("the simulation does not end")
+        if self.status is None and is_stalled(self.state):
+            return "stalled"
+        assert self.status is not None, "nothing happens any more, and the run has not ended"
+        return self.status
+
+    def crash(self, words: Iterable[Word] = ()) -> None:
+        """The engine dies and another takes over: what was in flight is forgotten, the journal is not."""
+        self._due = [d for d in self._due if not isinstance(d[2], _OWN)]
+        self._ends.clear()
+        self.state = replay(self.graph, self.events)
+        for effect in take_effects(self.state):
+            self._perform(effect)
+        self.turn(ContinueRequested(words=tuple(words)))
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case StartAttempt(key=key, epoch=epoch, attempt=attempt, serial=serial):
+                played = self.oracle.attempt(key, attempt)
+                end: Input
+                if played.exit is None:
+                    end = AttemptVanished(key=key, epoch=epoch, attempt=attempt, why="lost")
+                elif played.exit:
+                    end = AttemptBroke(
+                        key=key, epoch=epoch, attempt=attempt, reason="exit", exit=played.exit, message="failed"
+                    )
+                else:
+                    files = (
+                        (PlannedFile(scratch="s", final="f", size=0, digest="", inode=0),) if played.publishes else ()
+                    )
+                    end = AttemptSucceeded(
+                        key=key, epoch=epoch, attempt=attempt, value="null", length=played.length, files=files
+                    )
+                self._ends[serial] = (end, played.deaf)
+                self.at(self.now_ns + played.takes_ns, end)
+            case StopAttempt(key=key, serial=serial):
+                known = self._ends.get(serial)
+                running = self.state.running.get(key)
+                if known is not None and not known[1] and running is not None:
+                    self.at(
+                        self.now_ns,
+                        AttemptBroke(
+                            key=key,
+                            epoch=running.epoch,
+                            attempt=running.attempt,
+                            reason="signal",
+                            exit=-15,
+                            message="stopped",
+                        ),
+                    )
+            case Publish(key=key, epoch=epoch, attempt=attempt):
+                self.at(self.now_ns, FilesPublished(key=key, epoch=epoch, attempt=attempt))
+            case Evaluate(key=key):
+                value = self.oracle.value(key)
+                if isinstance(value, str):
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=value))
+                else:
+                    self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]))
+            case EvaluateFacts(key=key):
+                facts = self.oracle.facts(key)
+                if isinstance(facts, str):
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=facts))
+                else:
+                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts))
+            case Measure(key=key):
+                length = self.oracle.length(key)
+                if isinstance(length, str):
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=length))
+                else:
+                    self.at(self.now_ns, Measured(key=key, length=length))
+            case Gather(key=key):
+                count = sum(1 for _ in elements(self.state, key))
+                self.at(self.now_ns, GatherBuilt(key=key, value="null", length=count))
+            case EndRun(status=status):
+                self.status = status
+
+
+_OWN = (
+    AttemptSucceeded,
+    AttemptBroke,
+    AttemptVanished,
+    FilesPublished,
+    Evaluated,
+    EvaluationFailed,
+    FactsEvaluated,
+    Measured,
+    GatherBuilt,
+)
+"""What the shell itself has in flight, and a crash loses."""
