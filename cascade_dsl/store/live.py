@@ -213,11 +213,10 @@ def _probe(lock: str) -> tuple[int, bool] | None:
 
 def read_info(folder: str) -> dict[str, Any]:
     """What `run.json` of a run's folder says; nothing where it cannot be read."""
-    said: Any = None
+    said: dict[str, Any] | None = None
     with suppress(OSError, ValueError), open(os.path.join(folder, INFO_FILE), encoding="utf-8") as file:
         said = json.load(file)
-    info: dict[str, Any] = said if isinstance(said, dict) else {}
-    return info
+    return said if isinstance(said, dict) else {}
 
 
 def _read(folder: str) -> LiveRun:

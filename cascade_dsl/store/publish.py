@@ -1,0 +1,326 @@
+"""Output files: written at a scratch path, recorded in a plan, renamed to where they belong.
+
+The order is: body writes scratch; `plan` brings it to disk and describes it; the plan is committed; `perform` renames.
+After a crash `redo` says whether a committed plan is done, finishing it where the scratch is still there. What stands at
+a scratch path is the planned output only if it has the planned digest: where two folders were exchanged, the old one
+lies there. Every function blocks on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from ..base.diagnostics import CascadeError, fail
+from ..ir.events import PlannedFile
+from .blobs import DIGEST_BYTES
+from .live import STATE_FOLDER
+
+_PIECE_BYTES = 1 << 20
+_ASIDE = ".cascade-old"
+
+
+class Produced(NamedTuple):
+    """An output that a body was to write at `scratch`. `final` None: it is kept in the run's store."""
+
+    scratch: Path
+    final: Path | None
+    folder: bool = False
+    """It was declared as a `dir`."""
+    name: str = "out"
+    """The name of the output, for messages."""
+
+
+def final_path(base: Path, text: str) -> Path:
+    """The absolute path that an output's path means; CSC713 where it is not inside the project's folder `base`."""
+    if text and "\0" not in text:
+        path = os.path.normpath(os.path.join(base, text))
+        inside = os.path.relpath(path, base)
+        first = inside.split(os.sep, 1)[0]
+        if first not in (os.curdir, os.pardir, STATE_FOLDER):
+            return Path(path)
+    raise fail(
+        "CSC713",
+        f"the output path `{text}` is not inside the project's folder",
+        notes=(f"the project's folder is `{base}`",),
+        help="give a path relative to that folder, as in `out/result.csv`, and not below `.cascade`",
+    )
+
+
+def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
+    """Where a body writes the output that is to go to `final`: a rename away from it, with the same extension.
+
+    In `run_scratch`, or where that lies on another file system, under a hidden name beside `final` or the nearest
+    folder above it that exists. `name` is unique in the run.
+    """
+    there = _existing(final.parent)
+    if os.stat(there).st_dev == os.stat(_existing(run_scratch)).st_dev:
+        return run_scratch / f"{name}{_extension(final)}"
+    run = crc32(os.fsencode(run_scratch))
+    return there / f".cascade-{run:08x}-{name}{_extension(final)}"
+
+
+def plan(files: Sequence[Produced], store: Path) -> tuple[PlannedFile, ...]:
+    """Bring the outputs to disk and describe them; those without a final path go to `store`, by digest, read-only.
+
+    CSC710 where one was not written, CSC711 where it is a folder and not a file or the reverse, CSC712 where it is
+    neither, CSC714 where the disk refuses. All that is wrong is raised together.
+    """
+    planned: list[PlannedFile] = []
+    wrong: list[CascadeError] = []
+    for produced in files:
+        try:
+            planned.append(_planned(produced, store))
+        except CascadeError as error:
+            wrong.append(error)
+    if wrong:
+        raise CascadeError(d for error in wrong for d in error.diagnostics)
+    return tuple(planned)
+
+
+def perform(files: Sequence[PlannedFile]) -> None:
+    """Rename each output to its final path, over what is there; CSC714 where that cannot be.
+
+    A folder takes the place of an older one in one step where the system can exchange two paths.
+    """
+    for file in files:
+        try:
+            _move(file.scratch, file.final)
+        except OSError as error:
+            raise _unpublishable(Path(file.final), error) from error
+
+
+def redo(files: Sequence[PlannedFile]) -> bool:
+    """Finish a committed plan after a crash; False where an output is neither at its scratch nor at its final path."""
+    for file in files:
+        if _is_planned(file.scratch, file):
+            perform((file,))
+        elif _is_planned(file.final, file):
+            _drop(file.scratch)
+        else:
+            return False
+        _drop(_aside(file.final))
+    return True
+
+
+def keep(produced: Produced, store: Path) -> Path:
+    """Put one output into `store` and give its path there; raises as `plan` and `perform`."""
+    files = plan((produced._replace(final=None),), store)
+    perform(files)
+    return Path(files[0].final)
+
+
+def digest_path(path: Path) -> str:
+    """The digest of a file's bytes, or of a folder's names, kinds and files, in the order of the names. Raises OSError."""
+    return _describe(path, sync=False)[0]
+
+
+def _planned(produced: Produced, store: Path) -> PlannedFile:
+    scratch = produced.scratch
+    try:
+        found = os.lstat(scratch)
+    except FileNotFoundError:
+        raise fail(
+            "CSC710",
+            f"the output `{produced.name}` was not written",
+            help=f"the body has to write it at the path that it is given, `{{{{{produced.name}}}}}`",
+        ) from None
+    except OSError as error:
+        raise _unpublishable(scratch, error) from error
+    _check_kind(produced, found.st_mode)
+    try:
+        digest, size = _describe(scratch, sync=True)
+        if produced.final is None:
+            final = store / f"{digest}{_extension(scratch)}"
+            _make_read_only(scratch)
+        else:
+            final = produced.final
+            if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
+                raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
+    except OSError as error:
+        raise _unpublishable(produced.final or scratch, error) from error
+    return PlannedFile(
+        scratch=os.path.abspath(scratch), final=os.path.abspath(final), size=size, digest=digest, inode=found.st_ino
+    )
+
+
+def _check_kind(produced: Produced, mode: int) -> None:
+    if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+        if stat.S_ISDIR(mode) == produced.folder:
+            return
+        was, declared = ("file", "dir") if produced.folder else ("folder", "file")
+        other = "file" if produced.folder else "dir"
+        raise fail(
+            "CSC711",
+            f"the output `{produced.name}` is declared as a `{declared}`, but a {was} was written",
+            help=f"declare it as `{other}`, or write a {'folder' if produced.folder else 'file'}",
+        )
+    what = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+    raise fail(
+        "CSC712",
+        f"the output `{produced.name}` is {what}",
+        help="write a copy: an output is moved to its place, where a link would lead elsewhere",
+    )
+
+
+def _describe(path: str | Path, *, sync: bool) -> tuple[str, int]:
+    """Digest and size of a file or folder, each of its files brought to disk where wanted."""
+    if not os.path.isdir(path):
+        return _digest_file(path, sync)
+    state = blake2b(digest_size=DIGEST_BYTES)
+    total = 0
+    stack = [(os.fspath(path), "")]
+    while stack:
+        at, inside = stack.pop()
+        with os.scandir(at) as listing:
+            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+        for entry in entries:
+            name = f"{inside}/{entry.name}"
+            if entry.is_symlink():
+                kind, content = "l", os.readlink(entry.path)
+            elif entry.is_dir():
+                kind, content = "d", ""
+                stack.append((entry.path, name))
+            elif entry.is_file():
+                content, size = _digest_file(entry.path, sync)
+                total += size
+                kind = "x" if entry.stat().st_mode & stat.S_IXUSR else "f"
+            else:
+                raise OSError(errno.EINVAL, f"`{name[1:]}` in it is neither a file nor a folder")
+            # No name holds a NUL, so that two folders that differ give two texts.
+            state.update(b"%b\0%b\0%b\0" % (os.fsencode(name), kind.encode(), os.fsencode(content)))
+        if sync:
+            _sync(at)
+    return state.hexdigest(), total
+
+
+def _digest_file(path: str | Path, sync: bool) -> tuple[str, int]:
+    state = blake2b(digest_size=DIGEST_BYTES)
+    size = 0
+    with open(path, "rb", buffering=0) as file:
+        while piece := file.read(_PIECE_BYTES):
+            state.update(piece)
+            size += len(piece)
+        if sync:
+            os.fsync(file.fileno())
+    return state.hexdigest(), size
+
+
+def _sync(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_planned(path: str, file: PlannedFile) -> bool:
+    """Whether what is at a path is the planned output.
+
+    By its digest: file systems give the inode of a file that was removed to the next one that is made.
+    """
+    try:
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_size != file.size):
+            return False
+        return _describe(path, sync=False) == (file.digest, file.size)
+    except OSError:
+        return False
+
+
+def _move(scratch: str, final: str) -> None:
+    parent = os.path.dirname(final)
+    if not os.path.isdir(parent):
+        os.makedirs(parent, exist_ok=True)
+    is_folder = os.path.isdir(scratch)
+    if is_folder and os.path.isdir(final) and not os.path.islink(final):
+        _replace_folder(scratch, final)
+        return
+    try:
+        os.rename(scratch, final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_over(scratch, final, is_folder)
+
+
+def _replace_folder(scratch: str, final: str) -> None:
+    from .exchange import exchange
+
+    if exchange(scratch, final):
+        _drop(scratch)
+        return
+    # A crash between the two renames leaves no final folder: the scratch, still there, is then renamed by `redo`.
+    aside = _aside(final)
+    _drop(aside)
+    os.rename(final, aside)
+    os.rename(scratch, final)
+    _drop(aside)
+
+
+def _copy_over(scratch: str, final: str, is_folder: bool) -> None:
+    """Where one disk is mounted twice a rename between the two fails although the device is the same."""
+    beside = f"{final}.{os.urandom(4).hex()}.tmp"
+    try:
+        if is_folder:
+            shutil.copytree(scratch, beside, symlinks=True)
+        else:
+            shutil.copy2(scratch, beside)
+        _describe(beside, sync=True)
+        os.rename(beside, final)
+    except OSError:
+        _drop(beside)
+        raise
+    _drop(scratch)
+
+
+def _drop(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _aside(final: str) -> str:
+    return os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{_ASIDE}")
+
+
+def _make_read_only(path: Path) -> None:
+    """Folders stay writable, so that `.cascade` can be deleted."""
+    if path.is_dir():
+        for folder, _, names in os.walk(path):
+            for name in names:
+                inner = os.path.join(folder, name)
+                if not os.path.islink(inner):
+                    os.chmod(inner, stat.S_IMODE(os.stat(inner).st_mode) & ~0o222)
+    else:
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o222)
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _extension(path: Path) -> str:
+    """Programs choose a format by it: `.csv`, and `.tar.gz` whole."""
+    suffixes = path.suffixes
+    return "".join(suffixes[-2:]) if suffixes[-2:-1] == [".tar"] else path.suffix
+
+
+def _unpublishable(path: Path, error: OSError) -> CascadeError:
+    return fail(
+        "CSC714",
+        f"the output `{path}` cannot be published: {error.strerror or error}",
+        help="make room, or remove what stands in the way, and run again",
+    )
