@@ -1,0 +1,112 @@
+"""Passing and reservations: no node waits for ever behind smaller ones. The rules are in `ledger`."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush, heapreplace
+
+from ..ir.graph import NodeKey
+from .pools import DemandClass, Holder, Pool, Waiter, asks
+
+PATIENCE = 64
+"""So many later nodes may pass one before it claims its pools."""
+
+
+class Passing:
+    """Fronts of pools, and claims. Passes stand in the waiters."""
+
+    __slots__ = ("_number", "claims", "reserved")
+
+    def __init__(self) -> None:
+        self.claims: dict[NodeKey, Waiter] = {}
+        """Nodes that have been passed often enough, the oldest claim first."""
+        self.reserved: dict[NodeKey, Waiter] = {}
+        """Claims that are reservations now: derived from claims, capacities and pauses."""
+        self._number = 0
+
+    def refront(self, cls: DemandClass) -> None:
+        """The class has a new lead, or its lead may be another: capacities have changed."""
+        cls.forget_lead()
+        cls.front_stamp += 1
+        age = cls.queue.head_age()
+        for pool, _ in cls.shape.demands:
+            if pool.capacity is not None:
+                self._number += 1
+                heappush(pool.fronts, (cls.rank, age, self._number, cls.front_stamp, cls))
+                if len(pool.fronts) > pool.fronts_limit:
+                    pool.sweep_fronts()
+
+    def front(self, pool: Pool) -> tuple[DemandClass, int] | None:
+        """Class and age of the first in order of the waiting nodes that demand the pool and would fit an empty machine."""
+        heap = pool.fronts
+        while heap:
+            rank, age, _, stamp, cls = heap[0]
+            if stamp != cls.front_stamp:
+                heappop(heap)
+                continue
+            lead = cls.lead()
+            if lead is None:
+                heappop(heap)
+            elif lead != age:
+                self._number += 1
+                heapreplace(heap, (rank, lead, self._number, stamp, cls))
+            else:
+                return cls, lead
+        return None
+
+    def overtaken(self, waiter: Waiter) -> dict[NodeKey, list[Pool]]:
+        """Nodes before this one in order that are the front of a pool which it is about to take from."""
+        found: dict[NodeKey, list[Pool]] = {}
+        for pool, _ in waiter.cls.shape.demands:
+            if pool.capacity is not None:
+                front = self.front(pool)
+                if front is not None and front[1] != waiter.age:
+                    found.setdefault(front[0].queue.node(front[1]), []).append(pool)
+        return found
+
+    def count(self, node: NodeKey, waiter: Waiter, pools: list[Pool], holders: dict[NodeKey, Holder]) -> bool:
+        """Count a pass if the start that has just been made on these pools keeps the node waiting. True: a new claim."""
+        if waiter.passes >= PATIENCE:
+            return False
+        shape, amounts = waiter.cls.shape, waiter.amounts
+        if not any(asks(amounts, pool.shapes[shape]) > pool.free() for pool in pools):
+            return False
+        for pool, column in sorted(shape.demands, key=_holder_count):
+            need = asks(amounts, column)
+            if need <= pool.free():
+                continue
+            assert pool.capacity is not None
+            others = sum(held for key, held in pool.holders.items() if not _has_passed(holders[key], waiter))
+            if others + need > pool.capacity:
+                return False
+        waiter.passes += 1
+        if waiter.passes < PATIENCE:
+            return False
+        self.claims[node] = waiter
+        return True
+
+    def settle(self) -> list[Pool]:
+        """Derive reservations from claims. Gives the pools of which less is kept back than before."""
+        before = {pool: pool.reserved for waiter in self.reserved.values() for pool, _ in waiter.cls.shape.demands}
+        for pool in before:
+            pool.reserved = 0
+        self.reserved = {}
+        claimed: set[Pool] = set()
+        for node, waiter in self.claims.items():
+            if not waiter.eligible():
+                continue
+            demands = [d for d in waiter.cls.shape.demands if d[0].capacity is not None]
+            pools = {pool for pool, _ in demands}
+            if not claimed & pools:
+                self.reserved[node] = waiter
+                for pool, column in demands:
+                    pool.reserved = asks(waiter.amounts, column)
+            claimed |= pools
+        return [pool for pool, kept in before.items() if pool.reserved < kept]
+
+
+def _has_passed(holder: Holder, waiter: Waiter) -> bool:
+    return holder.since > waiter.age and holder.order > waiter.order
+
+
+def _holder_count(demand: tuple[Pool, int]) -> int:
+    return len(demand[0].holders)

@@ -1,0 +1,143 @@
+"""Words in layers: who says what about which pool, and the capacity that results.
+
+The identity of a word is (scope, kind, text of `by`). Different identities all hold; of one identity the highest layer
+wins, and taking a word back leaves exactly what stands below it. A `hard` word caps every layer above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import TypeAlias
+
+from ..base.quantity import show_milli, show_size
+from ..ir.events import Word
+from ..ir.requirement import Dimension, Layer, Limit, PoolKind, Scope
+from .faults import LedgerFault, NotBuilt
+
+Identity: TypeAlias = tuple[Scope, PoolKind, str]
+
+LAYER_NAMES: dict[Layer, str] = {
+    Layer.MACHINE: "the machine",
+    Layer.FILE: "the file",
+    Layer.CONFIG: "the project's configuration",
+    Layer.COMMAND_LINE: "the command line",
+    Layer.FLEET: "the fleet",
+    Layer.LIVE: "the operator",
+}
+
+
+def identity(limit: Limit) -> Identity:
+    """What makes two words be about one thing."""
+    return (limit.scope, limit.kind, limit.by_text)
+
+
+def covers(scope: Scope, task: str, tags: tuple[str, ...], flows: tuple[str, ...], resources: tuple[str, ...]) -> bool:
+    """Whether a node of such a shape is in the scope. Globs are case-sensitive."""
+    match scope.kind:
+        case "global":
+            return True
+        case "task":
+            return fnmatchcase(task, scope.pattern)
+        case "tag":
+            return any(fnmatchcase(tag, scope.pattern) for tag in tags)
+        case "flow":
+            return any(fnmatchcase(flow, scope.pattern) for flow in flows)
+        case "resource":
+            return scope.pattern in resources
+
+
+def show_amount(dimension: Dimension, amount: int) -> str:
+    """An amount in base units as a person would write it."""
+    match dimension:
+        case "bytes":
+            return show_size(amount)
+        case "millicpu":
+            return show_milli(amount)
+        case "count":
+            return str(amount)
+
+
+class Words:
+    """The words of all layers."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self) -> None:
+        self._said: dict[Identity, dict[Layer, Limit]] = {}
+
+    def set(self, word: Word) -> None:
+        """Say a word: it replaces what its layer said of the same identity. `none` is taking that back."""
+        limit = word.limit
+        refuse_unbuilt(limit)
+        key = identity(limit)
+        if limit.amount is None:
+            self._take(key, word.layer)
+            return
+        if not isinstance(limit.amount, int) or isinstance(limit.amount, bool) or limit.amount < 0:
+            raise LedgerFault(f"the amount of `limit {limit.scope}` is no whole number: {limit.amount!r}")
+        self._said.setdefault(key, {})[word.layer] = limit
+
+    def drop(self, layer: Layer, scope: Scope) -> None:
+        """The layer says nothing any more about the scope, in any kind and `by`."""
+        for key in [k for k in self._said if k[0] == scope]:
+            self._take(key, layer)
+
+    def drop_layer(self, layer: Layer) -> list[Scope]:
+        """The layer says nothing any more. Gives the scopes that it spoke of."""
+        keys = [key for key, by_layer in self._said.items() if layer in by_layer]
+        for key in keys:
+            self._take(key, layer)
+        return list(dict.fromkeys(key[0] for key in keys))
+
+    def _take(self, key: Identity, layer: Layer) -> None:
+        by_layer = self._said.get(key)
+        if by_layer is not None:
+            by_layer.pop(layer, None)
+            if not by_layer:
+                del self._said[key]
+
+    def capacity(self, scope: Scope) -> int | None:
+        """The capacity of the scope's hold pool; None where no word is in force."""
+        by_layer = self._said.get((scope, "hold", ""))
+        if not by_layer:
+            return None
+        top = max(by_layer)
+        return min(_amount(limit) for layer, limit in by_layer.items() if layer == top or limit.hard)
+
+    def hard_below(self, word: Word) -> tuple[Layer, int] | None:
+        """The `hard` word that this one would raise, with its layer."""
+        amount = word.limit.amount
+        if not isinstance(amount, int):
+            return None
+        for layer, limit in sorted(self._said.get(identity(word.limit), {}).items()):
+            if layer < word.layer and limit.hard and amount > _amount(limit):
+                return layer, _amount(limit)
+        return None
+
+    def in_force(self) -> Iterator[tuple[Layer, Limit]]:
+        """For each identity the word of its highest layer."""
+        for by_layer in self._said.values():
+            top = max(by_layer)
+            yield top, by_layer[top]
+
+    def snapshot(self) -> object:
+        """Comparable, independent of the order in which words of different identity were said."""
+        return {key: dict(by_layer) for key, by_layer in self._said.items()}
+
+
+def _amount(limit: Limit) -> int:
+    assert isinstance(limit.amount, int)
+    return limit.amount
+
+
+def refuse_unbuilt(limit: Limit) -> None:
+    """Raise NotBuilt for the forms of a word that are not carried out yet."""
+    if limit.kind == "spend" or limit.per_ns is not None or limit.burst is not None:
+        raise NotBuilt(f"rates are not built yet: `limit {limit.scope}`")
+    if limit.by is not None or limit.by_text:
+        raise NotBuilt(f"`by` is not built yet: `limit {limit.scope}`")
+    if limit.whole:
+        raise NotBuilt(f"`whole` is not built yet: `limit {limit.scope}`")
+    if limit.for_ns is not None or limit.until_ns is not None or limit.window is not None:
+        raise NotBuilt(f"times and windows are not built yet: `limit {limit.scope}`")
