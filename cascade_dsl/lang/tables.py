@@ -72,7 +72,13 @@ def generate(grammar: str) -> str:
             raise NotImplementedError
 
     lark = Lark(
-        grammar, parser="lalr", lexer=NoLexer, strict=True, start=list(STARTS), maybe_placeholders=True, propagate_positions=False
+        grammar,
+        parser="lalr",
+        lexer=NoLexer,
+        strict=True,
+        start=list(STARTS),
+        maybe_placeholders=True,
+        propagate_positions=False,
     )
     table: Any = lark.parser.parser._parse_table  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportOptionalMemberAccess]
     symbols: dict[str, int] = {}
@@ -103,7 +109,9 @@ def generate(grammar: str) -> str:
         "format": FORMAT,
         "grammar": digest(grammar),
         "starts": [[name, order[table.start_states[name]], order[table.end_states[name]]] for name in STARTS],
-        "literals": {str(t.pattern.value): str(t.name) for t in sorted(lark.terminals, key=lambda t: t.name) if t.pattern},
+        "literals": {
+            str(t.pattern.value): str(t.name) for t in sorted(lark.terminals, key=lambda t: t.name) if t.pattern
+        },
         "symbols": list(symbols),
         "rules": rules,
         "states": states,

@@ -1,0 +1,67 @@
+"""What is wrong with a text, gathered while it is scanned, parsed and built."""
+
+from __future__ import annotations
+
+import re
+
+from ..base.diagnostics import Diagnostic, Findings, Source, Span
+from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
+from ..base.suggest import nearest
+
+_UNIT = re.compile(r"(\d[\d_]*(?:\.\d+)?)([A-Za-z]+)")
+
+
+class Faults:
+    """The findings in one source. `fatal`: nothing after this can be trusted, the parser stops."""
+
+    __slots__ = ("fatal", "findings", "last", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.findings = Findings()
+        self.fatal = False
+        self.last = -1
+        """Where the latest finding stands."""
+
+    def add(
+        self, code: str, message: str, span: Span, help: str | None = None, *, why: tuple[Span, str] | None = None
+    ) -> None:
+        """Report an error at a place; `why` is a second place and what it says."""
+        self.last = max(self.last, span.start)
+        label = self.source.label
+        self.findings.add(
+            Diagnostic(
+                code=code,
+                message=message,
+                primary=label(span),
+                help=help,
+                secondary=() if why is None else (label(*why),),
+            )
+        )
+
+    def unclosed(self, span: Span, opener: str, closer: str, where: Span) -> None:
+        """A bracket that is still open where something else must end."""
+        self.add(
+            "CSC002",
+            f"`{opener}` is not closed",
+            span,
+            f"add the missing `{closer}`",
+            why=(where, f"`{closer}` belongs before this"),
+        )
+
+    def too_deep(self, span: Span) -> None:
+        """More than 200 things in each other; said once."""
+        if not self.fatal:
+            self.add("CSC009", "this is nested more than 200 deep", span, "bind an inner part to a name of its own")
+        self.fatal = True
+
+    def number(self, span: Span, text: str) -> None:
+        """Something that begins as a number and is none."""
+        unit = _UNIT.fullmatch(text)
+        if unit is None:
+            self.add("CSC007", f"`{text}` is no number", span, "write `3`, `1_000`, `2.5`, `1e6`, `1h30m` or `4GB`")
+            return
+        units = [*DURATION_UNITS_NS, *SIZE_UNITS]
+        close = nearest(unit[2], units) or nearest(unit[2] + "B", SIZE_UNITS)
+        mend = f"did you mean `{unit[1]}{close[0]}`?" if close else f"units are {', '.join(units)}"
+        self.add("CSC007", f"unknown unit `{unit[2]}`", span, mend)
