@@ -21,7 +21,17 @@ CODES: dict[str, str] = {
     "CSC406": "A graph that is nested too deeply",
     "CSC407": "No binding, output or task of this name",
     # run 5xx (runtime, executors)
+    "CSC520": "The engine was killed",
     # control 6xx (control)
+    "CSC600": "A control request that cannot be read",
+    "CSC601": "Another version of the control protocol",
+    "CSC602": "An unknown control verb",
+    "CSC603": "A control request that is too long",
+    "CSC604": "No live run",
+    "CSC605": "Several live runs",
+    "CSC606": "The run does not answer",
+    "CSC607": "Too many control connections",
+    "CSC608": "The control socket cannot be opened",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",
@@ -32,6 +42,11 @@ CODES: dict[str, str] = {
     "CSC706": "The state folder cannot be used",
     "CSC707": "The run is live",
     "CSC708": "No such run in this project",
+    "CSC710": "An output was not written",
+    "CSC711": "An output is a folder and not a file, or the reverse",
+    "CSC712": "An output is neither a file nor a folder",
+    "CSC713": "An output path outside the project",
+    "CSC714": "An output cannot be published",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     # warnings

@@ -91,5 +91,7 @@ class FakeExecutor:
         while self._due:
             outcome = self._due.popleft()
             self._kill_at.pop(outcome.id, None)
-            if self.running.pop(outcome.id, None) is not None:  # else a second end of the same attempt: the first counts
+            if (
+                self.running.pop(outcome.id, None) is not None
+            ):  # else a second end of the same attempt: the first counts
                 self._deliver(outcome)

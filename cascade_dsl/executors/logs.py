@@ -7,8 +7,13 @@ grew too long is given back to the file system as a hole; when it has ended the 
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
+
+import trio
 
 KEPT_BYTES = 8 * 1024 * 1024
 """Kept of the head, and as much of the tail."""
@@ -70,6 +75,37 @@ def close_up(path: str) -> None:
             target += os.pwrite(file.fileno(), piece, target)
             source += len(piece)
         os.ftruncate(file.fileno(), target)
+
+
+class Floods:
+    """Flooded logs of ended attempts, closed up one by one in a thread before their outcomes go out."""
+
+    __slots__ = ("_due", "_wake")
+
+    def __init__(self) -> None:
+        self._due: deque[tuple[str, Callable[[], None]]] = deque()
+        self._wake = trio.Event()
+
+    def add(self, log: str, then: Callable[[], None]) -> None:
+        """Close `log` up, then call back in the trio thread."""
+        self._due.append((log, then))
+        self._wake.set()
+
+    async def serve(self) -> NoReturn:
+        """Work until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Do what is due."""
+        while self._due:
+            log, then = self._due[0]
+            with suppress(OSError):  # a log that cannot be shortened is no reason to fail what it tells of
+                await trio.to_thread.run_sync(close_up, log)
+            self._due.popleft()
+            then()
 
 
 def _punch(fd: int, start: int, length: int) -> bool:

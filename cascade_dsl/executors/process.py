@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import deque
-from typing import NoReturn
 
 import trio
 
 from .groups import Group, reap_orphans, start_failed
-from .logs import close_up, hollow, is_flooded, open_log, open_value, size_of
+from .logs import Floods, hollow, is_flooded, open_log, open_value, size_of
 from .protocol import VALUE_BYTES_MAX, AttemptExited, AttemptLost, AttemptSpec, CommandSpec, Deliver, Outcome
 from .reactor import Reactor
 
 _TICK_S = 0.25
 """How often the files of what runs are looked at."""
 _STRAGGLER_S = 0.001
-_STRAGGLER_TRIES = 500
+_STRAGGLER_TRIES = 50
 _DEATH_BOUND_S = 10.0
 """How long the end of `serve` waits for killed processes; beyond it they hang in the kernel."""
-_TOO_LARGE = f"the value on standard output is larger than {VALUE_BYTES_MAX // 1024 // 1024} MiB; write it to a file output"
+_TOO_LARGE = (
+    f"the value on standard output is larger than {VALUE_BYTES_MAX // 1024 // 1024} MiB; write it to a file output"
+)
 
 
 class _Attempt:
@@ -49,9 +49,7 @@ class ProcessExecutor:
         self._deliver = deliver
         self._reactor = Reactor()
         self._running: dict[str, _Attempt] = {}
-        self._floods: deque[_Attempt] = deque()
-        """Ended, with a log to close up before the outcome goes out."""
-        self._flooded = trio.Event()
+        self._floods = Floods()
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._ticking = False
 
@@ -59,17 +57,17 @@ class ProcessExecutor:
         """Run until cancelled; then kill what still runs, wait until it is dead, and deliver its outcomes."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._close_up_floods)
+                nursery.start_soon(self._floods.serve)
                 task_status.started()
                 await self._reactor.run()
         finally:
             for attempt in self._running.values():
-                attempt.group.send(signal.SIGKILL) if attempt.outcome is None else None
+                self._kill(attempt)
             with trio.move_on_after(_DEATH_BOUND_S, shield=True):
                 while self._running:
                     await self._reactor.once()
             with trio.CancelScope(shield=True):
-                await self._drain_floods()
+                await self._floods.drain()
             for attempt in list(self._running.values()):
                 self._end(attempt, AttemptLost(id=attempt.id, reason="it was killed and did not die"))
             self._reactor.close()
@@ -132,13 +130,13 @@ class ProcessExecutor:
 
     def _await_stragglers(self, attempt: _Attempt, tries: int) -> None:
         """What was killed with the group may still be writing; it is seldom there, and gone within a millisecond."""
-        assert attempt.outcome is not None
+        outcome = attempt.outcome
+        assert outcome is not None
         if attempt.group.is_empty() or tries == 0:
             if is_flooded(attempt.log):
-                self._floods.append(attempt)
-                self._flooded.set()
+                self._floods.add(attempt.log, lambda: self._end(attempt, outcome))
             else:
-                self._end(attempt, attempt.outcome)
+                self._end(attempt, outcome)
             return
         self._reactor.at(trio.current_time() + _STRAGGLER_S, lambda: self._await_stragglers(attempt, tries - 1))
 
@@ -158,20 +156,3 @@ class ProcessExecutor:
         self._ticking = bool(self._running)
         if self._ticking:
             self._reactor.at(trio.current_time() + _TICK_S, self._on_tick)
-
-    async def _close_up_floods(self) -> NoReturn:
-        while True:
-            await self._flooded.wait()
-            self._flooded = trio.Event()
-            await self._drain_floods()
-
-    async def _drain_floods(self) -> None:
-        while self._floods:
-            attempt = self._floods[0]
-            assert attempt.outcome is not None
-            try:
-                await trio.to_thread.run_sync(close_up, attempt.log)
-            except OSError:
-                pass  # a log that cannot be shortened is no reason to fail what it tells of
-            self._floods.popleft()
-            self._end(attempt, attempt.outcome)

@@ -38,6 +38,8 @@ class PythonSpec:
     file: str = ""
     """The `.csc` and line where `source` starts, for tracebacks."""
     line: int = 1
+    folder: str = ""
+    """Put first on `sys.path` during the call; where empty, the folder of `path`, else the working directory."""
     inputs: str = "{}"
     """JSON text of {name: value}."""
     outputs: dict[str, str]
@@ -61,7 +63,8 @@ class AttemptSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What an attempt used: of a process and the children that it waited for; of a python call, that call alone."""
+    """What an attempt used: of a process and the children that it waited for; of a python call, that call alone, but the
+    memory of its worker so far."""
 
     user_s: float = 0.0
     sys_s: float = 0.0

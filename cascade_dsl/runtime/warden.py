@@ -39,6 +39,7 @@ def supervise(engine: Callable[[int], int]) -> int:
     gives 128 + its number, after a sentence on stderr.
     """
     become_subreaper()
+    spared = set(_children(os.getpid()))  # of whoever became this process by `exec`: not ours to kill
     alive_read, alive_write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -60,7 +61,7 @@ def supervise(engine: Callable[[int], int]) -> int:
     signal.signal(signal.SIGHUP, forward)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _, status = os.waitpid(pid, 0)
-    kill_children()
+    _kill_children(spared)
     os.close(alive_write)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
@@ -126,6 +127,9 @@ def end_with_descendants() -> NoReturn:
     if killer == 0:
         os.setsid()
         os.kill(engine, signal.SIGSTOP)
+        end = time.monotonic() + _KILL_BOUND_S
+        while _state(engine) not in (b"T", b"Z", b"") and time.monotonic() < end:
+            time.sleep(_KILL_PAUSE_S)
         kill_descendants(engine)
         os.kill(engine, signal.SIGKILL)
         os._exit(0)
@@ -139,15 +143,18 @@ def end_with_descendants() -> NoReturn:
 # ---- killing ------------------------------------------------------------------------------------------------------
 
 
-def kill_children() -> None:
-    """In a subreaper: kill and reap until there is no child left, so that nothing below is left at all."""
+def _kill_children(spared: Collection[int]) -> None:
+    """In a subreaper: kill and reap until there is no child left but those spared, so that nothing else below is left."""
     end = time.monotonic() + _KILL_BOUND_S
-    while time.monotonic() < end:
-        for pid in list(_below(os.getpid())):
+    quiet = 0
+    while quiet < 2 and time.monotonic() < end:
+        found = [pid for pid in _below(os.getpid(), spared) if not _has_ended(pid)]
+        for pid in found:
             _kill(pid)
+        quiet = 0 if found else quiet + 1
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+                quiet = 0  # what the reaped one leaves has just become our child
         except ChildProcessError:
             return
         time.sleep(_KILL_PAUSE_S)
@@ -165,31 +172,34 @@ def kill_descendants(root: int) -> None:
         time.sleep(_KILL_PAUSE_S)
 
 
-def _below(root: int) -> Iterator[int]:
-    """All descendants, as /proc shows them now."""
+def _below(root: int, spared: Collection[int] = ()) -> Iterator[int]:
+    """All descendants, as /proc shows them now, without the spared and what is below them."""
     todo = [root]
     while todo:
-        pid = todo.pop()
-        try:
-            threads = os.listdir(f"/proc/{pid}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            try:
-                with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                    children = [int(word) for word in file.read().split()]
-            except OSError:
-                continue
-            yield from children
-            todo.extend(children)
+        for child in _children(todo.pop()):
+            if child not in spared:
+                yield child
+                todo.append(child)
+
+
+def _children(pid: int) -> Iterator[int]:
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                yield from [int(word) for word in file.read().split()]
 
 
 def _has_ended(pid: int) -> bool:
+    return _state(pid) in (b"Z", b"X", b"")
+
+
+def _state(pid: int) -> bytes:
+    """The letter of /proc: R, S, D, T, Z … Empty where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+            return file.read().rpartition(b")")[2].split()[0]
     except OSError:
-        return True
+        return b""
 
 
 def _kill(pid: int) -> None:
