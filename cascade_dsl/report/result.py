@@ -1,0 +1,117 @@
+"""A run that has ended: its `name = value` lines, its JSON document, its last line, its exit code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.diagnostics import Diagnostic
+from ..engine.status import FailureView, NodeCounts
+from ..ir.events import RunStatus
+from ..ir.graph import Json
+from .words import count, show_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """How a run ended. `outputs` holds those that are known; `diagnostics` says why where nothing ran."""
+
+    run: str
+    status: RunStatus
+    interrupted: bool
+    outputs: dict[str, Json]
+    nodes: NodeCounts
+    failures: tuple[FailureView, ...]
+    seconds: float
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 a task failed, 3 stalled, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        match self.status:
+            case "done":
+                return 0
+            case "stalled":
+                return 3
+            case "failed":
+                return 1
+            case "cancelled" | "drained":
+                return 1 if self.nodes.failed else 130
+
+
+def output_lines(outputs: dict[str, Json]) -> list[str]:
+    """One line `name = value` for each output; text stands as it is, everything else as JSON."""
+    return [f"{name} = {_shown(value)}" for name, value in outputs.items()]
+
+
+def _shown(value: Json) -> str:
+    if isinstance(value, str) and "\n" not in value:
+        return value
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def result_json(result: RunResult) -> dict[str, Any]:
+    """The document of `run --json`."""
+    nodes = result.nodes
+    return {
+        "run": result.run,
+        "status": result.status,
+        "outputs": result.outputs,
+        "nodes": {
+            "done": nodes.done,
+            "cached": nodes.cached,
+            "failed": nodes.failed,
+            "skipped": nodes.skipped,
+            "cancelled": nodes.cancelled,
+        },
+        "failures": [
+            {
+                "node": failure.name,
+                "task": failure.task,
+                "exit": failure.exit,
+                "attempts": failure.attempts,
+                "log": failure.log,
+                "message": failure.message,
+            }
+            for failure in result.failures
+        ],
+        "diagnostics": [diagnostic.to_json() for diagnostic in result.diagnostics],
+    }
+
+
+def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
+    """The document of a run that was refused before anything ran."""
+    nothing = dict.fromkeys(("done", "cached", "failed", "skipped", "cancelled"), 0)
+    return {
+        "run": None,
+        "status": "refused",
+        "outputs": {},
+        "nodes": nothing,
+        "failures": [],
+        "diagnostics": [diagnostic.to_json() for diagnostic in diagnostics],
+    }
+
+
+def last_line(result: RunResult) -> str:
+    """What happened, in one line."""
+    nodes = result.nodes
+    parts = [f"{count(nodes.done + nodes.cached, 'task')} done"]
+    named = (("failed", nodes.failed), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
+    parts += [f"{number} {word}" for word, number in named if number]
+    text = f"{', '.join(parts)} in {show_seconds(result.seconds)}"
+    match result.status:
+        case "done":
+            return f"done: {text}"
+        case "failed":
+            return (
+                f"failed: {text}; `cascade log {result.failures[0].name}` shows more"
+                if result.failures
+                else f"failed: {text}"
+            )
+        case "stalled":
+            return f"stalled: {text}; nothing could start any more"
+        case "cancelled" | "drained":
+            return f"stopped: {text}; `cascade continue` goes on"
