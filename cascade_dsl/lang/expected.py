@@ -11,11 +11,11 @@ from .lexer import END, NL, RESERVED, Token
 from .tables import Tables
 
 _VALUES = frozenset(
-    "INT FLOAT DURATION SIZE NAME STRING _OPEN_STRING LPAR LSQB _RECORD MINUS NOT TRUE FALSE NONE TRY REPEAT RATE".split()
+    "INT FLOAT DURATION SIZE NAME STRING _OPEN_STRING LPAR LSQB _RECORD MINUS NOT TRUE FALSE NONE TRY REPEAT RATE".split()  # noqa: SIM905
 )
-_TYPES = frozenset("NAME STRING _OPEN_STRING LPAR _RECORD".split())
+_TYPES = frozenset("NAME STRING _OPEN_STRING LPAR _RECORD".split())  # noqa: SIM905
 _OPERATORS = frozenset(
-    "OR AND NOT IN EQ NE LT LE GT GE COALESCE PLUS MINUS STAR SLASH FLOOR PERCENT POWER DOT LPAR LSQB IF AFTER WITH".split()
+    "OR AND NOT IN EQ NE LT LE GT GE COALESCE PLUS MINUS STAR SLASH FLOOR PERCENT POWER DOT LPAR LSQB IF AFTER WITH".split()  # noqa: SIM905
 )
 _DECLARATIONS = ("use", "param", "secret", "type", "limit", "task", "flow", "finally", "test", "output")
 _STATEMENTS = ("if", "for", "output", "return")
@@ -90,10 +90,19 @@ def _reduce(tables: Tables, stack: list[int], action: int, kind: str) -> int | N
 
 
 def explain(
-    faults: Faults, tables: Tables, states: Sequence[int], token: Token, previous: object, previous_end: int, begin: int
+    faults: Faults,
+    tables: Tables,
+    states: Sequence[int],
+    token: Token,
+    previous: object,
+    previous_end: int,
+    item: str | None,
+    begin: int,
 ) -> None:
-    """Report a token that cannot stand where it does. `previous` is the value before it, `begin` where its item begins."""
+    """Report a token that cannot stand where it does: `previous` is the value before it; the `item` around it begins at `begin`."""
     can = acceptable(tables, states)
+    if NL in can and item != "clause":
+        can.discard("COMMA")  # it may only follow `after`
     text = faults.source.text
     at = token.span if token.kind not in (NL, END) else Span(previous_end, previous_end)
     if token.kind == END and not text[:previous_end].strip():
@@ -116,11 +125,17 @@ def explain(
         if "EXPECT" in can:
             faults.add("CSC015", f"`{word}` cannot stand in a test", at, mend or "a test holds mock, let and expect")
             return
+    if isinstance(previous, Token) and previous.kind == "COMMA" and can == {"NAME"} and item in ("item", "statement"):
+        faults.add(
+            "CSC001", "expected the end of the line, found `,`", previous.span, "several values make a list: `[a, b]`"
+        )
+        return
     expected = _in_words(tables, can)
     found = f"`{token.text}`" if token.kind not in _KINDS or token.kind in ("NAME", "FIELD") else _KINDS[token.kind]
     if token.kind in ("INT", "FLOAT", "DURATION", "SIZE", "SCOPE", "TIME", "DAYS", "RATE"):
         found = f"`{token.text}`"
-    if token.text in RESERVED and "NAME" in can and "INT" not in can:
+    bound = token.start == begin and text[token.end :].lstrip(" \t").startswith("=")
+    if token.text in RESERVED and "NAME" in can and ("INT" not in can or bound):
         faults.add("CSC020", f"`{token.text}` is a reserved word", at, "choose another name")
         return
     faults.add("CSC001", f"expected {expected}, found {found}", at, _mend(faults, can, token, previous, previous_end))
@@ -166,6 +181,9 @@ def _in_words(tables: Tables, can: set[str]) -> str:
     if {"RETURN", "OUTPUT"} <= can:
         said.append("a statement")
         can -= _VALUES | {"RETURN", "OUTPUT", "IF", "FOR"}
+    if {"BURST", "BECAUSE"} <= can:
+        said.append("an option such as `for 10m`")
+        can -= {"BURST", "WHOLE", "BY", "FOR", "UNTIL", "FROM", "HARD", "BECAUSE"}
     if "INT" in can and "NAME" in can:
         said.append("a value")
         can -= _VALUES
@@ -196,14 +214,14 @@ def _mend(faults: Faults, can: set[str], token: Token, previous: object, previou
     if token.kind == NL and can & {"_BLOCK"}:
         after = text[token.start :].lstrip()
         return "the `{` of a block stands on its header's line" if after.startswith("{") else None
+    if token.kind == "_CLOSE_PLACE" and "INT" in can:
+        return "a place holds an expression; `\\{{` is the text `{{`"
     if token.text == "=" and "EQ" in can:
         return "`==` compares"
     if token.kind == "VBAR" and "OR" in can:
         return "write `or`"
     if token.kind == "COLON" and "EQUAL" in can:
         return "the type of a binding is inferred: `name = value`"
-    if token.kind == "_BLOCK" and "_RECORD" in can:
-        return None
     if token.kind == "NAME" and previous_end < token.start and text[previous_end - 1].isdigit() and NL in can:
         number = text[text.rfind(" ", 0, previous_end) + 1 : previous_end]
         return f"a number and its unit are one word: `{number}{token.text}`" if number.isdigit() else None

@@ -29,7 +29,7 @@ CLOSERS = {")": ("(",), "]": ("[",), "}": ("{", "record")}
 OPENED_WITH: dict[Open, str] = {"(": "(", "[": "[", "{": "{", "record": "{", "place": "{{"}
 
 _BINARY = frozenset(
-    "COMMA OR AND NOT IN EQ NE LT LE GT GE COALESCE PLUS MINUS STAR SLASH FLOOR PERCENT POWER VBAR".split()
+    "COMMA OR AND NOT IN EQ NE LT LE GT GE COALESCE PLUS MINUS STAR SLASH FLOOR PERCENT POWER VBAR".split()  # noqa: SIM905
 )
 _NO_LINE_AFTER = _BINARY | {"", "_BLOCK", NL}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.diagnostics import CascadeError, Diagnostic, Source, Span, fail
+from ..base.diagnostics import Diagnostic, Source, Span, fail
 from ..base.suggest import did_you_mean
 from . import ast, tables
 from .build import BUILDERS, NESTING, Builder
@@ -184,9 +184,11 @@ class Parser:
                 where = Span(token.start, token.start if token.kind in (NL, END) else token.end)
                 self.faults.unclosed(Span(opened, opened + 1), what, closer, where)
             else:
-                explain(self.faults, self.tables, self.states, token, self.values[-1], self.ends[-1], begin)
+                explain(self.faults, self.tables, self.states, token, self.values[-1], self.ends[-1], item, begin)
         if self.faults.fatal or item is None:
             return None
+        if token.kind == NL and "_BLOCK" in self.tables.states[self.states[-1]] and self.text.startswith("{", lexer.at):
+            return lexer.next(self.tables.states[self.states[-1]])  # a header and its block, torn apart
         if torn is not None and token.kind != END:
             depth = 0 if torn[0] == "{" else depth
             while at and self.depths[at] > depth:
@@ -258,7 +260,7 @@ class Parser:
             if not any(kind == "string" for kind, _, _ in lexer.stack):
                 # a line that plainly begins something else, not deeper than the item: brackets were left open
                 new = text.rfind("\n", before, token.start) + 1
-                if new and not text[new : token.start].strip() and token.start - new <= indent:
-                    if token.depth >= depth and _BEGINS_ITEM.match(text, new) and token.kind != "RBRACE":
-                        lexer.resume(token.start, depth)
-                        return Token(NL, new, new, "\n", depth)
+                opens_line = new and not text[new : token.start].strip() and token.start - new <= indent
+                if opens_line and token.depth >= depth and token.kind != "RBRACE" and _BEGINS_ITEM.match(text, new):
+                    lexer.resume(token.start, depth)
+                    return Token(NL, new, new, "\n", depth)

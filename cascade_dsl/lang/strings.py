@@ -93,7 +93,7 @@ def dedent(text: str) -> list[tuple[str, int]]:
     else:
         return lines
     indents = [line[: len(line) - len(line.lstrip(" \t"))] for line, _ in lines if line.strip()]
-    indent = len(commonprefix(indents))
+    indent = len(commonprefix(indents))  # noqa: RUF071 (of characters is what is meant)
     out = first + [(line[indent:], offset + min(indent, len(line))) for line, offset in lines]
     if not lines[-1][0].strip():
         out[-1] = ("", lines[-1][1])
