@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote, split
 from typing import Any
 
+from ..base.diagnostics import CascadeError
 from ..base.quantity import MILLI
 from ..engine.plan import Plan, Site, task_expressions
 from ..executors.protocol import AttemptSpec, CommandSpec, PythonSpec
@@ -18,7 +19,7 @@ from ..ir.events import Facts
 from ..ir.expr import Expr
 from ..ir.graph import ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
-from ..store.publish import scratch_path
+from ..store.publish import final_path, scratch_path
 from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value, show
 
@@ -87,9 +88,7 @@ class Bodies:
         for spec, (name, expr) in zip(site.task.inputs, args, strict=True):
             try:
                 values[name] = check_value(spec.type, value_of(expr, {}))
-            except EvalError as error:
-                raise CannotStart(f"input {name}: {error}") from None
-            except ValueMismatch as error:
+            except (EvalError, ValueMismatch) as error:
                 raise CannotStart(f"input {name}: {error}") from None
         return values
 
@@ -132,6 +131,8 @@ class Bodies:
             work, stdout = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
             raise CannotStart(str(error)) from None
+        except CascadeError as error:
+            raise CannotStart("; ".join(d.message for d in error.diagnostics)) from None
         except OSError as error:
             raise CannotStart(f"its folder could not be made: {error}") from None
         return Prepared(
@@ -168,22 +169,11 @@ class Bodies:
                 places.append(OutputPlace(spec=spec, scratch=folder / spec.name, final=None))
                 continue
             text = show(value_of(spec.path, plain))
-            final = self.inside(spec.name, text)
+            final = final_path(self._project, text)
             scratch = scratch_path(final, self._scratch, f"{serial}-{spec.name}")
             scratch.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
             places.append(OutputPlace(spec=spec, scratch=scratch, final=final))
         return tuple(places)
-
-    def inside(self, output: str, text: str) -> Path:
-        """The absolute path of an output; CannotStart where it is outside the project or is none."""
-        if not text or "\0" in text:
-            raise CannotStart(f"output {output}: its path is {'empty' if not text else 'not a path: it holds NUL'}")
-        final = Path(os.path.normpath(self._project / text))
-        if final == self._project or not final.is_relative_to(self._project):
-            raise CannotStart(f"output {output}: its path {text} lies outside the project's folder")
-        if final.is_relative_to(self._project / ".cascade"):
-            raise CannotStart(f"output {output}: its path {text} lies in .cascade, which is Cascade's own")
-        return final
 
     def _work(
         self,

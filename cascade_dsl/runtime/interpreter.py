@@ -253,16 +253,16 @@ class Interpreter:
             self._perform(effect)
 
     def _commit(self, now_ns: int, first: int, events: list[Event]) -> None:
-        attempts = [
-            AttemptRow(e.serial, e.key, self._names.of(e.key), str(self._bodies.log_path(e.serial)), now_ns)
-            for e in events
-            if isinstance(e, AttemptStarted)
-        ]
-        self._journal.commit(now_ns, events, attempts)
-        event_of, wanted = self._reporter.event, self._reporter.wants
+        attempts: list[AttemptRow] = []
         for row, event in enumerate(events, first):
             if isinstance(event, _VALUED):
-                self._values.remember(row, event.value)
+                self._values.remember(row, event.value, event.blob)
+            elif isinstance(event, AttemptStarted):
+                log = str(self._bodies.log_path(event.serial))
+                attempts.append(AttemptRow(event.serial, event.key, self._names.of(event.key), log, now_ns))
+        self._journal.commit(now_ns, events, attempts)
+        event_of, wanted = self._reporter.event, self._reporter.wants
+        for event in events:
             if isinstance(event, AttemptFailed | ComputeFailed):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
@@ -316,7 +316,7 @@ class Interpreter:
         try:
             prepared = prepare()
             self._claim(prepared)
-        except (CannotStart, CascadeError) as error:
+        except CannotStart as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
             return
         id_ = prepared.spec.id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from ..ir.events import PlannedFile
 from ..ir.graph import OutputSpec
 from ..ir.types import NONE
 from ..store.blobs import Blobs
-from ..store.publish import keep, plan
+from ..store.publish import Produced, plan
 from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value, parse_text
 from .bodies import Prepared, shown_path
@@ -68,31 +67,22 @@ def read_results(prepared: Prepared, outcome: AttemptExited, project: Path, stor
 def _read(prepared: Prepared, outcome: AttemptExited, project: Path, store: Path, blobs: Blobs) -> Results:
     task = prepared.task
     values: dict[str, Any] = {}
-    moves: list[tuple[Path, Path]] = []
-    for place in prepared.places:
-        kind = "dir" if str(place.spec.type) == "dir" else "file"
-        _check_written(place.spec.name, kind, place.scratch)
-        if place.final is not None:
-            moves.append((place.scratch, place.final))
-            values[place.spec.name] = shown_path(place.final, project)
-        else:
-            values[place.spec.name] = shown_path(keep(place.scratch, store), project)
+    files = plan(
+        [
+            Produced(scratch=p.scratch, final=p.final, folder=str(p.spec.type) == "dir", name=p.spec.name)
+            for p in prepared.places
+        ],
+        store,
+    )
+    for place, file in zip(prepared.places, files, strict=True):
+        values[place.spec.name] = shown_path(Path(file.final), project)
     wanted = [o for o in task.outputs if o.form == "value"]
     if wanted:
         values |= _values(prepared, outcome, wanted)
     if not task.outputs:
         return Results(stored=Stored(value="null"))
     result: Any = {o.name: values[o.name] for o in task.outputs} if task.record else values[task.outputs[0].name]
-    return Results(stored=store_value(result, blobs), files=plan(moves) if moves else ())
-
-
-def _check_written(name: str, kind: str, scratch: Path) -> None:
-    if not os.path.lexists(scratch):
-        raise BadResult(f"output {name} was not written: the body must write a {kind} at {{{{{name}}}}}")
-    if scratch.is_dir() != (kind == "dir"):
-        raise BadResult(
-            f"output {name} is declared a {kind}, but the body wrote a {'file' if kind == 'dir' else 'dir'}"
-        )
+    return Results(stored=store_value(result, blobs), files=files)
 
 
 def _values(prepared: Prepared, outcome: AttemptExited, wanted: list[OutputSpec]) -> dict[str, Any]:

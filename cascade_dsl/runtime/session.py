@@ -91,7 +91,7 @@ def begin(
     warden: int | None = None,
 ) -> Ended:
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
-    words = (*machine_words(), *file_words(graph, params), *(Word(Layer.COMMAND_LINE, l) for l in terms.limits))
+    words = (*machine_words(), *file_words(graph, params), *(Word(Layer.COMMAND_LINE, limit) for limit in terms.limits))
     check_demands(graph, words)
     check_files(graph, folder)
     project = Project(folder)

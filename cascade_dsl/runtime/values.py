@@ -18,6 +18,7 @@ from ..values.evaluate import Env
 INLINE_BYTES = 4096
 """JSON of up to so many characters stands in its event."""
 _CACHE_CHARACTERS = 2_000_000
+_BLOBS_REMEMBERED = 256
 _READ_ROWS = 500
 
 
@@ -42,11 +43,16 @@ class Values:
         self._now_s = now_s
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._texts_size = 0
+        self._recent_blobs: OrderedDict[int, str] = OrderedDict()
         self._parsed: OrderedDict[int, tuple[Any, int]] = OrderedDict()
         self._parsed_size = 0
 
-    def remember(self, row: int, text: str | None) -> None:
-        """Keep the text of a row that was just committed: it is likely to be read soon."""
+    def remember(self, row: int, text: str | None, blob: str | None) -> None:
+        """Keep what a row holds that is about to be committed: it is likely to be read soon."""
+        if blob is not None:
+            self._recent_blobs[row] = blob
+            if len(self._recent_blobs) > _BLOBS_REMEMBERED:
+                self._recent_blobs.popitem(last=False)
         if text is None or row in self._texts:
             return
         self._texts[row] = text
@@ -60,9 +66,12 @@ class Values:
         known = self._texts.get(row)
         if known is not None:
             return known
+        blob = self._recent_blobs.get(row)
+        if blob is not None:
+            return self._blobs.text(blob)
         stored = self._reader.value(row)
         if stored.value is not None:
-            self.remember(row, stored.value)
+            self.remember(row, stored.value, None)
             return stored.value
         if stored.blob is None:
             return "null"
