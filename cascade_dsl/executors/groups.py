@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
-from .protocol import StartFailed, Usage
+from .protocol import AttemptSpec, CommandSpec, StartFailed, Usage
 
 _PR_GET_CHILD_SUBREAPER = 37
 
@@ -108,26 +108,32 @@ def _is_subreaper() -> bool:
     return libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0) == 0 and flag.value == 1
 
 
-def start_failed(id: str, argv: Sequence[str], cwd: str, error: OSError | ValueError) -> StartFailed:
-    """The outcome of a spawn that was refused, in words."""
-    program = argv[0] if argv else ""
-    if not program:
-        return StartFailed(id=id, message="the command is empty")
+def start_failed(spec: AttemptSpec, program: str, error: OSError | ValueError) -> StartFailed:
+    """The outcome of a start that was refused, in words."""
+    return StartFailed(id=spec.id, message=_refusal(spec, program, error))
+
+
+def _refusal(spec: AttemptSpec, program: str, error: OSError | ValueError) -> str:
     if isinstance(error, ValueError):
-        return StartFailed(id=id, message=f"cannot start {program}: {error}")
+        return f"cannot start {program}: {error}"
+    if error.filename == spec.log_path:
+        return f"cannot write the log {spec.log_path}: {error.strerror}"
+    if isinstance(spec.work, CommandSpec) and error.filename is not None and error.filename == spec.work.stdout_path:
+        return f"cannot write the output {spec.work.stdout_path}: {error.strerror}"
     if error.errno == errno.E2BIG:
-        return StartFailed(id=id, message=f"the arguments and environment of {program} are too long for the system")
-    if not os.path.isdir(cwd):
-        return StartFailed(id=id, message=f"the working directory {cwd} does not exist")
+        return f"the arguments and environment of {program} are too long for the system"
+    if not os.path.isdir(spec.cwd):
+        return f"the working directory {spec.cwd} does not exist"
+    if not program:
+        return "the command is empty"
     match error.errno:
+        case errno.ENOENT if "/" in program and os.path.isfile(os.path.join(spec.cwd, program)):
+            return f"cannot start {program}: the interpreter in its first line does not exist"
         case errno.ENOENT:
-            what = f"command not found: {program}"
-            if os.path.isfile(os.path.join(cwd, program)) and "/" in program:
-                what = f"cannot start {program}: the interpreter in its first line does not exist"
+            return f"command not found: {program}"
         case errno.EACCES:
-            what = f"cannot start {program}: it is not executable"
+            return f"cannot start {program}: it is not executable"
         case errno.ENOEXEC:
-            what = f"cannot start {program}: it is neither a program nor a script with a #! line"
+            return f"cannot start {program}: it is neither a program nor a script with a #! line"
         case _:
-            what = f"cannot start {program}: {error.strerror}"
-    return StartFailed(id=id, message=what)
+            return f"cannot start {program}: {error.strerror}"

@@ -7,6 +7,7 @@ ends with the run, by the warden.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
@@ -82,9 +83,11 @@ class ProcessExecutor:
         try:
             log = open_log(spec.log_path)
             stdout = log if work.stdout_path is None else open_value(work.stdout_path)
+            if not work.argv:
+                raise OSError(errno.ENOENT, "no command")
             group = Group(work.argv, cwd=spec.cwd, env=spec.env, stdin=self._null, stdout=stdout, stderr=log)
         except (OSError, ValueError) as error:
-            failed = start_failed(spec.id, work.argv, spec.cwd, error)
+            failed = start_failed(spec, work.argv[0] if work.argv else "", error)
             self._reactor.soon(lambda: self._deliver(failed))
             return
         finally:

@@ -100,7 +100,7 @@ class PythonExecutor:
         try:
             worker = self._hand_over(spec, spec.work)
         except (OSError, ValueError) as error:
-            failed = start_failed(spec.id, (sys.executable,), spec.cwd, error)
+            failed = start_failed(spec, sys.executable, error)
             self._reactor.soon(lambda: self._deliver(failed))
             return
         call = _Call(spec.id, spec.log_path, worker)

@@ -39,6 +39,10 @@ _DEPTH_MAX = 200
 _SIGNALS = tuple(sorted(int(s) for s in signal.valid_signals() if s < signal.SIGRTMIN))
 
 
+class CannotStart(Exception):
+    """The call cannot begin; the message is for the user."""
+
+
 class BodyError(Exception):
     """A fault of a body that has no traceback worth showing: its message is all there is to say."""
 
@@ -283,15 +287,23 @@ class Process:
         sys.stdout, sys.stderr = self._stdout, self._stderr
 
     def enter(self, request: dict[str, Any]) -> None:
-        """Take on the environment, folder and log of a call."""
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        """Take on the environment, folder and log of a call. Raises CannotStart."""
+        try:
+            log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotStart(f"cannot write the log {request['log']}: {error.strerror}") from None
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
         for name in request["unset"]:
             os.environ.pop(name, None)
         os.environ.update(request["set"])
-        os.chdir(request["cwd"])
+        try:
+            os.chdir(request["cwd"])
+        except FileNotFoundError:
+            raise CannotStart(f"the working directory {request['cwd']} does not exist") from None
+        except OSError as error:
+            raise CannotStart(f"cannot work in {request['cwd']}: {error.strerror}") from None
         sys.argv = [""]
 
     def flush(self) -> None:
@@ -474,8 +486,8 @@ def main() -> None:
         used = _usage()
         try:
             process.enter(request)
-        except OSError as error:
-            answer: dict[str, Any] = {"failed": f"cannot start the body: {error}"}
+        except CannotStart as error:
+            answer: dict[str, Any] = {"failed": str(error)}
         else:
             answer = answer_call(code, request["spec"])
         if os.getpid() != process.pid:  # the body forked, and this is the child on its way back
