@@ -20,9 +20,9 @@ class Faults:
 
     __slots__ = ("fatal", "findings", "last", "source")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, findings: Findings | None = None) -> None:
         self.source = source
-        self.findings = Findings()
+        self.findings = Findings() if findings is None else findings
         self.fatal = False
         self.last = -1
         """Where the latest finding stands."""

@@ -92,7 +92,7 @@ class Token:
 class Lexer:
     """Tokens of a text in order. `stack` holds what is open: its kind, where it opened, and the quotes of a string."""
 
-    __slots__ = ("at", "comments", "faults", "literals", "previous", "stack", "text")
+    __slots__ = ("at", "comments", "faults", "literals", "previous", "quiet", "stack", "text")
 
     def __init__(self, text: str, literals: Mapping[str, str], faults: Faults) -> None:
         self.text = text
@@ -103,6 +103,8 @@ class Lexer:
         self.previous = ""
         self.comments: dict[int, int] = {}
         """Start → end of each comment."""
+        self.quiet = False
+        """In text that is skipped after a fault, stray characters and brackets are its echo."""
 
     def next(self, can: Container[str]) -> Token:
         """The next token, where the parser can take one of `can`; the parser's error recovery passes nothing."""
@@ -322,9 +324,9 @@ class Lexer:
             return self._bad("CSC003", f"`{closer}` closes nothing", 1, "remove it, or open it first")
         _, opened, _ = top = stack[-1]
         mend = {"(": ")", "[": "]", "place": "}}"}.get(top[0], "}")
-        self.faults.unclosed(
-            Span(opened, opened + len(OPENED_WITH[top[0]])), OPENED_WITH[top[0]], mend, Span(start, end)
-        )
+        if not self.quiet:
+            opener = OPENED_WITH[top[0]]
+            self.faults.unclosed(Span(opened, opened + len(opener)), opener, mend, Span(start, end))
         at = len(stack) - 1
         while at >= 0 and stack[at][0] not in wanted and stack[at][0] != "string":
             at -= 1
@@ -351,7 +353,8 @@ class Lexer:
         return Token(kind, start, end, self.text[start:end] if text is None else text, len(self.stack))
 
     def _bad(self, code: str, message: str, length: int, help: str) -> Token:
-        self.faults.add(code, message, Span(self.at, self.at + length), help)
+        if not self.quiet:
+            self.faults.add(code, message, Span(self.at, self.at + length), help)
         return self._token(BAD, self.at + length)
 
 

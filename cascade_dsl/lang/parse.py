@@ -41,17 +41,19 @@ class Parsed:
 def parse_source(source: Source) -> Parsed:
     """The tree of a file, or all that is wrong with it, in the order of the file. Raises nothing, whatever the text."""
     faults = Faults(source)
-    module: Any = None
-    nul = source.text.find("\0")
+    module = parse_from(faults, "module")
+    if module is not None and not module.items and not faults.findings.found:
+        faults.add("CSC014", f"{source.path} holds no program", Span(0, 0), "write a task and a call of it")
+    return Parsed(None if faults.findings.errors else module, faults.findings.sorted())
+
+
+def parse_from(faults: Faults, start: str) -> Any:
+    """What a start rule makes of a text; with findings in `faults` it is None or not to be used."""
+    nul = faults.source.text.find("\0")
     if nul >= 0:
-        faults.add("CSC013", "the file holds a NUL byte", Span(nul, nul + 1), "a program is plain text")
-    else:
-        module = Parser(source, faults, "module").run()
-        if module is not None and not module.items and not faults.findings.found:
-            faults.add("CSC014", f"{source.path} holds no program", Span(0, 0), "write a task and a call of it")
-    if faults.findings.errors:
-        module = None
-    return Parsed(module, faults.findings.sorted())
+        faults.add("CSC013", "the text holds a NUL byte", Span(nul, nul + 1), "a program is plain text")
+        return None
+    return Parser(faults, start).run()
 
 
 def read_source(path: Path, shown: str | None = None) -> Source:
@@ -85,12 +87,12 @@ def read_source(path: Path, shown: str | None = None) -> Source:
 class Parser:
     """One parse of one text. Four stacks run side by side: states, values, where each begins and ends, how deep it nests."""
 
-    def __init__(self, source: Source, faults: Faults, start: str) -> None:
+    def __init__(self, faults: Faults, start: str) -> None:
         self.tables = tables.load()
         self.faults = faults
-        self.text = source.text
-        self.lexer = Lexer(source.text, self.tables.literals, faults)
-        self.builder = Builder(source.text, self.lexer, faults)
+        self.text = faults.source.text
+        self.lexer = Lexer(self.text, self.tables.literals, faults)
+        self.builder = Builder(self.text, self.lexer, faults)
         first, self.last = self.tables.starts[start]
         self.states = [first]
         self.values: list[Any] = [None]
@@ -242,6 +244,14 @@ class Parser:
 
     def _skip(self, token: Token, begin: int, depth: int) -> Token:
         """The token at which the item that begins there ends: an end of line outside its brackets, or what closes its block."""
+        lexer = self.lexer
+        lexer.quiet = True
+        try:
+            return self._skip_quietly(token, begin, depth)
+        finally:
+            lexer.quiet = False
+
+    def _skip_quietly(self, token: Token, begin: int, depth: int) -> Token:
         lexer, text = self.lexer, self.text
         line = text.rfind("\n", 0, begin) + 1
         indent = begin - line
