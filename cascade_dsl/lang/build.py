@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from ..base.diagnostics import Span
+from ..base.suggest import nearest
 from . import ast, build_expressions
 from .build_expressions import RATE_UNITS_NS, amount_of, plain_text
 from .builder import BUILDERS, NESTING, Builder, builds
@@ -375,12 +376,13 @@ def scope(b: Builder, span: Span, token: Token) -> ast.Scope:
             kind="global" if kind == "global" else "resource", pattern="" if kind == "global" else kind, span=span
         )
     if kind not in ("task", "tag", "flow"):
-        b.faults.add(
-            "CSC301",
-            f"unknown kind of scope `{kind}:`",
-            span,
-            "scopes are `global`, `task:…`, `tag:…`, `flow:…` or a resource",
+        near = nearest(kind, ("task", "tag", "flow"))
+        mend = (
+            f"did you mean `{near[0]}:{pattern}`?"
+            if near
+            else "scopes are `global`, `task:…`, `tag:…`, `flow:…` or a resource"
         )
+        b.faults.add("CSC301", f"unknown kind of scope `{kind}:`", span, mend)
     elif not pattern:
         b.faults.add("CSC301", f"`{kind}:` names nothing", span, f"write `{kind}:NAME` without spaces")
     return ast.Scope(kind=cast(Literal["task", "tag", "flow"], kind), pattern=pattern, span=span)

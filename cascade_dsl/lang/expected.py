@@ -23,6 +23,7 @@ _CLAUSES = (
     "requires", "limit", "retry", "timeout", "cache", "env", "priority", "tag", "in", "shell", "sh", "exec", "python",
 )  # fmt: skip
 _TEST_STATEMENTS = ("mock", "let", "expect")
+_LIMIT_OPTIONS = ("burst", "whole", "by", "for", "until", "from", "hard", "because")
 _OTHER_WORDS = {
     "elif": "write `else if`",
     "let": "a binding is `name = value`",
@@ -131,6 +132,8 @@ def explain(
         )
         return
     expected = _in_words(tables, can)
+    if faults.source.path.startswith("<"):
+        expected = expected.replace("the end of the file", "the end")
     found = f"`{token.text}`" if token.kind not in _KINDS or token.kind in ("NAME", "FIELD") else _KINDS[token.kind]
     if token.kind in ("INT", "FLOAT", "DURATION", "SIZE", "SCOPE", "TIME", "DAYS", "RATE"):
         found = f"`{token.text}`"
@@ -138,6 +141,8 @@ def explain(
     if token.text in RESERVED and "NAME" in can and ("INT" not in can or bound):
         faults.add("CSC020", f"`{token.text}` is a reserved word", at, "choose another name")
         return
+    if token.kind == END and faults.source.path.startswith("<"):
+        found = "the end"
     faults.add("CSC001", f"expected {expected}, found {found}", at, _mend(faults, can, token, previous, previous_end))
 
 
@@ -185,7 +190,7 @@ def _in_words(tables: Tables, can: set[str]) -> str:
         said.append("an option such as `for 10m`")
         can -= {"BURST", "WHOLE", "BY", "FOR", "UNTIL", "FROM", "HARD", "BECAUSE"}
     if "INT" in can and "NAME" in can:
-        said.append("a value")
+        said.append("an amount" if "RATE" in can else "a value")
         can -= _VALUES
     elif {"NAME", "STRING", "LPAR"} <= can:
         said.append("a type")
@@ -214,6 +219,8 @@ def _mend(faults: Faults, can: set[str], token: Token, previous: object, previou
     if token.kind == NL and can & {"_BLOCK"}:
         after = text[token.start :].lstrip()
         return "the `{` of a block stands on its header's line" if after.startswith("{") else None
+    if token.kind == "NAME" and {"BURST", "BECAUSE"} <= can:
+        return did_you_mean(token.text, _LIMIT_OPTIONS)
     if token.kind == "_CLOSE_PLACE" and "INT" in can:
         return "a place holds an expression; `\\{{` is the text `{{`"
     if token.text == "=" and "EQ" in can:

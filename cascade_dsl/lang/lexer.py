@@ -62,7 +62,7 @@ _NAME_UNLESS: dict[str, re.Pattern[str]] = {
     "repeat": _NO_LOOP,
     "temp": _NO_WORD,
 }
-_SCOPE_FOLLOWS = re.compile(r"[ \t]+[A-Za-z_]")
+_SCOPE_FOLLOWS = re.compile(r"[ \t]+[A-Za-z_]|[ \t]*\Z")
 
 TEXTS: dict[str, re.Pattern[str]] = {
     '"': re.compile(r'(?:[^"\\{\n]++|\\\{\{|\\[^\n]|\{(?!\{))*+'),

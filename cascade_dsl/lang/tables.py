@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 FORMAT = 1
 PATH = Path(__file__).with_name("tables.json")
@@ -38,9 +38,9 @@ class Tables:
         symbols: list[str] = data["symbols"]
         self.literals: dict[str, str] = data["literals"]
         self.starts: dict[str, tuple[int, int]] = {name: (first, last) for name, first, last in data["starts"]}
+        rules: list[tuple[int, int, int, int, list[int]]] = data["rules"]
         self.rules = [
-            Rule(symbols[origin], symbols[name], size, kind, tuple(plan))
-            for origin, name, size, kind, plan in data["rules"]
+            Rule(symbols[origin], symbols[name], size, kind, tuple(plan)) for origin, name, size, kind, plan in rules
         ]
         self.states: list[dict[str, int]] = [
             dict(zip(map(symbols.__getitem__, row[::2]), row[1::2], strict=True)) for row in data["states"]
@@ -71,16 +71,9 @@ def generate(grammar: str) -> str:
         def lex(self, lexer_state: Any, parser_state: Any) -> Any:
             raise NotImplementedError
 
-    lark = Lark(
-        grammar,
-        parser="lalr",
-        lexer=NoLexer,
-        strict=True,
-        start=list(STARTS),
-        maybe_placeholders=True,
-        propagate_positions=False,
-    )
-    table: Any = lark.parser.parser._parse_table  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue, reportOptionalMemberAccess]
+    make = cast(Any, Lark)  # its types say little of what is inside
+    lark = make(grammar, parser="lalr", lexer=NoLexer, strict=True, start=list(STARTS), maybe_placeholders=True)
+    table = lark.parser.parser._parse_table
     symbols: dict[str, int] = {}
     numbers: dict[Any, int] = {}
     rules: list[Any] = []
@@ -146,8 +139,10 @@ def _plan(rule: Any) -> tuple[int, list[int]]:
 
 
 def _rows(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], list):
-        return "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in value) + "\n]"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        items = cast(list[Any], value)
+        if items and isinstance(items[0], list):
+            return "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in items) + "\n]"
     return json.dumps(value, separators=(",", ":"))
 
 
