@@ -63,8 +63,10 @@ class AttemptSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What an attempt used: of a process and the children that it waited for; of a python call, that call alone, but the
-    memory of its worker so far."""
+    """What an attempt used: a process and the children that it waited for; a python call, with its worker's memory.
+
+    Linux lets a process begin with the peak memory of the one that started it: small peaks are shown as the engine's.
+    """
 
     user_s: float = 0.0
     sys_s: float = 0.0

@@ -117,7 +117,8 @@ def _plain_items(items: list[Any], depth: int) -> list[Any]:
 
 def _type_name(value: object) -> str:
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    module = kind.__module__
+    return kind.__name__ if module == "builtins" or module.startswith("cascade_") else f"{module}.{kind.__name__}"
 
 
 def encode_result(value: object) -> bytes:
@@ -455,7 +456,7 @@ def _one_line(error: BaseException) -> str:
         text = str(error).strip().partition("\n")[0]
     except Exception:
         text = ""
-    name = type(error).__qualname__
+    name = type(error).__name__
     return (f"{name}: {text}" if text else name)[:_MESSAGE_MAX]
 
 

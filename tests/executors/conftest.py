@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from executors_work import working as working

@@ -1,0 +1,114 @@
+"""An executor at work, for tests that start attempts one by one and look at what came of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import trio
+
+from cascade_dsl.executors.process import ProcessExecutor
+from cascade_dsl.executors.protocol import AttemptExited, AttemptSpec, CommandSpec, Outcome, PythonSpec
+from cascade_dsl.executors.python import PythonExecutor
+
+ENV = {"PATH": os.environ["PATH"], "HOME": "/"}
+
+
+class Work:
+    """Starts attempts in one folder and waits for their outcomes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.outcomes: dict[str, Outcome] = {}
+        self.count = 0
+        self.commands = ProcessExecutor(self._deliver)
+        self.python = PythonExecutor(self._deliver)
+
+    def _deliver(self, outcome: Outcome) -> None:
+        assert outcome.id not in self.outcomes
+        self.outcomes[outcome.id] = outcome
+
+    def start(self, *argv: str, stdout: str | None = None, cwd: Path | None = None, env: dict[str, str] = ENV) -> str:
+        """Begin a command; gives its id."""
+        path = None if stdout is None else str(self.folder / stdout)
+        spec = self._spec(CommandSpec(argv=argv, stdout_path=path), cwd, env)
+        self.commands.start(spec)
+        return spec.id
+
+    def start_python(
+        self, source: str | None = None, *, cwd: Path | None = None, env: dict[str, str] = ENV, **fields: Any
+    ) -> str:
+        """Begin a call; gives its id."""
+        fields.setdefault("outputs", {})
+        result = str(self.folder / "results" / f"{self.count + 1}.json")
+        spec = self._spec(PythonSpec(source=source, result_path=result, **fields), cwd, env)
+        self.python.start(spec)
+        return spec.id
+
+    def _spec(self, work: CommandSpec | PythonSpec, cwd: Path | None, env: dict[str, str]) -> AttemptSpec:
+        self.count += 1
+        log = str(self.folder / f"{self.count}.log")
+        return AttemptSpec(id=str(self.count), work=work, cwd=str(cwd or self.folder), env=env, log_path=log)
+
+    async def outcome(self, id: str) -> Outcome:
+        """Wait for the outcome of an attempt."""
+        while id not in self.outcomes:
+            await trio.sleep(0.001)
+        return self.outcomes[id]
+
+    async def exited(self, id: str) -> AttemptExited:
+        """Wait for an attempt that ended by itself."""
+        outcome = await self.outcome(id)
+        assert isinstance(outcome, AttemptExited), outcome
+        return outcome
+
+    async def run(self, *argv: str, **options: Any) -> AttemptExited:
+        """Run a command to its end."""
+        return await self.exited(self.start(*argv, **options))
+
+    async def call(self, source: str | None = None, **options: Any) -> AttemptExited:
+        """Run a call to its end."""
+        return await self.exited(self.start_python(source, **options))
+
+    def log(self, id: str | None = None) -> str:
+        """What an attempt, by default the last, wrote."""
+        return (self.folder / f"{id or self.count}.log").read_text()
+
+    async def seen(self, name: str) -> str:
+        """Wait for a file in the folder that holds something; gives it."""
+        path = self.folder / name
+        while not path.exists() or not path.stat().st_size:
+            await trio.sleep(0.001)
+        return path.read_text()
+
+
+Working: TypeAlias = Callable[[], AbstractAsyncContextManager[Work]]
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Working:
+    """A context in which both executors serve."""
+
+    @asynccontextmanager
+    async def serving() -> AsyncGenerator[Work]:
+        with trio.fail_after(90):
+            async with trio.open_nursery() as nursery:
+                work = Work(tmp_path)
+                await nursery.start(work.commands.serve)
+                await nursery.start(work.python.serve)
+                yield work
+                nursery.cancel_scope.cancel()
+
+    return serving
+
+
+def is_alive(pid: int) -> bool:
+    """There is such a process, and it has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
