@@ -14,7 +14,7 @@ Rank: TypeAlias = tuple[int, ...]
 Order: TypeAlias = tuple[Rank, int]
 """Rank, then age: smaller starts first."""
 
-_FLOOR = 64
+FLOOR = 64
 """Heaps are swept of void entries when they have doubled, and not below this."""
 
 
@@ -57,10 +57,10 @@ class Pool:
         """Heap of the needs of buckets that are not awake."""
         self.joint: list[tuple[int, DemandClass]] = []
         """Classes that several pools refuse together: (stamp, class)."""
-        self.joint_limit = _FLOOR
+        self.joint_limit = FLOOR
         self.fronts: list[Any] = []
         """Heap of (rank, age, number, stamp, class): where the first that demands it is found."""
-        self.fronts_limit = _FLOOR
+        self.fronts_limit = FLOOR
 
     @property
     def name(self) -> str:
@@ -96,12 +96,12 @@ class Pool:
         """Drop the void entries of `fronts`."""
         self.fronts = [entry for entry in self.fronts if entry[3] == entry[4].front_stamp]
         heapify(self.fronts)
-        self.fronts_limit = max(_FLOOR, 2 * len(self.fronts))
+        self.fronts_limit = max(FLOOR, 2 * len(self.fronts))
 
     def sweep_joint(self) -> None:
         """Drop the void entries of `joint`."""
         self.joint = [entry for entry in self.joint if entry[0] == entry[1].stamp]
-        self.joint_limit = max(_FLOOR, 2 * len(self.joint))
+        self.joint_limit = max(FLOOR, 2 * len(self.joint))
 
 
 class Bucket:
@@ -114,7 +114,7 @@ class Bucket:
         self.need = need
         self.awake = False
         self.stamp = 0
-        self.limit = _FLOOR
+        self.limit = FLOOR
         self.heap: list[Any] = []
         """(rank, age, number, stamp, class); the age is at most that of the class's head."""
 
@@ -122,7 +122,7 @@ class Bucket:
         """Drop the void entries of the heap."""
         self.heap = [entry for entry in self.heap if entry[3] == entry[4].stamp]
         heapify(self.heap)
-        self.limit = max(_FLOOR, 2 * len(self.heap))
+        self.limit = max(FLOOR, 2 * len(self.heap))
 
 
 class Template:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
 from ..ir.graph import NodeKey
-from .pools import Bucket, DemandClass, Pool, Waiter
+from .pools import FLOOR, Bucket, DemandClass, Pool, Waiter
 
 
 class Search:
     """Which classes may have a node that fits, and which sleep on what."""
 
-    __slots__ = ("_dirty", "_dozing", "_number", "_ready", "looks")
+    __slots__ = ("_dirty", "_dozing", "_limit", "_number", "_ready", "looks")
 
     def __init__(self) -> None:
         self._ready: list[Any] = []
         """Heap of (rank, age, number, stamp, class or bucket): a lower bound of the order of its first that fits."""
+        self._limit = FLOOR
+        """The length at which `_ready` is swept of void entries."""
         self._dirty: dict[Pool, None] = {}
         """Pools that may have gained room since the last look."""
         self._dozing: list[tuple[int, DemandClass]] = []
@@ -36,6 +38,10 @@ class Search:
         cls.bucket = None
         cls.joint = False
         self._push(self._ready, cls, cls.queue.head_age(), cls)
+        if len(self._ready) > self._limit:
+            self._ready = [entry for entry in self._ready if entry[3] == entry[4].stamp]
+            heapify(self._ready)
+            self._limit = max(FLOOR, 2 * len(self._ready))
 
     def choose(self, reserved: Iterable[Waiter]) -> NodeKey | None:
         """The first node in order that fits; those with a reservation are measured against what is truly free."""

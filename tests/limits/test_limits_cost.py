@@ -1,0 +1,104 @@
+"""What a decision costs, counted in looks and steps, never in time."""
+
+from __future__ import annotations
+
+import pytest
+from test_limits_ledger import CPU, FETCH, MEM, Bench
+
+from cascade_dsl.limits.search import Search
+
+
+def looks(bench: Bench) -> int:
+    """How many classes and buckets the search has looked at so far."""
+    search: Search = bench.ledger._search
+    return search.looks
+
+
+def steps(bench: Bench) -> int:
+    """How many places of trees the queues have looked at so far."""
+    return sum(cls.queue.steps for cls in bench.ledger._classes())
+
+
+@pytest.mark.parametrize("count", [100, 10_000])
+def test_equal_nodes_cost_the_same_however_many_wait(count: int) -> None:
+    bench = Bench()
+    bench.limit(CPU, 4000)
+    for _ in range(count):
+        bench.queue(cpu=1000)
+    running = bench.turn()
+    before = looks(bench)
+    for _ in range(50):
+        running += bench_turn_after_finish(bench, running.pop(0))
+    assert looks(bench) - before <= 3 * 50
+
+
+def bench_turn_after_finish(bench: Bench, node: tuple[int, ...]) -> list[tuple[int, ...]]:
+    bench.ledger.finish(node)
+    started: list[tuple[int, ...]] = []
+    while (chosen := bench.ledger.choose()) is not None:
+        bench.ledger.start(chosen)
+        started.append(chosen)
+    return started
+
+
+def test_thousands_of_shapes_that_wait_for_one_core_are_not_scanned_again() -> None:
+    bench = Bench()
+    bench.limit(CPU, 1000)
+    for number in range(5000):
+        bench.queue(f"task{number}", cpu=1000)
+    running = bench.turn()
+    assert looks(bench) <= 2 * 5000 + 10, "each is looked at once"
+    before = looks(bench)
+    for number in range(50):
+        running = bench_turn_after_finish(bench, running[0])
+        assert running == [(number + 2,)]
+    assert looks(bench) - before <= 4 * 50
+
+
+def test_the_first_that_fits_of_varying_amounts_is_found_by_descent() -> None:
+    bench = Bench()
+    bench.limit(MEM, 10_000)
+    bench.queue(mem=100)
+    (holder,) = bench.turn()
+    for number in range(10_000):
+        bench.queue(mem=10_000 - number % 7)
+    fits = bench.queue(mem=5)
+    before = looks(bench), steps(bench)
+    assert bench.ledger.choose() == fits
+    assert looks(bench) - before[0] <= 3
+    assert steps(bench) - before[1] <= 3 * 40, "about two looks for each of 15 levels"
+    bench.ledger.start(fits)
+    bench.ledger.finish(holder)
+    assert bench.ledger.choose() == (2 + 5,), "the first of those that ask for 9995"
+
+
+def test_a_changed_limit_touches_no_waiting_node() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 1)
+    for _ in range(10_000):
+        bench.queue(cpu=1)
+    bench.turn()
+    before = looks(bench)
+    for amount in range(2, 12):
+        bench.limit(FETCH, amount)
+        assert bench.ledger.choose() is not None
+        bench.limit(FETCH, 1)
+        assert bench.ledger.choose() is None
+    assert looks(bench) - before <= 10 * 6
+
+
+def test_classes_that_come_and_go_leave_nothing_behind() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2)
+    bench.queue("large", cpu=2)
+    bench.queue("small", cpu=1)
+    bench.limit(FETCH, 0)
+    bench.queue(cpu=2)
+    for number in range(2000):
+        node = bench.queue("small", rank=(number,), cpu=1)
+        bench.ledger.choose()
+        bench.ledger.withdraw(node)
+    for pool in bench.ledger._pools.values():
+        assert len(pool.fronts) <= 130
+        assert sum(len(bucket.heap) for bucket in pool.buckets.values()) <= 130
+    assert len(bench.ledger._search._ready) <= 130

@@ -1,0 +1,624 @@
+"""Each rule of the ledger by itself, and the cases in which systems of this kind have failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from cascade_dsl.ir.events import Word
+from cascade_dsl.ir.expr import Lit
+from cascade_dsl.ir.graph import NodeKey
+from cascade_dsl.ir.requirement import Layer, Limit, Resource, Scope, Window
+from cascade_dsl.limits.faults import LedgerFault, NotBuilt
+from cascade_dsl.limits.ledger import Ledger
+from cascade_dsl.limits.views import PoolView
+
+CPU, MEM, DB = Scope("resource", "cpu"), Scope("resource", "mem"), Scope("resource", "db")
+FETCH = Scope("task", "fetch")
+EVERYTHING = Scope("global")
+GB = 10**9
+
+
+class Bench:
+    """A ledger with short words for tests; nodes are numbered in the order in which they are queued."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(
+            (
+                Resource(name="cpu", dimension="millicpu"),
+                Resource(name="mem", dimension="bytes"),
+                Resource(name="db", dimension="count"),
+            )
+        )
+        self.born = 0
+
+    def limit(self, scope: Scope, amount: int, layer: Layer = Layer.LIVE, *, hard: bool = False) -> None:
+        self.ledger.set_word(Word(layer, Limit(scope=scope, amount=amount, hard=hard)))
+
+    def queue(
+        self,
+        task: str = "fetch",
+        *,
+        tags: tuple[str, ...] = (),
+        flows: tuple[str, ...] = (),
+        rank: tuple[int, ...] = (0,),
+        **amounts: int,
+    ) -> NodeKey:
+        shape = self.ledger.add_shape(task=task, tags=tags, flows=flows, resources=tuple(amounts))
+        self.born += 1
+        self.ledger.enqueue((self.born,), shape, rank, tuple(amounts.values()))
+        return (self.born,)
+
+    def turn(self) -> list[NodeKey]:
+        """Start all that may start."""
+        out: list[NodeKey] = []
+        while (node := self.ledger.choose()) is not None:
+            self.ledger.start(node)
+            out.append(node)
+        self.ledger.check()
+        return out
+
+    def finish(self, *nodes: NodeKey) -> list[NodeKey]:
+        for node in nodes:
+            self.ledger.finish(node)
+        return self.turn()
+
+    def pool(self, name: str) -> PoolView:
+        return next(view for view in self.ledger.pools() if view.pool == name)
+
+    def change(self, scope: Scope | None, call: str, *args: object) -> str:
+        """The text that answers a change."""
+        before = self.ledger.capacities(scope)
+        getattr(self.ledger, call)(*args)
+        return self.ledger.effect(scope, before).text
+
+
+# ---- limits that come, go and change ------------------------------------------------------------------------------
+
+
+def test_a_limit_that_is_lowered_stops_nothing_and_admits_nothing_until_there_is_room() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.queue()
+    one, two, three = bench.turn()
+    more = [bench.queue() for _ in range(3)]
+    bench.limit(FETCH, 2)
+    assert bench.turn() == []
+    assert bench.pool("task:fetch").taken == 3
+    assert bench.finish(one) == []
+    assert bench.finish(two) == more[:1]
+    assert bench.finish(three) == more[1:2]
+
+
+def test_raising_starts_at_once_what_then_fits() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 1)
+    nodes = [bench.queue() for _ in range(6)]
+    assert bench.turn() == nodes[:1]
+    bench.limit(FETCH, 4)
+    assert bench.turn() == nodes[1:4]
+
+
+def test_taking_a_limit_back_starts_all_that_it_held_up() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 1)
+    nodes = [bench.queue() for _ in range(4)]
+    assert bench.turn() == nodes[:1]
+    bench.ledger.drop_word(Layer.LIVE, FETCH)
+    assert bench.turn() == nodes[1:]
+    assert [view.pool for view in bench.ledger.pools()] == []
+
+
+def test_none_is_taking_back() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 0)
+    node = bench.queue()
+    bench.ledger.set_word(Word(Layer.LIVE, Limit(scope=FETCH, amount=None)))
+    assert bench.turn() == [node]
+
+
+def test_a_limit_of_zero_waits_and_is_no_error() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 0)
+    node = bench.queue()
+    assert bench.turn() == []
+    assert not bench.ledger.can_ever_start()
+    assert bench.ledger.impossible(0, ()) == ()
+    bench.limit(FETCH, 1)
+    assert bench.ledger.can_ever_start()
+    assert bench.turn() == [node]
+
+
+def test_taking_back_restores_what_the_layer_below_says() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 2, Layer.FILE)
+    bench.limit(FETCH, 5, Layer.COMMAND_LINE)
+    bench.limit(FETCH, 1, Layer.LIVE)
+    nodes = [bench.queue() for _ in range(8)]
+    assert bench.turn() == nodes[:1]
+    bench.ledger.drop_word(Layer.LIVE, FETCH)
+    assert bench.turn() == nodes[1:5]
+    bench.ledger.drop_layer(Layer.COMMAND_LINE)
+    assert bench.pool("task:fetch").capacity == 2
+    assert bench.finish(*nodes[:4]) == nodes[5:6]
+
+
+def test_a_word_below_the_one_in_force_changes_nothing_yet() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 2, Layer.LIVE)
+    bench.limit(FETCH, 7, Layer.FILE)
+    assert bench.pool("task:fetch").capacity == 2
+
+
+def test_different_scopes_add_up() -> None:
+    bench = Bench()
+    bench.limit(EVERYTHING, 4)
+    bench.limit(FETCH, 3)
+    bench.limit(Scope("tag", "api"), 2)
+    tagged = [bench.queue(tags=("api",)) for _ in range(3)]
+    plain = [bench.queue() for _ in range(2)]
+    other = [bench.queue("store") for _ in range(3)]
+    assert bench.turn() == [*tagged[:2], plain[0], other[0]]
+
+
+def test_a_hard_word_may_be_lowered_from_above_and_not_raised() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 5, Layer.FILE, hard=True)
+    ledger = bench.ledger
+    assert ledger.refusal(Word(Layer.LIVE, Limit(scope=FETCH, amount=3))) is None
+    assert ledger.refusal(Word(Layer.LIVE, Limit(scope=FETCH, amount=5))) is None
+    assert ledger.refusal(Word(Layer.LIVE, Limit(scope=FETCH, amount=None))) is None
+    assert ledger.refusal(Word(Layer.FILE, Limit(scope=FETCH, amount=8))) is None
+    refused = "the file limits `task:fetch` to 5 hard: it can be lowered, not raised"
+    assert ledger.refusal(Word(Layer.LIVE, Limit(scope=FETCH, amount=6))) == refused
+    bench.limit(FETCH, 9, Layer.LIVE)
+    assert bench.pool("task:fetch").capacity == 5, "a word that slipped through the door raises nothing"
+    bench.limit(MEM, 8 * GB, Layer.FILE, hard=True)
+    refused = "the file limits `mem` to 8GB hard: it can be lowered, not raised"
+    assert ledger.refusal(Word(Layer.FLEET, Limit(scope=MEM, amount=9 * GB))) == refused
+
+
+def test_globs_make_one_shared_pool_and_mind_the_case() -> None:
+    bench = Bench()
+    bench.limit(Scope("task", "f*"), 2)
+    bench.limit(Scope("task", "F*"), 0)
+    first, second = bench.queue("fetch"), bench.queue("fit")
+    third, other = bench.queue("fold"), bench.queue("align")
+    assert bench.turn() == [first, second, other]
+    assert bench.ledger.why(third) == ("task:f*",)
+
+
+def test_a_flow_limit_counts_the_nodes_inside_it() -> None:
+    bench = Bench()
+    bench.limit(Scope("flow", "train"), 1)
+    inner, nested = bench.queue(flows=("train",)), bench.queue(flows=("all", "train"))
+    outer = bench.queue(flows=("all",))
+    assert bench.turn() == [inner, outer]
+    assert bench.finish(inner) == [nested]
+
+
+# ---- pauses -------------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_holds_what_waits_and_leaves_limits_as_they_are() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 1)
+    one, two = bench.queue(), bench.queue()
+    assert bench.turn() == [one]
+    bench.ledger.pause(FETCH)
+    assert bench.finish(one) == []
+    assert bench.ledger.why(two) == ("pause task:fetch",)
+    three = bench.queue()
+    bench.ledger.resume(FETCH)
+    assert bench.turn() == [two]
+    assert bench.ledger.why(three) == ("task:fetch",)
+
+
+def test_a_pause_of_a_resource_holds_who_demands_it() -> None:
+    bench = Bench()
+    bench.ledger.pause(DB)
+    paused, nothing, other = bench.queue(db=1), bench.queue(db=0), bench.queue(cpu=1)
+    assert bench.turn() == [nothing, other]
+    assert bench.ledger.paused() == (DB,)
+    bench.ledger.resume(None)
+    assert bench.turn() == [paused]
+    assert bench.ledger.paused() == ()
+
+
+def test_resuming_what_is_not_paused_and_pausing_twice_change_nothing() -> None:
+    bench = Bench()
+    before = bench.ledger.snapshot()
+    bench.ledger.resume(FETCH)
+    assert bench.ledger.snapshot() == before
+    bench.ledger.pause(EVERYTHING)
+    once = bench.ledger.snapshot()
+    bench.ledger.pause(EVERYTHING)
+    assert bench.ledger.snapshot() == once
+
+
+# ---- order and amounts --------------------------------------------------------------------------------------------
+
+
+def test_rank_goes_before_age_and_age_before_the_name() -> None:
+    bench = Bench()
+    bench.limit(EVERYTHING, 1)
+    late, early = bench.queue(rank=(0, 1, 0)), bench.queue("zoo", rank=(0, 0, 0))
+    urgent, same = bench.queue("b", rank=(-5, 1, 0)), bench.queue("a", rank=(0, 1, 0))
+    order: list[NodeKey] = bench.turn()
+    for _ in range(3):
+        order += bench.finish(order[-1])
+    assert order == [urgent, early, late, same]
+
+
+def test_weight_three_in_a_pool_of_six() -> None:
+    bench = Bench()
+    bench.limit(DB, 6)
+    nodes = [bench.queue(db=3) for _ in range(5)]
+    running = bench.turn()
+    assert running == nodes[:2]
+    while running:
+        running = running[1:] + bench.finish(running[0])
+        assert len(running) <= 2
+    assert bench.pool("db").taken == 0
+    assert bench.ledger.running() == bench.ledger.waiting() == 0
+
+
+def test_a_small_one_passes_a_large_one_that_does_not_fit() -> None:
+    bench = Bench()
+    bench.limit(CPU, 4000)
+    first, large, small = bench.queue(cpu=3000), bench.queue(cpu=2000), bench.queue(cpu=1000)
+    assert bench.turn() == [first, small]
+    assert bench.finish(first) == [large]
+
+
+def test_all_demands_are_taken_at_one_instant_or_none() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2000)
+    bench.limit(DB, 1)
+    holder, both, cpu = bench.queue(db=1), bench.queue(cpu=2000, db=1), bench.queue(cpu=2000)
+    assert bench.turn() == [holder, cpu]
+    assert bench.pool("cpu").holders == 1
+    assert bench.finish(cpu, holder) == [both]
+
+
+def test_what_is_asked_of_nothing_is_no_demand() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2)
+    bench.queue(cpu=2)
+    bench.turn()
+    bench.limit(CPU, 1)
+    node = bench.queue(cpu=0)
+    assert bench.turn() == [node], "a pool over its capacity does not concern who asks nothing of it"
+    assert bench.pool("cpu").holders == 1
+
+
+def test_an_amount_of_53_bits_and_more_stays_exact() -> None:
+    bench = Bench()
+    huge = 2**53 + 1
+    bench.limit(MEM, 3 * huge)
+    shape = bench.ledger.add_shape(task="fetch", tags=(), flows=(), resources=("mem",))
+    for number in range(5000):
+        bench.ledger.enqueue((number,), shape, (0,), (huge + number % 2,))
+        bench.ledger.start((number,))
+        if number:
+            bench.ledger.finish((number - 1,))
+    assert bench.pool("mem").taken == huge + 1
+    bench.ledger.finish((4999,))
+    assert bench.pool("mem").taken == 0
+
+
+def test_a_node_that_ended_leaves_everything_it_held_and_may_come_again() -> None:
+    bench = Bench()
+    bench.limit(CPU, 1000)
+    bench.limit(FETCH, 1)
+    failing, other = bench.queue(cpu=1000), bench.queue("store", cpu=1000)
+    assert bench.turn() == [failing]
+    assert bench.finish(failing) == [other], "in its backoff it holds nothing"
+    bench.ledger.enqueue(failing, 0, (0,), (1000,))
+    assert bench.turn() == []
+    assert bench.finish(other) == [failing]
+
+
+# ---- reservations -------------------------------------------------------------------------------------------------
+
+
+def stream(bench: Bench, count: int, running: list[NodeKey], **amounts: int) -> int:
+    """Small nodes that come and go, one for one: how many started."""
+    started = 0
+    for _ in range(count):
+        bench.queue("small", **amounts)
+        new = bench.finish(running.pop(0))
+        running += new
+        started += len(new)
+    return started
+
+
+def test_64_may_pass_then_the_large_one_gets_its_turn() -> None:
+    bench = Bench()
+    bench.limit(CPU, 4)
+    for _ in range(4):
+        bench.queue("small", cpu=1)
+    running = bench.turn()
+    large = bench.queue("large", cpu=4)
+    assert stream(bench, 3, running, cpu=1) == 3, "these are no passes: an older one still holds a core"
+    assert stream(bench, 64, running, cpu=1) == 64
+    urgent = bench.queue("small", rank=(-9,), cpu=1)
+    for node in running[:3]:
+        assert bench.finish(node) == [], "on the pool that it lacks nothing else starts, whatever its priority"
+    assert bench.ledger.why(urgent) == ("cpu",)
+    assert bench.finish(running[3]) == [large]
+    assert bench.finish(large) == [urgent]
+
+
+def test_on_its_other_pools_what_leaves_its_demand_may_start() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2)
+    bench.limit(MEM, 10)
+    for _ in range(2):
+        bench.queue("small", cpu=1)
+    running = bench.turn()
+    large = bench.queue("large", cpu=2, mem=6)
+    assert stream(bench, 65, running, cpu=1) == 65
+    fits, does_not = bench.queue("memory", mem=4), bench.queue("memory", mem=1)
+    assert bench.turn() == [fits]
+    assert bench.ledger.why(does_not) == ("mem",)
+    assert bench.finish(*running) == [large]
+
+
+def test_a_node_that_is_starved_or_paused_reserves_nothing() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2)
+    for _ in range(2):
+        bench.queue("small", cpu=1)
+    running = bench.turn()
+    large = bench.queue("large", cpu=2)
+    assert stream(bench, 65, running, cpu=1) == 65
+    waiting = bench.queue("small", cpu=1)
+    gone = running.pop()
+    assert bench.finish(gone) == []
+    bench.ledger.pause(Scope("task", "large"))
+    assert bench.turn() == [waiting]
+    bench.ledger.resume(None)
+    bench.queue("small", cpu=1)
+    assert bench.finish(waiting) == [], "its passes are still its own"
+    bench.limit(CPU, 1)
+    assert bench.finish(running.pop()) == [(bench.born,)]
+    assert bench.ledger.waits() == (("large", "cpu", 1, "large needs cpu 0.002, the limit is 0.001"),)
+    bench.limit(CPU, 2)
+    assert bench.finish((bench.born,)) == [large]
+
+
+def test_two_that_share_a_pool_take_turns_the_older_claim_first() -> None:
+    bench = Bench()
+    for scope in (CPU, MEM, DB):
+        bench.limit(scope, 2)
+    for _ in range(2):
+        bench.queue("a", cpu=1)
+        bench.queue("b", db=1)
+    running = bench.turn()
+    on_cpu, on_db = running[0::2], running[1::2]
+    first, second = bench.queue("first", cpu=2, mem=1), bench.queue("second", db=2, mem=1)
+    assert stream(bench, 65, on_cpu, cpu=1) == 65
+    assert stream(bench, 70, on_db, db=1) == 70, "the second has a claim, and waits for its turn"
+    bench.queue("a", cpu=1)
+    bench.queue("b", db=1)
+    assert bench.finish(on_cpu[0]) == []
+    assert bench.finish(on_cpu[1]) == [first]
+    assert bench.finish(on_db[0]) == [], "its turn has come with the start of the first"
+    assert bench.finish(on_db[1]) == [second]
+
+
+def test_two_streams_that_take_turns_do_not_keep_a_node_of_both_from_starting() -> None:
+    bench = Bench()
+    bench.limit(CPU, 1)
+    bench.limit(DB, 1)
+    on_cpu = bench.queue("a", cpu=1)
+    assert bench.turn() == [on_cpu]
+    both = bench.queue("both", cpu=1, db=1)
+    for round_number in range(200):
+        on_db = bench.queue("b", db=1)
+        if both in (new := bench.turn()):
+            break
+        assert new == [on_db] or round_number >= 32
+        if both in bench.finish(on_cpu):
+            break
+        on_cpu = bench.queue("a", cpu=1)
+        bench.turn()
+        if on_db in new and both in bench.finish(on_db):
+            break
+    assert bench.pool("cpu").holders == 1
+    with pytest.raises(LedgerFault):
+        bench.ledger.why(both)
+
+
+def test_who_waits_behind_its_own_kind_is_not_passed_by_others() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2)
+    bench.limit(Scope("task", "slow"), 1)
+    slow, next_slow = bench.queue("slow", cpu=1), bench.queue("slow", cpu=1)
+    running = [bench.queue("small", cpu=1)]
+    assert bench.turn() == [slow, *running]
+    assert stream(bench, 300, running, cpu=1) == 300, "a reservation would leave a core idle while the slow one runs"
+    assert bench.finish(slow) == [next_slow]
+
+
+# ---- what is refused ----------------------------------------------------------------------------------------------
+
+
+def test_finishing_twice_or_what_never_started_is_a_fault() -> None:
+    bench = Bench()
+    node = bench.queue()
+    with pytest.raises(LedgerFault, match=r"^node \(1,\) finishes and does not run$"):
+        bench.ledger.finish(node)
+    bench.turn()
+    bench.ledger.finish(node)
+    with pytest.raises(LedgerFault, match=r"^node \(1,\) finishes and does not run$"):
+        bench.ledger.finish(node)
+    assert bench.ledger.running() == 0
+
+
+def test_calls_that_make_no_sense_are_faults_and_change_nothing() -> None:
+    bench = Bench()
+    bench.limit(CPU, 1)
+    one, two = bench.queue(cpu=1), bench.queue(cpu=1)
+    bench.turn()
+    ledger = bench.ledger
+    before = ledger.snapshot()
+    with pytest.raises(LedgerFault, match=r"^node \(2,\) starts and does not fit cpu$"):
+        ledger.start(two)
+    with pytest.raises(LedgerFault, match=r"^node \(1,\) starts and does not wait$"):
+        ledger.start(one)
+    with pytest.raises(LedgerFault, match=r"^node \(1,\) is withdrawn and does not wait$"):
+        ledger.withdraw(one)
+    with pytest.raises(LedgerFault, match=r"^node \(1,\) is queued twice$"):
+        ledger.enqueue(one, 0, (0,), (1,))
+    with pytest.raises(LedgerFault, match=r"^node \(3,\) asks for \(-1,\) of \('cpu',\)$"):
+        ledger.enqueue((3,), 0, (0,), (-1,))
+    with pytest.raises(LedgerFault, match=r"^node \(3,\) asks for \(\) of \('cpu',\)$"):
+        ledger.enqueue((3,), 0, (0,), ())
+    with pytest.raises(LedgerFault, match=r"^no such resource: gold$"):
+        ledger.add_shape(task="x", tags=(), flows=(), resources=("gold",))
+    with pytest.raises(LedgerFault, match=r"^a resource is asked for twice: cpu, cpu$"):
+        ledger.add_shape(task="x", tags=(), flows=(), resources=("cpu", "cpu"))
+    assert ledger.snapshot() == before
+    ledger.check()
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (Limit(scope=FETCH, amount=10, kind="spend", per_ns=1), "rates are not built yet: `limit task:fetch`"),
+        (Limit(scope=FETCH, amount=10, burst=2), "rates are not built yet: `limit task:fetch`"),
+        (Limit(scope=FETCH, amount=2, by=Lit(1), by_text="host"), "`by` is not built yet: `limit task:fetch`"),
+        (Limit(scope=FETCH, amount=2, whole=True), "`whole` is not built yet: `limit task:fetch`"),
+        (Limit(scope=FETCH, amount=2, for_ns=1), "times and windows are not built yet: `limit task:fetch`"),
+        (Limit(scope=FETCH, amount=2, until_ns=1), "times and windows are not built yet: `limit task:fetch`"),
+        (
+            Limit(scope=FETCH, amount=2, window=Window(start_minute=0, end_minute=9)),
+            "times and windows are not built yet: `limit task:fetch`",
+        ),
+    ],
+)
+def test_forms_that_are_not_carried_out_yet_are_refused_and_leave_no_trace(limit: Limit, text: str) -> None:
+    bench = Bench()
+    before = bench.ledger.snapshot()
+    with pytest.raises(NotBuilt) as refused:
+        bench.ledger.set_word(Word(Layer.LIVE, limit))
+    assert str(refused.value) == text
+    assert bench.ledger.snapshot() == before
+
+
+@pytest.mark.parametrize("amount", [-1, True, Lit(3)])
+def test_an_amount_that_is_no_whole_number_is_a_fault(amount: int | Lit) -> None:
+    bench = Bench()
+    bench.limit(FETCH, 3)
+    with pytest.raises(LedgerFault):
+        bench.ledger.set_word(Word(Layer.LIVE, Limit(scope=FETCH, amount=amount)))
+    assert bench.pool("task:fetch").capacity == 3
+
+
+def test_demands_that_never_fit_are_known_before_the_run() -> None:
+    bench = Bench()
+    bench.limit(CPU, 4000, Layer.MACHINE)
+    bench.limit(MEM, 16 * GB, Layer.MACHINE)
+    shape = bench.ledger.add_shape(task="align", tags=(), flows=(), resources=("cpu", "mem", "db"))
+    assert bench.ledger.impossible(shape, (4000, 16 * GB, 99)) == ()
+    assert bench.ledger.impossible(shape, (8000, 16 * GB + 1, 1)) == (
+        ("cpu", 8000, 4000),
+        ("mem", 16 * GB + 1, 16 * GB),
+    )
+
+
+# ---- what it says of itself ---------------------------------------------------------------------------------------
+
+
+def test_the_answer_to_each_change_of_a_limit() -> None:
+    bench = Bench()
+    for _ in range(7):
+        bench.queue()
+    bench.turn()
+    for _ in range(5):
+        bench.queue()
+
+    def limit(amount: int) -> str:
+        return bench.change(FETCH, "set_word", Word(Layer.LIVE, Limit(scope=FETCH, amount=amount)))
+
+    assert limit(10) == "task:fetch no limit → 10: 7 running, 3 more may start"
+    assert limit(3) == "task:fetch 10 → 3: 7 running, drains to 3"
+    assert limit(7) == "task:fetch 3 → 7: 7 running, 0 more may start"
+    assert limit(7) == "task:fetch stays at 7: 7 running, 0 more may start"
+    assert limit(0) == "task:fetch 7 → 0: 7 running, nothing new starts"
+    assert bench.change(FETCH, "drop_word", Layer.LIVE, FETCH) == "task:fetch 0 → no limit: 7 running, 5 waiting"
+    assert bench.change(FETCH, "pause", FETCH) == "task:fetch paused: 7 running go on, 5 waiting"
+    assert limit(9) == "task:fetch no limit → 9: 7 running, 2 more may start; it is paused"
+    resumed = "task:fetch resumed: 7 running, 5 waiting, its limit of 9 stands"
+    assert bench.change(FETCH, "resume", FETCH) == resumed
+    assert bench.change(EVERYTHING, "pause", EVERYTHING) == "global paused: 7 running go on, 5 waiting"
+    assert bench.change(None, "resume", None) == "resumed: global"
+    assert bench.change(None, "resume", None) == "nothing was paused"
+
+
+def test_the_answer_to_a_change_of_a_resource_is_in_its_unit() -> None:
+    bench = Bench()
+    bench.limit(CPU, 4000, Layer.MACHINE)
+    for _ in range(3):
+        bench.queue(cpu=1000, mem=4 * GB)
+    bench.turn()
+
+    def limit(scope: Scope, amount: int) -> str:
+        return bench.change(scope, "set_word", Word(Layer.LIVE, Limit(scope=scope, amount=amount)))
+
+    assert limit(MEM, 32 * GB) == "mem no limit → 32GB: 3 running hold 12GB, 20GB free"
+    assert limit(MEM, 8 * GB) == "mem 32GB → 8GB: 3 running hold 12GB, drains to 8GB"
+    assert limit(CPU, 3500) == "cpu 4 → 3.5: 3 running hold 3, 0.5 free"
+    assert bench.change(CPU, "drop_layer", Layer.LIVE) == "cpu 3.5 → 4: 3 running hold 3, 1 free"
+
+
+def test_an_effect_carries_its_figures() -> None:
+    bench = Bench()
+    bench.queue()
+    bench.turn()
+    bench.queue()
+    before = bench.ledger.capacities(FETCH)
+    bench.limit(FETCH, 1)
+    effect = bench.ledger.effect(FETCH, before)
+    assert (effect.scope, effect.before, effect.after) == ("task:fetch", (), (("hold", 1),))
+    assert (effect.running, effect.waiting) == (1, 1)
+
+
+def test_pools_are_shown_with_their_use() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2000, Layer.MACHINE)
+    bench.limit(FETCH, 5)
+    for _ in range(3):
+        bench.queue(cpu=1000)
+    bench.turn()
+    bench.ledger.pause(EVERYTHING)
+    rows = [(v.pool, v.dimension, v.capacity, v.taken, v.holders, v.waiting) for v in bench.ledger.pools()]
+    assert rows == [
+        ("cpu", "millicpu", 2000, 2000, 2, 1),
+        ("task:fetch", "count", 5, 2, 2, 1),
+        ("pause global", "count", 0, 2, 2, 1),
+    ]
+
+
+def test_waits_are_gathered_by_task_and_pool() -> None:
+    bench = Bench()
+    bench.limit(CPU, 2000, Layer.MACHINE)
+    bench.limit(MEM, 64 * GB, Layer.MACHINE)
+    bench.limit(FETCH, 1)
+    for _ in range(4):
+        bench.queue(cpu=1000)
+    for rank in range(3):
+        bench.queue("store", rank=(rank,), cpu=1000)
+    bench.queue("align", mem=64 * GB)
+    bench.ledger.pause(Scope("task", "align"))
+    bench.turn()
+    assert bench.ledger.waits() == (
+        ("align", "pause task:align", 1, ""),
+        ("fetch", "task:fetch", 3, ""),
+        ("store", "cpu", 2, ""),
+    )
+    bench.ledger.resume(None)
+    bench.limit(MEM, 32 * GB)
+    assert bench.ledger.waits()[0] == ("align", "mem", 1, "align needs mem 64GB, the limit is 32GB")
+    assert bench.ledger.can_ever_start()
