@@ -21,6 +21,8 @@ BLOB_MAX_BYTES = 64 * 1024 * 1024
 """A value that is larger fails its node: it belongs in a file."""
 DIGEST_BYTES = 32
 _PIECE_BYTES = 1 << 20
+_LONE = "surrogatepass"
+"""Text holds lone surrogates where a path in it is not UTF-8."""
 
 
 class Blob(NamedTuple):
@@ -49,7 +51,7 @@ class Blobs:
 
     def put(self, data: bytes | str) -> str:
         """Store a value, UTF-8 where it is text, and give its digest. CSC704 over 64 MiB, CSC706 where the disk refuses."""
-        content = data.encode() if isinstance(data, str) else data
+        content = data.encode("utf-8", _LONE) if isinstance(data, str) else data
         if len(content) > BLOB_MAX_BYTES:
             raise _too_large()
         digest = digest_of(content)
@@ -80,7 +82,7 @@ class Blobs:
 
     def text(self, digest: str) -> str:
         """A blob as text; raises as `get`."""
-        return self.get(digest).decode()
+        return self.get(digest).decode("utf-8", _LONE)
 
     def verify(self, digest: str) -> bool:
         """Whether the blob is there and whole; reads all of it."""
@@ -117,7 +119,7 @@ class BlobWriter:
 
     def write(self, piece: bytes | str) -> None:
         """Add a piece; CSC704 once the whole is over 64 MiB."""
-        content = piece.encode() if isinstance(piece, str) else piece
+        content = piece.encode("utf-8", _LONE) if isinstance(piece, str) else piece
         self._size_bytes += len(content)
         if self._size_bytes > BLOB_MAX_BYTES:
             raise _too_large()

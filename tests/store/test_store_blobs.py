@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +26,14 @@ def test_put_and_get(blobs: Blobs) -> None:
     assert blobs.text(digest) == '["a", "ü"]'
     assert blobs.verify(digest)
     assert [p.name for p in blobs.folder.iterdir()] == [digest]
+
+
+def test_text_with_a_path_that_is_not_utf_8_comes_back(blobs: Blobs) -> None:
+    text = '["' + os.fsdecode(b"a\xff.csv") + '"]'
+    assert blobs.text(blobs.put(text)) == text
+    with blobs.writer() as writer:
+        writer.write(text)
+        assert writer.finish().digest == blobs.put(text)
 
 
 def test_only_the_owner_reads(blobs: Blobs) -> None:
