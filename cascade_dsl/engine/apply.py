@@ -194,7 +194,9 @@ def _tell(state: State, frame: Frame, index: int, pos: int, how: int) -> None:
             if how == At.DONE:
                 del waiter.doomed[site.id]
                 for element, at in blocked:
-                    _met(state, waiter, waiter.hot[element], at)
+                    blocked_hot = waiter.hot.get(element)
+                    if blocked_hot is not None:  # else its filter has dropped it meanwhile
+                        _met(state, waiter, blocked_hot, at)
             else:
                 waiter.doomed[site.id] = True
                 for element, at in blocked:

@@ -177,7 +177,8 @@ def _lay_out(
 
 
 def _bodies(root: Body) -> list[Body]:
-    found, stack = [], [root]
+    found: list[Body] = []
+    stack = [root]
     while stack:
         body = stack.pop()
         found.append(body)
