@@ -60,6 +60,16 @@ CODES: dict[str, str] = {
     "CSC406": "A graph that is nested too deeply",
     "CSC407": "No binding, output or task of this name",
     # run 5xx (runtime, executors)
+    "CSC500": "No param or option of this name",
+    "CSC501": "A param that is not given",
+    "CSC502": "A param of the wrong type",
+    "CSC503": "A params file that cannot be read",
+    "CSC504": "A command line that cannot be meant so",
+    "CSC505": "No diagnostic of this code",
+    "CSC506": "Nothing to go on with",
+    "CSC507": "A demand that can never be met",
+    "CSC508": "No log of this name",
+    "CSC509": "A file that is not there",
     "CSC520": "The engine was killed",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",

@@ -1,0 +1,22 @@
+"""How a run is asked for, apart from its program and its params."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.events import OnFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of `cascade run`. `limits` are sentences, without the word `limit`."""
+
+    jobs: int | None = None
+    limits: tuple[str, ...] = ()
+    on_failure: OnFailure = "finish"
+    targets: tuple[str, ...] = ()
+    no_wait: bool = False
+    verbose: bool = False
+    json: bool = False
+    dry_run: bool = False
+    grace_s: float = 5.0

@@ -1,0 +1,115 @@
+"""The way in: dispatch on the first word, before anything is imported that the verb does not need.
+
+Control verbs run on the standard library alone; `run` forks its warden first; help is drawn by typer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .options import VERBS
+from .parse import parse
+
+EXIT_REFUSED = 2
+EXIT_INTERNAL = 70
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command line; its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from complaining at exit.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        return report_error(error)
+
+
+def _dispatch(words: list[str]) -> int:
+    verb = words[0] if words else "--help"
+    if verb == "--version":
+        from .. import __version__
+
+        print(f"cascade {__version__}")
+        return 0
+    known = VERBS.get(verb)
+    if known is None and verb not in ("--help", "-h", "help"):
+        return _unknown_verb(verb)
+    rest = words[1:]
+    if known is None or _asks_for_help(rest):
+        from .help import show_help
+
+        return show_help(known, rest)
+    match verb:
+        case "run" | "continue":
+            from ..runtime.warden import supervise
+
+            def engine(alive: int) -> int:
+                try:
+                    from .run import run_engine
+
+                    return run_engine(parse(known, rest), alive)
+                except Exception as error:
+                    return report_error(error)
+
+            return supervise(engine)
+        case "check" | "compile":
+            from .compiling import check, compile_
+
+            return (check if verb == "check" else compile_)(parse(known, rest))
+        case "explain" | "log":
+            from .past import explain, log
+
+            return (explain if verb == "explain" else log)(parse(known, rest))
+        case "ps":
+            from .steer import ps
+
+            return ps(parse(known, rest))
+        case _:
+            from .steer import steer
+
+            return steer(parse(known, rest))
+
+
+def _asks_for_help(rest: list[str]) -> bool:
+    before = rest[: rest.index("--")] if "--" in rest else rest
+    return "--help" in before or "-h" in before
+
+
+def _unknown_verb(verb: str) -> int:
+    from ..base.diagnostics import fail
+    from ..base.suggest import did_you_mean
+
+    help = did_you_mean(verb, VERBS) or "`cascade --help` lists the verbs"
+    if verb.endswith((".csc", ".json")):
+        help = f"did you mean `cascade run {verb}`?"
+    return report_error(fail("CSC504", f"`{verb}` is no verb of cascade", help=help))
+
+
+def report_error(error: Exception, refused: int = EXIT_REFUSED) -> int:
+    """Say what went wrong on stderr; the exit code: what a user did is 2, no live run 4, a fault of ours 70."""
+    from ..base.diagnostics import CascadeError, Diagnostic
+    from ..report.plain import render_all, wants_color
+
+    color = wants_color(sys.stderr)
+    if isinstance(error, CascadeError):
+        from ..control.client import UNREACHABLE
+
+        print(render_all(error.diagnostics, color), file=sys.stderr)
+        return 4 if any(d.code in UNREACHABLE for d in error.diagnostics) else refused
+    import traceback
+
+    traceback.print_exception(error)
+    fault = Diagnostic(
+        code="CSC900",
+        message=f"a fault of Cascade itself: {type(error).__name__}: {error}",
+        help="please report it with the lines above and the program that shows it",
+    )
+    print(render_all((fault,), color), file=sys.stderr)
+    return EXIT_INTERNAL

@@ -1,0 +1,109 @@
+"""The verbs, their arguments and options: one table, read by the parser of the command line and by its help.
+
+Plain data without dataclasses or typing: the control verbs, which are to cost hardly more than the start of Python,
+import this.
+"""
+
+from __future__ import annotations
+
+FLAG, VALUE, MANY = "flag", "value", "many"
+
+
+class Option:
+    """An option: `name` with its dashes, `kind` a flag, a value, or a value that may be given several times."""
+
+    __slots__ = ("choices", "help", "kind", "metavar", "name", "short")
+
+    def __init__(
+        self, name: str, kind: str, help: str, metavar: str = "", short: str = "", choices: tuple[str, ...] = ()
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.help = help
+        self.metavar = metavar
+        self.short = short
+        self.choices = choices
+
+
+class Verb:
+    """A verb: `args` are (name, how many: one, maybe, some, any, words), in order."""
+
+    __slots__ = ("args", "help", "name", "open", "options")
+
+    def __init__(
+        self, name: str, help: str, args: tuple[tuple[str, str], ...], options: tuple[Option, ...], open: bool = False
+    ) -> None:
+        self.name = name
+        self.help = help
+        self.args = args
+        self.options = options
+        self.open = open
+        """Whether options that are not in the table are kept: params of the program."""
+
+
+_RUN = Option("--run", VALUE, "The live run that is meant, where there are several.", "ID")
+_PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is not given.", "ID")
+_JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
+_VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
+_NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
+_SENTENCE = (
+    Option("--burst", VALUE, "How many may start at once under a rate.", "N"),
+    Option("--whole", FLAG, "Count instances of a flow from begin to end."),
+    Option("--by", VALUE, "One limit for each value of an expression over the inputs.", "EXPR"),
+    Option("--for", VALUE, "How long the limit holds.", "DURATION"),
+    Option("--until", VALUE, "Until when the limit holds.", "TIME"),
+    Option("--hard", FLAG, "Upper layers may lower it, not raise it."),
+    _BECAUSE,
+)
+
+RUN = Verb(
+    "run",
+    "Compile a program and run it. Its params are options: --top 5, --deep, --urls a --urls b.",
+    (("FILE", "one"), ("TARGET", "any")),
+    (
+        Option("--params", VALUE, "Params from a JSON or TOML file.", "FILE"),
+        Option("--param", MANY, "A param whose name is an option of run.", "NAME=VALUE"),
+        Option("--jobs", VALUE, "At most N at once.", "N", short="-j"),
+        Option("--limit", MANY, "A limit sentence, such as 'task:fetch 3'.", "SENTENCE"),
+        Option(
+            "--on-failure",
+            VALUE,
+            "When a task failed: finish what runs, continue with what does not depend on it, or cancel what runs.",
+            "WHAT",
+            choices=("finish", "continue", "cancel"),
+        ),
+        Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
+        Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        _NO_WAIT,
+        _VERBOSE,
+        _JSON,
+    ),
+    open=True,
+)
+CONTINUE = Verb(
+    "continue", "Go on with a run that was killed or stopped.", (("RUN", "maybe"),), (_NO_WAIT, _VERBOSE, _JSON)
+)
+_FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        RUN,
+        CONTINUE,
+        Verb("check", "Show errors and warnings of programs without running them.", (("PATH", "some"),), (_FORMAT,)),
+        Verb("compile", "Print the compiled graph of a program.", (("FILE", "one"),), (_FORMAT,)),
+        Verb("explain", "Explain a diagnostic at length.", (("CODE", "one"),), ()),
+        Verb("ps", "Show live runs: nodes, pools, and what waits for what.", (), (_RUN, _JSON)),
+        Verb(
+            "limit",
+            "Set a limit of a live run: cascade limit task:fetch 3.",
+            (("SCOPE", "one"), ("AMOUNT", "words")),
+            (*_SENTENCE, _RUN, _JSON),
+        ),
+        Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
+        Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
+        Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
+    )
+}

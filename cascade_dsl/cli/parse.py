@@ -1,0 +1,104 @@
+"""The command line against the table of `options`: no library, since the fast verbs have no time to load one."""
+
+from __future__ import annotations
+
+from .options import FLAG, MANY, Option, Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..base.diagnostics import CascadeError
+
+
+class Parsed:
+    """What a command line says: `args` in order, with unknown options among them where the verb keeps those."""
+
+    __slots__ = ("args", "flags", "many", "values", "verb")
+
+    def __init__(self, verb: Verb) -> None:
+        self.verb = verb
+        self.args: list[str] = []
+        self.flags: set[str] = set()
+        self.values: dict[str, str] = {}
+        self.many: dict[str, list[str]] = {}
+
+
+def parse(verb: Verb, words: list[str]) -> Parsed:
+    """Read the words after a verb; CSC500 for an unknown option, CSC504 for any other misuse."""
+    parsed = Parsed(verb)
+    by_name = {option.name: option for option in verb.options}
+    by_name |= {option.short: option for option in verb.options if option.short}
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if word == "--":
+            parsed.args += words[at - 1 if verb.open else at :]
+            break
+        if len(word) < 2 or word[0] != "-" or word[1].isdigit():
+            parsed.args.append(word)
+            if word == "because" and not verb.open:
+                # what follows is text, whatever it looks like
+                parsed.args += words[at : at + 1]
+                at += 1
+            continue
+        name, equals, value = word.partition("=")
+        if not word.startswith("--") and len(word) > 2 and word[:2] in by_name and not equals:
+            name, equals, value = word[:2], "=", word[2:]
+        option = by_name.get(name)
+        if option is None:
+            if not verb.open or not word.startswith("--"):
+                raise unknown(name, verb)
+            parsed.args.append(word)
+        elif option.kind == FLAG:
+            if equals:
+                raise misuse(verb, f"`{option.name}` takes no value")
+            parsed.flags.add(option.name)
+        else:
+            if not equals:
+                if at == len(words):
+                    raise misuse(verb, f"`{option.name}` needs a value: {option.name} {option.metavar}")
+                value = words[at]
+                at += 1
+            _give(parsed, option, value)
+    _count(parsed)
+    return parsed
+
+
+def _give(parsed: Parsed, option: Option, value: str) -> None:
+    if option.choices and value not in option.choices:
+        raise misuse(parsed.verb, f"`{option.name}` is one of {', '.join(option.choices)}, not `{value}`")
+    if option.kind == MANY:
+        parsed.many.setdefault(option.name, []).append(value)
+    elif option.name in parsed.values:
+        raise misuse(parsed.verb, f"`{option.name}` is given twice")
+    else:
+        parsed.values[option.name] = value
+
+
+def _count(parsed: Parsed) -> None:
+    verb = parsed.verb
+    least = sum(many in ("one", "some", "words") for _, many in verb.args)
+    endless = any(many in ("some", "any", "words") for _, many in verb.args)
+    if len(parsed.args) < least:
+        missing = verb.args[len(parsed.args)][0]
+        raise misuse(verb, f"`cascade {verb.name}` needs a {missing}")
+    if not endless and len(parsed.args) > len(verb.args):
+        raise misuse(verb, f"`cascade {verb.name}` has no use for `{parsed.args[len(verb.args)]}`")
+
+
+def misuse(verb: Verb, message: str) -> CascadeError:
+    """A command line that cannot be meant so."""
+    from ..base.diagnostics import fail
+
+    return fail("CSC504", message, help=f"`cascade {verb.name} --help` shows how it is used")
+
+
+def unknown(name: str, verb: Verb, params: tuple[str, ...] = ()) -> CascadeError:
+    """An option that is neither in the table nor a param of the program."""
+    from ..base.diagnostics import fail
+    from ..base.suggest import did_you_mean
+
+    options = [option.name for option in verb.options] + [f"--{param}" for param in params]
+    what = "neither an option nor a param of this program" if verb.open else f"no option of `cascade {verb.name}`"
+    help = did_you_mean(name, options) or f"`cascade {verb.name} --help` shows the options"
+    return fail("CSC500", f"`{name}` is {what}", help=help)

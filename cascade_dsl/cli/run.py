@@ -1,0 +1,199 @@
+"""`run` and `continue`, in the engine's process: from words to a graph, params and options, to a result."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import api
+from ..api.options import RunOptions
+from ..api.params import ParamText, ParamValue, bind_params, read_params
+from ..base.diagnostics import CascadeError, Diagnostic
+from ..ir.graph import Graph, Param
+from ..ir.select import select
+from ..ir.types import BOOL, OptionalType
+from ..report.lines import Lines
+from ..report.result import RunResult, output_lines, refusal_json, result_json
+from ..runtime.warden import start_death_watch
+from .parse import Parsed, misuse, unknown
+
+if TYPE_CHECKING:
+    from ..report.live import LiveView
+
+EXIT_REFUSED = 2
+
+
+def run_engine(parsed: Parsed, alive: int) -> int:
+    """Be the engine of a run: its exit code. `alive` is the pipe from the warden."""
+    start_death_watch(alive)
+    wants_json = "--json" in parsed.flags
+    try:
+        result = _run(parsed) if parsed.verb.open else _continue(parsed)
+    except CascadeError as error:
+        if wants_json:
+            print(json.dumps(refusal_json(error.diagnostics), ensure_ascii=False))
+        raise
+    if result is None:
+        return 0
+    if wants_json:
+        print(json.dumps(result_json(result), ensure_ascii=False))
+    else:
+        for line in output_lines(result.outputs):
+            print(line)
+    sys.stdout.flush()
+    return result.exit_code
+
+
+def _run(parsed: Parsed) -> RunResult | None:
+    path = Path(file_of(parsed.args, parsed))
+    options = options_of(parsed)
+    graph = api.load_graph(path)
+    names = tuple(node.name for node in graph.nodes if isinstance(node, Param))
+    texts, targets = settle(parsed, graph)
+    given: dict[str, ParamText | ParamValue] = {}
+    if "--params" in parsed.values:
+        given |= read_params(Path(parsed.values["--params"]))
+    given |= texts
+    _refuse_unknown(given, names)
+    graph = select(graph, targets)
+    folder = path.resolve().parent
+    params = bind_params(graph, given, Path.cwd(), folder)
+    if options.dry_run:
+        from .dry import dry_lines
+
+        for line in dry_lines(graph, params):
+            print(line)
+        return None
+    reporter = _reporter(folder, options.verbose)
+    with _closing(reporter):
+        result = api.run(graph, folder=folder, params=params, options=options, reporter=reporter)
+        reporter.finish(result)
+    return result
+
+
+def _continue(parsed: Parsed) -> RunResult:
+    from .past import project_folder
+
+    options = options_of(parsed)
+    folder = project_folder() or Path.cwd()
+    reporter = _reporter(folder, options.verbose)
+    with _closing(reporter):
+        result = api.continue_run(folder, parsed.args[0] if parsed.args else None, options=options, reporter=reporter)
+        reporter.finish(result)
+    return result
+
+
+def _reporter(folder: Path, verbose: bool) -> Lines | LiveView:
+    if sys.stderr.isatty() and not verbose and os.environ.get("TERM") != "dumb":
+        from rich.console import Console
+
+        from ..report.live import LiveView
+
+        return LiveView(Console(stderr=True, highlight=False))
+    return Lines(sys.stderr, folder=folder, verbose=verbose)
+
+
+class _closing:
+    """Gives the terminal back where a run ends with an error."""
+
+    def __init__(self, reporter: Lines | LiveView) -> None:
+        self._reporter = reporter
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        if not isinstance(self._reporter, Lines):
+            with suppress(OSError):
+                self._reporter.close()
+
+
+# ---- words to options, params and targets -----------------------------------------------------------------------
+
+
+def options_of(parsed: Parsed) -> RunOptions:
+    """The options of `run` and `continue`."""
+    jobs: int | None = None
+    if "--jobs" in parsed.values:
+        text = parsed.values["--jobs"]
+        if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 9):
+            raise misuse(parsed.verb, f"`--jobs` is a whole number from 1 on, not `{text}`")
+        jobs = int(text)
+    on_failure = parsed.values.get("--on-failure", "finish")
+    if "--keep-going" in parsed.flags:
+        if on_failure == "cancel":
+            raise misuse(parsed.verb, "`--keep-going` and `--on-failure cancel` contradict each other")
+        on_failure = "continue"
+    assert on_failure in ("finish", "continue", "cancel")
+    return RunOptions(
+        jobs=jobs,
+        limits=tuple(parsed.many.get("--limit", ())),
+        on_failure=on_failure,
+        no_wait="--no-wait" in parsed.flags,
+        verbose="--verbose" in parsed.flags,
+        json="--json" in parsed.flags,
+        dry_run="--dry-run" in parsed.flags,
+    )
+
+
+def file_of(args: list[str], parsed: Parsed) -> str:
+    """The program among the words: the first that is no option and no value of one, as far as can be told without it."""
+    before = ""
+    for word in args:
+        if not word.startswith("--") and (not before.startswith("--") or "=" in before):
+            return word
+        before = word if not before.startswith("--") or "=" in before else ""
+    for word in args:
+        if word.endswith((".csc", ".json")):
+            return word
+    raise misuse(parsed.verb, "`cascade run` needs a FILE")
+
+
+def settle(parsed: Parsed, graph: Graph) -> tuple[dict[str, ParamText], tuple[str, ...]]:
+    """Params and targets among the words, now that the program's params are known."""
+    params = {node.name: node for node in graph.nodes if isinstance(node, Param)}
+    texts: dict[str, list[str]] = {}
+    targets: list[str] = []
+    words = list(parsed.args)
+    words.remove(file_of(words, parsed))
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            targets += words
+            break
+        if not word.startswith("--"):
+            targets.append(word)
+            continue
+        shown, equals, value = word.partition("=")
+        name = shown[2:] if shown[2:] in params else shown[2:].replace("-", "_")
+        if name not in params:
+            raise unknown(shown, parsed.verb, tuple(params))
+        if not equals:
+            if params[name].type in (BOOL, OptionalType(BOOL)):
+                value = "true"
+            elif words:
+                value = words.pop(0)
+            else:
+                raise misuse(parsed.verb, f"`{shown}` needs a value: {shown} {str(params[name].type).upper()}")
+        texts.setdefault(name, []).append(value)
+    for text in parsed.many.get("--param", ()):
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise misuse(parsed.verb, f"`--param` is NAME=VALUE, not `{text}`")
+        texts.setdefault(name, []).append(value)
+    return {name: ParamText(first, tuple(more)) for name, (first, *more) in texts.items()}, tuple(targets)
+
+
+def _refuse_unknown(given: dict[str, ParamText | ParamValue], names: tuple[str, ...]) -> None:
+    from ..base.suggest import did_you_mean
+
+    found = [
+        Diagnostic(code="CSC500", message=f"the program has no param `{name}`", help=did_you_mean(name, names))
+        for name in given
+        if name not in names
+    ]
+    if found:
+        raise CascadeError(found)
