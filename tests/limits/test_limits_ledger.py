@@ -43,6 +43,16 @@ class Bench:
         rank: tuple[int, ...] = (0,),
         **amounts: int,
     ) -> NodeKey:
+        return self.queue_of(task, amounts, tags, flows, rank)
+
+    def queue_of(
+        self,
+        task: str,
+        amounts: dict[str, int],
+        tags: tuple[str, ...] = (),
+        flows: tuple[str, ...] = (),
+        rank: tuple[int, ...] = (0,),
+    ) -> NodeKey:
         shape = self.ledger.add_shape(task=task, tags=tags, flows=flows, resources=tuple(amounts))
         self.born += 1
         self.ledger.enqueue((self.born,), shape, rank, tuple(amounts.values()))
@@ -321,11 +331,11 @@ def test_a_node_that_ended_leaves_everything_it_held_and_may_come_again() -> Non
 # ---- reservations -------------------------------------------------------------------------------------------------
 
 
-def stream(bench: Bench, count: int, running: list[NodeKey], **amounts: int) -> int:
+def stream(bench: Bench, count: int, running: list[NodeKey], resource: str) -> int:
     """Small nodes that come and go, one for one: how many started."""
     started = 0
     for _ in range(count):
-        bench.queue("small", **amounts)
+        bench.queue_of("small", {resource: 1})
         new = bench.finish(running.pop(0))
         running += new
         started += len(new)
@@ -339,8 +349,8 @@ def test_64_may_pass_then_the_large_one_gets_its_turn() -> None:
         bench.queue("small", cpu=1)
     running = bench.turn()
     large = bench.queue("large", cpu=4)
-    assert stream(bench, 3, running, cpu=1) == 3, "these are no passes: an older one still holds a core"
-    assert stream(bench, 64, running, cpu=1) == 64
+    assert stream(bench, 3, running, "cpu") == 3, "these are no passes: an older one still holds a core"
+    assert stream(bench, 64, running, "cpu") == 64
     urgent = bench.queue("small", rank=(-9,), cpu=1)
     for node in running[:3]:
         assert bench.finish(node) == [], "on the pool that it lacks nothing else starts, whatever its priority"
@@ -357,7 +367,7 @@ def test_on_its_other_pools_what_leaves_its_demand_may_start() -> None:
         bench.queue("small", cpu=1)
     running = bench.turn()
     large = bench.queue("large", cpu=2, mem=6)
-    assert stream(bench, 65, running, cpu=1) == 65
+    assert stream(bench, 65, running, "cpu") == 65
     fits, does_not = bench.queue("memory", mem=4), bench.queue("memory", mem=1)
     assert bench.turn() == [fits]
     assert bench.ledger.why(does_not) == ("mem",)
@@ -371,7 +381,7 @@ def test_a_node_that_is_starved_or_paused_reserves_nothing() -> None:
         bench.queue("small", cpu=1)
     running = bench.turn()
     large = bench.queue("large", cpu=2)
-    assert stream(bench, 65, running, cpu=1) == 65
+    assert stream(bench, 65, running, "cpu") == 65
     waiting = bench.queue("small", cpu=1)
     gone = running.pop()
     assert bench.finish(gone) == []
@@ -397,8 +407,8 @@ def test_two_that_share_a_pool_take_turns_the_older_claim_first() -> None:
     running = bench.turn()
     on_cpu, on_db = running[0::2], running[1::2]
     first, second = bench.queue("first", cpu=2, mem=1), bench.queue("second", db=2, mem=1)
-    assert stream(bench, 65, on_cpu, cpu=1) == 65
-    assert stream(bench, 70, on_db, db=1) == 70, "the second has a claim, and waits for its turn"
+    assert stream(bench, 65, on_cpu, "cpu") == 65
+    assert stream(bench, 70, on_db, "db") == 70, "the second has a claim, and waits for its turn"
     bench.queue("a", cpu=1)
     bench.queue("b", db=1)
     assert bench.finish(on_cpu[0]) == []
@@ -437,7 +447,7 @@ def test_who_waits_behind_its_own_kind_is_not_passed_by_others() -> None:
     slow, next_slow = bench.queue("slow", cpu=1), bench.queue("slow", cpu=1)
     running = [bench.queue("small", cpu=1)]
     assert bench.turn() == [slow, *running]
-    assert stream(bench, 300, running, cpu=1) == 300, "a reservation would leave a core idle while the slow one runs"
+    assert stream(bench, 300, running, "cpu") == 300, "a reservation would leave a core idle while the slow one runs"
     assert bench.finish(slow) == [next_slow]
 
 

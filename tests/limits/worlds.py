@@ -133,7 +133,7 @@ class World:
         match kind:
             case 0 | 1 | 2:
                 resources = SHAPES[a % len(SHAPES)][3]
-                amounts = tuple(SIZES[(c // 6**at) % 6] for at in range(len(resources)))
+                amounts = tuple(SIZES[c // unit % 6] for unit in (1, 6, 36)[: len(resources)])
                 self.enqueue(a % len(SHAPES), RANKS[b % len(RANKS)], amounts)
             case 3 | 4 if running:
                 self.finish(running[a % len(running)])
