@@ -1,6 +1,6 @@
 """The main program of an evaluation worker: evaluates residual expressions, one after another, until it is hung up on.
 
-Started by path. A frame is eight bytes of length, big endian, and so many bytes of JSON; see `evaluator.py` for what
+Started by path. Its first frame is empty and says that it is ready. A frame is eight bytes of length, big endian, and so many bytes of JSON; see `evaluator.py` for what
 stands in them.
 """
 
@@ -62,6 +62,7 @@ def main() -> None:
     control.set_inheritable(False)
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     answer = evaluator()
+    control.sendall(bytes(_LENGTH_BYTES))  # an empty frame: ready
     with control, control.makefile("rb") as requests:
         while len(header := requests.read(_LENGTH_BYTES)) == _LENGTH_BYTES:
             request = requests.read(int.from_bytes(header, "big"))

@@ -143,14 +143,16 @@ class EvaluationPool:
             answers.append(_error(f"the evaluation was ended {how}"))
 
     async def _receive(self, worker: _Worker, count: int, answers: list[str]) -> _Trouble | None:
-        for _ in range(count):
-            with trio.move_on_after(self._deadline_s) as scope:
-                try:
+        try:
+            if worker.is_new:
+                await worker.receive()  # it has loaded what it needs: no part of a request's time
+            for _ in range(count):
+                with trio.move_on_after(self._deadline_s) as scope:
                     answers.append(await worker.receive())
-                except _Hangup:
-                    return "gone"
-            if scope.cancelled_caught:
-                return "late"
+                if scope.cancelled_caught:
+                    return "late"
+        except _Hangup:
+            return "gone"
         return None
 
 

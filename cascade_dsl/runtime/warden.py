@@ -80,7 +80,13 @@ def _be_engine(engine: Callable[[int], int], alive: int) -> NoReturn:
         become_subreaper()
         code = engine(alive)
     except SystemExit as exit:
-        code = exit.code if isinstance(exit.code, int) else 0 if exit.code is None else 1
+        if exit.code is None or isinstance(exit.code, int):
+            code = exit.code or 0
+        else:
+            print(exit.code, file=sys.stderr)
+            code = 1
+    except KeyboardInterrupt:  # before it had a handler of its own
+        code = 128 + signal.SIGINT
     except BaseException:
         traceback.print_exc()
     finally:

@@ -18,6 +18,12 @@ from cascade_dsl.executors.python import PythonExecutor
 ENV = {"PATH": os.environ["PATH"], "HOME": "/"}
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what wakes nobody: files and processes of others."""
+    while not condition():  # noqa: ASYNC110
+        await trio.sleep(0.002)
+
+
 class Work:
     """Starts attempts in one folder and waits for their outcomes."""
 
@@ -56,8 +62,7 @@ class Work:
 
     async def outcome(self, id: str) -> Outcome:
         """Wait for the outcome of an attempt."""
-        while id not in self.outcomes:
-            await trio.sleep(0.001)
+        await until(lambda: id in self.outcomes)
         return self.outcomes[id]
 
     async def exited(self, id: str) -> AttemptExited:
@@ -80,10 +85,9 @@ class Work:
 
     async def seen(self, name: str) -> str:
         """Wait for a file in the folder that holds something; gives it."""
-        path = self.folder / name
-        while not path.exists() or not path.stat().st_size:
-            await trio.sleep(0.001)
-        return path.read_text()
+        path = str(self.folder / name)
+        await until(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+        return text_of(path)
 
 
 Working: TypeAlias = Callable[[], AbstractAsyncContextManager[Work]]
@@ -106,9 +110,19 @@ def working(tmp_path: Path) -> Working:
     return serving
 
 
+def text_of(path: str | Path) -> str:
+    """The text of a file."""
+    return Path(path).read_text()
+
+
+def state_of(pid: int) -> str:
+    """The letter of a process in /proc, empty where it is gone."""
+    try:
+        return text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def is_alive(pid: int) -> bool:
     """There is such a process, and it has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+    return state_of(pid) not in ("", "Z", "X")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from executors_work import ENV, Working, is_alive
+from executors_work import ENV, Working, is_alive, state_of, until
 
 from cascade_dsl.executors import logs, process
 from cascade_dsl.executors.protocol import StartFailed
@@ -98,8 +98,7 @@ async def test_a_stopped_body_obeys_term(working: Working) -> None:
     async with working() as work:
         id = work.start("sh", "-c", "echo $$ > pid; kill -STOP $$; sleep 60")
         pid = int(await work.seen("pid"))
-        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
-            await trio.sleep(0.001)
+        await until(lambda: state_of(pid) == "T")
         work.commands.stop(id, 60)
         assert (await work.exited(id)).signal == signal.SIGTERM
 
@@ -125,8 +124,7 @@ async def test_while_it_floods_the_middle_is_given_back(working: Working, tmp_pa
     async with working() as work:
         id = work.start("sh", "-c", "head -c 100000000 /dev/zero; echo done > ready; sleep 60")
         await work.seen("ready")
-        while (tmp_path / "1.log").stat().st_blocks * 512 > 40 * MIB:
-            await trio.sleep(0.01)
+        await until(lambda: (tmp_path / "1.log").stat().st_blocks * 512 < 40 * MIB)
         assert (tmp_path / "1.log").stat().st_size == 100_000_000
         work.commands.stop(id, 0)
         await work.exited(id)
