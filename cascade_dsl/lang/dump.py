@@ -44,6 +44,8 @@ def _node(root: Node, spans: bool) -> str:
 def _shown(field: str, value: Any) -> bool:
     if field in _PLACES or field.endswith("_span"):
         return False
+    if field == "value":
+        return value is not None
     return value is not None and value is not False and value != () and value != ""
 
 
