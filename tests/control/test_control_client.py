@@ -7,14 +7,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from cascade_dsl.base.diagnostics import CascadeError, Diagnostic
+from cascade_dsl.control import client as client_module
 from cascade_dsl.control.client import UNREACHABLE, ask, the_live_run
 from cascade_dsl.control.protocol import answer_line
 from cascade_dsl.store.live import LiveRun
@@ -114,6 +116,25 @@ def test_a_run_that_hangs_in_its_answer(tmp_path: Path) -> None:
 
     with peer(tmp_path, trickle) as run:
         unanswered(run, "it said nothing for 0.1 s", 0.1)
+
+
+def test_each_wait_is_for_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([1.0, 4.0, 9.5])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+
+    class Peer(socket.socket):
+        waits: ClassVar[list[float | None]] = []
+        pieces: ClassVar[list[bytes]] = [b"{", b"}", b"\n"]
+
+        def settimeout(self, value: float | None, /) -> None:
+            self.waits.append(value)
+
+        def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+            return self.pieces.pop(0)
+
+    with Peer() as connection:
+        assert client_module._receive(connection, 10.0) == b"{}\n"
+    assert Peer.waits == [9.0, 6.0, 0.5]
 
 
 @pytest.mark.parametrize("half", [b"", b'{"v":1,"id":'])
