@@ -13,7 +13,7 @@ from ..ir.expr import OPERATORS
 from ..ir.graph import Json
 from ..ir.types import FLOAT, INT, JSON, STR, ListType, OptionalType, RecordType, Scalar, TupleType, Type
 from . import pure, reading
-from .operators import OPERATIONS, as_size
+from .operators import OPERATIONS, round_up
 from .signature import Signature, read_signature
 from .types import common, element_of, required
 from .typing import show
@@ -154,7 +154,7 @@ _ROWS = (
     _F("read_csv", "(path: str | file) -> list[dict[str]]", reading.read_csv, "a file's rows by the names of its header", reads=True),
     _F("env", "(name: str, default: str = none) -> str", reading.env, "a variable of the environment of the run", reads=True, result=_env_type),
     _F("now", "() -> str", reading.now, "when it is evaluated, such as 2030-01-31T12:00:00Z", reads=True),
-    _F("as_size", "(x: number) -> size", as_size, "bytes, rounded up", hidden=True),
+    _F("round_up", "(x: number) -> size", round_up, "the next whole number above", hidden=True),
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Function] = {row.name: row for row in _ROWS}

@@ -343,11 +343,11 @@ def _not(a: Json) -> bool:
     return not truth(a)
 
 
-def as_size(a: Json) -> Json:
-    """Bytes, rounded up: of a size times a fraction."""
+def round_up(a: Json) -> Json:
+    """The next whole number: of a size times a fraction, of an amount in thousandths."""
     if is_number_value(a) and isfinite(a):
         return whole(ceil(a))
-    raise EvalError(f"expected a size, found {describe(a)}")
+    raise EvalError(f"expected a number, found {describe(a)}")
 
 
 def _divide(a: Any, b: Any) -> Any:

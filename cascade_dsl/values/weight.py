@@ -25,7 +25,7 @@ _LIGHT = frozenset(
         "lower",
         "upper",
     }
-    | {"strip", "starts_with", "ends_with", "opt", "format", "as_size"}
+    | {"strip", "starts_with", "ends_with", "opt", "format", "round_up"}
 )
 """Functions whose work does not grow with the number of elements of a list."""
 

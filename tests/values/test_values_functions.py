@@ -104,7 +104,7 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = [
     ("json", ('{"a": 1}',), {}, {"a": 1}),
     ("json", ([1, "ä"],), {}, '[1, "ä"]'),
     ("hash", ({"b": 1, "a": 2.0},), {}, "cf18a029e5a0c29229df0753ee807c70"),
-    ("as_size", (1.2,), {}, 2),
+    ("round_up", (1.2,), {}, 2),
 ]
 
 

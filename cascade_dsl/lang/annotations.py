@@ -1,0 +1,121 @@
+"""Type expressions to types. Names of types may be declared in any order; one that holds itself is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ..base.suggest import did_you_mean
+from ..ir import types as ir
+from . import ast
+from .symbols import Report
+
+_WRITABLE = tuple(name for name in ir.SCALARS if name != "none")
+_FOREIGN = {
+    "string": "str",
+    "text": "str",
+    "integer": "int",
+    "number": "float",
+    "double": "float",
+    "boolean": "bool",
+    "path": "file",
+    "array": "list[…]",
+    "map": "dict[…]",
+    "any": "json",
+    "object": "json",
+    "bytes": "size",
+    "time": "duration",
+}
+"""What people coming from elsewhere write."""
+
+
+class Annotations:
+    """Turns type expressions into types, named ones once."""
+
+    def __init__(self, report: Report, declarations: Sequence[ast.TypeDecl]) -> None:
+        self.report = report
+        self.declared: dict[str, ast.TypeDecl] = {}
+        self.known: dict[str, ir.Type | None] = {}
+        self.open: list[str] = []
+        for decl in declarations:
+            name = decl.name.name
+            if name in (*_WRITABLE, "list", "dict"):
+                report.error("CSC104", decl.name.span, f"`{name}` is a type of the language already")
+            elif name in self.declared:
+                first = self.declared[name].name.span
+                report.error(
+                    "CSC104", decl.name.span, f"the type `{name}` is declared twice", also=[(first, "first here")]
+                )
+            else:
+                self.declared[name] = decl
+        for name in self.declared:
+            self._named(name)
+
+    def type(self, expr: ast.TypeExpr) -> ir.Type | None:
+        """The type that an expression stands for; None where it is wrong, which is reported."""
+        match expr:
+            case ast.NamedType():
+                return self._name(expr)
+            case ast.ListType():
+                item = self.type(expr.item)
+                return None if item is None else ir.ListType(item)
+            case ast.DictType():
+                value = self.type(expr.value)
+                return None if value is None else ir.DictType(value)
+            case ast.RecordType():
+                return self._record(expr)
+            case ast.OptionalType():
+                inner = self.type(expr.inner)
+                return inner if inner is None or isinstance(inner, ir.OptionalType) else ir.OptionalType(inner)
+            case ast.ChoiceType():
+                return ir.ChoiceType(tuple(dict.fromkeys(expr.options)))
+            case _:
+                assert_never(expr)
+
+    def _record(self, expr: ast.RecordType) -> ir.Type | None:
+        fields: dict[str, ir.Type] = {}
+        sound = True
+        places: dict[str, ast.TypeField] = {}
+        for field in expr.fields:
+            if field.key in places:
+                also = [(places[field.key].key_span, "first here")]
+                self.report.error("CSC104", field.key_span, f"the field `{field.key}` comes twice", also=also)
+                sound = False
+            places[field.key] = field
+            found = self.type(field.type)
+            if found is None:
+                sound = False
+            else:
+                fields[field.key] = found
+        return ir.RecordType(tuple(fields.items())) if sound else None
+
+    def _name(self, expr: ast.NamedType) -> ir.Type | None:
+        name = expr.name
+        if name in _WRITABLE:
+            return ir.Scalar(name)
+        if name in self.declared:
+            return self._named(name, expr)
+        if "." in name:
+            self.report.unbuilt(expr.span, "a type of another module")
+        elif name in ("list", "dict"):
+            self.report.error("CSC103", expr.span, f"`{name}` wants the type of its items", help=f"write `{name}[str]`")
+        else:
+            mend = _FOREIGN.get(name.lower())
+            known = (*self.declared, *_WRITABLE)
+            hint = f"the type is called `{mend}`" if mend else did_you_mean(name, known)
+            self.report.error("CSC103", expr.span, f"there is no type `{name}`", help=hint)
+        return None
+
+    def _named(self, name: str, use: ast.NamedType | None = None) -> ir.Type | None:
+        if name in self.known:
+            return self.known[name]
+        if name in self.open:
+            ring = [*self.open[self.open.index(name) :], name]
+            at = self.declared[name].name.span
+            self.report.error("CSC106", at, "a type cannot hold itself: " + " → ".join(f"`{n}`" for n in ring))
+            return None
+        self.open.append(name)
+        found = self.type(self.declared[name].type)
+        self.open.pop()
+        self.known[name] = found
+        return found

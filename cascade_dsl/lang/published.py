@@ -1,0 +1,99 @@
+"""Output paths that two nodes would share, as far as that is known before the run.
+
+Reads the nodes as they were made; a path is known where all that it uses is constant in the call.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+
+from ..ir.expr import Expr, Lit, refs
+from ..ir.graph import Call, FanOut, Node, OutputSpec, TaskDef, walk
+from ..ir.text import bound_items
+from ..values.evaluate import Env, evaluate
+from ..values.faults import EvalError
+from ..values.weight import reads
+from . import ast
+from .symbols import Report
+from .tasks import outside, variables_in
+
+
+def check_paths(
+    report: Report,
+    nodes: Sequence[Node],
+    tasks: Mapping[str, TaskDef],
+    calls: Mapping[int, ast.Call],
+    paths: Mapping[tuple[str, str], ast.Expr],
+) -> None:
+    """Reports paths that are published twice, and known ones that leave the project."""
+    taken: dict[str, ast.Call] = {}
+
+    def visit(body: Sequence[Node], inside: FanOut | None, varying: frozenset[int]) -> None:
+        for node in body:
+            if isinstance(node, FanOut):
+                own = {i.id for i in bound_items(node)} | {n.id for n in walk(node.body)}
+                visit(node.body, node, varying | own)
+            elif isinstance(node, Call) and node.task in tasks and node.id in calls:
+                for spec in tasks[node.task].outputs:
+                    if spec.path is not None:
+                        _one(report, node, tasks[node.task], spec, spec.path, inside, varying, taken, calls, paths)
+
+    visit(nodes, None, frozenset())
+
+
+def _one(
+    report: Report,
+    node: Call,
+    task: TaskDef,
+    spec: OutputSpec,
+    path: Expr,
+    inside: FanOut | None,
+    varying: frozenset[int],
+    taken: dict[str, ast.Call],
+    calls: Mapping[int, ast.Call],
+    paths: Mapping[tuple[str, str], ast.Expr],
+) -> None:
+    used = variables_in(path)
+    args = {name: expr for name, expr in node.args if name in used}
+    call = calls[node.id]
+    where = paths.get((task.name, spec.name))
+    also = [] if where is None else [(where.span, "the path")]
+    if inside is not None:
+        if not any(ref in varying for expr in args.values() for ref in refs(expr)):
+            report.error(
+                "CSC420",
+                call.span,
+                f"every call of `{task.name}` in this fan-out publishes the same path",
+                also=also,
+                help=_mend(task),
+            )
+        return
+    if "attempt" in used or reads(path) or any(not isinstance(e, Lit) for e in args.values()):
+        return
+    try:
+        value = evaluate(path, Env({name: e.value for name, e in args.items() if isinstance(e, Lit)}))
+    except EvalError:
+        return
+    if not isinstance(value, str):
+        return
+    problem = outside(value, whole=True)
+    if problem and where is not None and not isinstance(path, Lit):
+        report.error("CSC421", call.span, f"the path `{value}` of its output {problem}", also=also)
+        return
+    value = posixpath.normpath(value)
+    first = taken.setdefault(value, call)
+    if first is not call:
+        report.error(
+            "CSC420",
+            call.span,
+            f"`{value}` is published twice",
+            also=[(first.span, "here first"), *also],
+            help=_mend(task),
+        )
+
+
+def _mend(task: TaskDef) -> str:
+    if not task.inputs:
+        return "bind the call once and use its name"
+    return f"let the path depend on an input: `{{{{{task.inputs[0].name}}}}}`"

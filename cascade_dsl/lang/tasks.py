@@ -1,0 +1,444 @@
+"""Declarations of tasks: signatures first, then clauses, outputs and bodies.
+
+Clauses and bodies see the inputs, the outputs, `attempt`, `need`, and the params and constants of the file; the latter
+stay references to nodes. Amounts are typed here; whether a unit fits its resource is known when all are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ..base.diagnostics import Span
+from ..base.suggest import did_you_mean
+from ..ir.expr import Expr, Lit, Text, Var, children
+from ..ir.graph import (
+    CachePolicy,
+    Clauses,
+    Input,
+    OutputSpec,
+    Requirement,
+    Retry,
+    TaskDef,
+)
+from ..ir.types import (
+    DIR,
+    DURATION,
+    FILE,
+    FLOAT,
+    INT,
+    JSON,
+    SIZE,
+    STR,
+    ListType,
+    NeverType,
+    OptionalType,
+    RecordType,
+    Type,
+)
+from . import ast
+from .annotations import Annotations
+from .bodies import Bodies
+from .expressions import Context, Expressions
+from .nodes import Nodes
+from .symbols import Report, Scope, Task, Value
+
+RETRY_CAUSES = ("exit", "signal", "timeout", "killed", "result", "start", "lost")
+"""Words after `on`. `killed` is a signal or a lost attempt; the others are reasons of a failure in the journal."""
+_BACKOFF_S = (1, 60)
+
+
+class Amount:
+    """A demand as it was written, for the check of its unit."""
+
+    __slots__ = ("resource", "span", "type", "written")
+
+    def __init__(self, resource: str, type_: Type, span: Span, written: bool) -> None:
+        self.resource = resource
+        self.type = type_
+        self.span = span
+        self.written = written
+        """An amount stands there; else a bare name, which is 1."""
+
+
+class Tasks:
+    """Lowers the tasks of one module."""
+
+    def __init__(self, report: Report, typing: Expressions, annotations: Annotations, scope: Scope) -> None:
+        self.report = report
+        self.typing = typing
+        self.annotations = annotations
+        self.scope = scope
+        self.amounts: list[Amount] = []
+        """All demands, of `with` too."""
+        self.paths: dict[tuple[str, str], ast.Expr] = {}
+        """Where the path of an output stands, by task and output."""
+
+    # ---- signatures ----
+
+    def signature(self, decl: ast.TaskDecl) -> Task:
+        """The types of a task's inputs and of its result."""
+        seen: dict[str, Span] = {}
+        inputs: list[tuple[ast.InputDecl, Type | None]] = []
+        for one in decl.inputs:
+            self._once(seen, one.name.name, one.name.span, "input")
+            inputs.append((one, self.annotations.type(one.type)))
+        for one in decl.outputs:
+            if one.name is not None:
+                self._once(seen, one.name.name, one.name.span, "output")
+            elif decl.grouped:
+                self.report.error("CSC347", one.span, "each of several outputs has a name", help="write `name: TYPE`")
+        types = [(o.name.name if o.name else "out", self.annotations.type(o.type)) for o in decl.outputs]
+        result: Type | None
+        if not types:
+            from ..ir.types import NONE
+
+            result = NONE
+        elif decl.grouped:
+            known = [(n, t) for n, t in types if t is not None]
+            result = RecordType(tuple(known)) if len(known) == len(types) else None
+        else:
+            result = types[0][1]
+        return Task(decl, tuple(inputs), result)
+
+    def _once(self, seen: dict[str, Span], name: str, span: Span, what: str) -> None:
+        if name in seen:
+            self.report.error(
+                "CSC104", span, f"the {what} `{name}` is declared twice", also=[(seen[name], "first here")]
+            )
+        seen.setdefault(name, span)
+
+    # ---- the whole task ----
+
+    def lower(self, task: Task, nodes: Nodes, bodies: Bodies) -> TaskDef | None:
+        """The task for the graph, None where something in it is wrong."""
+        decl = task.decl
+        before = len(self.report.findings.errors)
+        inputs: list[Input] = []
+        for one, type_ in task.inputs:
+            default = nodes.default_of(task, one, type_)
+            if type_ is not None:
+                inputs.append(Input(name=one.name.name, type=type_, default=None if default is None else default.expr))
+        body = self._one_body(decl)
+        outputs = self._outputs(task, body)
+        clauses = self.clauses(task, decl.clauses)
+        shell = next((c for c in decl.clauses if isinstance(c, ast.ShellClause)), None)
+        if shell is not None and body is not None and not isinstance(body, ast.ShBody):
+            self.report.error("CSC342", shell.span, "`shell` is for `sh` bodies only")
+        lowered = None
+        if body is not None:
+            files = [o.name for o in outputs if o.form == "path"]
+            parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
+            lowered = bodies.lower(body, self._context(task, outputs, "a task's body", need=True), parameters, shell)
+        if lowered is None or clauses is None or len(self.report.findings.errors) > before:
+            return None
+        return TaskDef(
+            name=task.name,
+            inputs=tuple(inputs),
+            outputs=outputs,
+            record=decl.grouped,
+            clauses=clauses,
+            body=lowered,
+            doc=decl.doc,
+        )
+
+    def _one_body(self, decl: ast.TaskDecl) -> ast.Body | None:
+        if len(decl.bodies) == 1:
+            return decl.bodies[0]
+        if not decl.bodies:
+            help = 'write `sh "…"`, `exec [ … ]` or `python "…"`'
+            self.report.error("CSC332", decl.name.span, f"the task `{decl.name.name}` has no body", help=help)
+        else:
+            also = [(decl.bodies[0].span, "the first body")]
+            self.report.error("CSC332", decl.bodies[1].span, f"the task `{decl.name.name}` has two bodies", also=also)
+        return None
+
+    def _context(self, task: Task, outputs: Sequence[OutputSpec], where: str, *, need: bool) -> Context:
+        """What the clauses and the body of a task see."""
+        scope = Scope(self.scope)
+        span = task.span
+
+        def bind(name: str, kind: str, at: Span, type_: Type | None) -> None:
+            assert kind in ("input", "output", "attempt", "need")
+            scope.names[name] = Value(name=name, kind=kind, span=at, expr=Var(name), type_=type_, constant=True)
+
+        bind("attempt", "attempt", span, INT)
+        if need:
+            bind("need", "need", span, self._need(task))
+        for spec in outputs:
+            if spec.form == "path":
+                bind(spec.name, "output", span, spec.type)
+        for one, type_ in task.inputs:
+            bind(one.name.name, "input", one.name.span, type_)
+        return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`")
+
+    def _need(self, task: Task) -> Type:
+        fields: dict[str, Type] = {"cpu": FLOAT}
+        for clause in task.decl.clauses:
+            if isinstance(clause, ast.RequiresClause):
+                for item in clause.items:
+                    name = item.resource.name
+                    fields[name] = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(name, JSON)
+        return RecordType(tuple(fields.items()))
+
+    # ---- outputs ----
+
+    def _outputs(self, task: Task, body: ast.Body | None) -> tuple[OutputSpec, ...]:
+        out: list[OutputSpec] = []
+        inputs = {one.name.name: one.name.span for one, _ in task.inputs}
+        for decl in task.decl.outputs:
+            name = decl.name.name if decl.name is not None else "out"
+            type_ = self._known_type(task, decl)
+            if type_ is None:
+                continue
+            spec = self._output(task, decl, name, type_, body)
+            if spec is not None:
+                if decl.name is None and spec.form == "path" and name in inputs:
+                    also = [(inputs[name], "an input of that name")]
+                    self.report.error(
+                        "CSC104",
+                        decl.span,
+                        "the unnamed output is called `out`",
+                        also=also,
+                        help="give it a name: `page: file`",
+                    )
+                out.append(spec)
+        return tuple(out)
+
+    def _known_type(self, task: Task, decl: ast.OutputDecl) -> Type | None:
+        result = task.result
+        if result is None:
+            return None
+        if task.decl.grouped and isinstance(result, RecordType):
+            return result.get(decl.name.name if decl.name is not None else "out")
+        return result
+
+    def _output(
+        self, task: Task, decl: ast.OutputDecl, name: str, type_: Type, body: ast.Body | None
+    ) -> OutputSpec | None:
+        if decl.temp:
+            self.report.unbuilt(decl.span, "a `temp` output")
+            return None
+        if type_ in (FILE, DIR):
+            path = None if decl.path is None else self._path(task, decl.path, name)
+            return OutputSpec(name=name, type=type_, form="path", path=path)
+        if isinstance(type_, OptionalType) and type_.inner in (FILE, DIR):
+            self.report.unbuilt(decl.span, "an optional file as an output")
+            return None
+        if decl.path is not None:
+            if isinstance(type_, ListType) and type_.item in (FILE, DIR):
+                self.report.unbuilt(
+                    decl.span, "an output of several files by a pattern", "write into a folder: `-> parts: dir`"
+                )
+            else:
+                help = "leave the path out: the value is what the body prints or returns"
+                self.report.error("CSC347", decl.path.span, f"an output of type {type_} has no path", help=help)
+            return None
+        if body is not None and not isinstance(body, ast.PythonBody) and task.decl.grouped:
+            self.report.unbuilt(
+                decl.span, "a value among several outputs of a shell command", "use a `python` body, or a file"
+            )
+            return None
+        return OutputSpec(name=name, type=type_, form="value")
+
+    def _path(self, task: Task, expr: ast.Expr, name: str) -> Expr | None:
+        at = self._context(task, (), "an output's path", need=False)
+        found = self.typing.check(expr, STR, at, "the path of an output", help='a path is text: `"out/{{name}}.txt"`')
+        if found.type is None:
+            return None
+        self.paths[task.name, name] = expr
+        start = found.expr.parts[0] if isinstance(found.expr, Text) and found.expr.parts else found.expr
+        text = start.value if isinstance(start, Lit) else start
+        if isinstance(text, str):
+            problem = outside(text, whole=isinstance(found.expr, Lit))
+            if problem:
+                self.report.error(
+                    "CSC421",
+                    expr.span,
+                    f"an output's path {problem}",
+                    help='paths are relative to the project: `"out/…"`',
+                )
+        return found.expr
+
+    # ---- clauses ----
+
+    def clauses(self, task: Task, given: Sequence[ast.Clause], base: Clauses | None = None) -> Clauses | None:
+        """The clauses of a task, or of a call over those of its task (`base`); None where one is wrong."""
+        before = len(self.report.findings.errors)
+        self._refuse_repeated(given)
+        at = self._context(task, (), "a clause of a task", need=False)
+        requires = {r.resource: r for r in base.requires} if base else {}
+        found = base or Clauses()
+        retry, timeout, priority = found.retry, found.timeout, found.priority
+        env = dict(found.env)
+        tags, workdir, scratch, cache = found.tags, found.workdir, found.scratch, found.cache
+        for clause in given:
+            match clause:
+                case ast.RequiresClause():
+                    requires.update(self._requires(clause, at))
+                case ast.RetryClause():
+                    retry = self._retry(clause, at)
+                case ast.TimeoutClause():
+                    timeout = self._duration(clause.duration, at, "`timeout`")
+                case ast.CacheClause():
+                    cache = self._cache(clause, at)
+                case ast.EnvClause():
+                    env.update(self._env(clause, at))
+                case ast.PriorityClause():
+                    priority = self.typing.check(clause.value, INT, at, "`priority`").expr
+                case ast.TagClause():
+                    tags = tuple(dict.fromkeys(t.name for t in clause.tags))
+                case ast.InClause(folder=None):
+                    scratch, workdir = True, None
+                case ast.InClause(folder=folder):
+                    assert folder is not None
+                    scratch, workdir = False, self._folder(folder, at)
+                case ast.LimitClause():
+                    if base is not None:
+                        help = f"write `limit task:{task.name} …`, or a `tag`"
+                        self.report.error("CSC331", clause.span, "a call cannot have a limit of its own", help=help)
+                case ast.ShellClause():
+                    if base is not None:
+                        self.report.error("CSC331", clause.span, "a call cannot choose another shell")
+                case _:
+                    assert_never(clause)
+        if len(self.report.findings.errors) > before:
+            return None
+        if "cpu" not in requires:
+            requires = {"cpu": Requirement(resource="cpu", amount=Lit(1)), **requires}
+        return Clauses(
+            requires=tuple(requires.values()),
+            retry=retry,
+            timeout=timeout,
+            env=tuple(env.items()),
+            priority=priority,
+            tags=tags,
+            workdir=workdir,
+            scratch=scratch,
+            cache=cache,
+        )
+
+    def _refuse_repeated(self, given: Sequence[ast.Clause]) -> None:
+        seen: dict[type, ast.Clause] = {}
+        for clause in given:
+            first = seen.setdefault(type(clause), clause)
+            if first is not clause and not isinstance(clause, ast.LimitClause):
+                word = self.typing.source_text(clause.span).split(None, 1)[0]
+                self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=[(first.span, "first here")])
+
+    def _requires(self, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
+        out: dict[str, Requirement] = {}
+        places: dict[str, Span] = {}
+        for item in clause.items:
+            name = item.resource.name
+            if name in places:
+                also = [(places[name], "first here")]
+                self.report.error("CSC331", item.span, f"`requires {name}` is said twice", also=also)
+                continue
+            places[name] = item.resource.span
+            if item.amount is None:
+                self.amounts.append(Amount(name, INT, item.span, written=False))
+                out[name] = Requirement(resource=name, amount=Lit(1))
+                continue
+            found = self.typing.infer(item.amount, at)
+            if found.type is None:
+                continue
+            if found.type not in (INT, FLOAT, SIZE, JSON) and not isinstance(found.type, NeverType):
+                self.typing.mismatch(
+                    item.amount, SIZE if name == "mem" else FLOAT, found.type, at, f"`requires {name}`"
+                )
+                continue
+            if isinstance(found.expr, Lit) and not isinstance(found.expr.value, bool) and found.expr.value < 0:
+                self.report.error("CSC330", item.amount.span, f"`requires {name}` cannot be negative")
+            self.amounts.append(Amount(name, found.type, item.amount.span, written=True))
+            out[name] = Requirement(resource=name, amount=found.expr)
+        return out
+
+    def _duration(self, expr: ast.Expr, at: Context, what: str) -> Expr:
+        found = self.typing.check(expr, DURATION, at, what)
+        if isinstance(found.expr, Lit) and found.type is not None and found.expr.value <= 0:
+            self.report.error("CSC330", expr.span, f"{what} is longer than 0s")
+        return found.expr
+
+    def _retry(self, clause: ast.RetryClause, at: Context) -> Retry:
+        low: Expr = Lit(_BACKOFF_S[0])
+        high: Expr = Lit(_BACKOFF_S[1])
+        if clause.backoff_min is not None:
+            low = high = self.typing.check(clause.backoff_min, DURATION, at, "`backoff`").expr
+        if clause.backoff_max is not None:
+            high = self.typing.check(clause.backoff_max, DURATION, at, "`backoff`").expr
+            if (
+                isinstance(low, Lit)
+                and isinstance(high, Lit)
+                and low.value is not None
+                and high.value is not None
+                and low.value > high.value
+            ):
+                self.report.error(
+                    "CSC330", clause.backoff_max.span, "the upper bound of `backoff` is below the lower one"
+                )
+        count = self.typing.check(clause.count, INT, at, "`retry`").expr
+        for cause in clause.on:
+            if isinstance(cause.cause, str) and cause.cause not in RETRY_CAUSES:
+                help = (
+                    did_you_mean(cause.cause, RETRY_CAUSES) or "one of " + ", ".join(RETRY_CAUSES) + ", or an exit code"
+                )
+                self.report.error("CSC333", cause.span, f"`on {cause.cause}` is no cause of a failure", help=help)
+        return Retry(count=count, backoff_min=low, backoff_max=high, on=tuple(c.cause for c in clause.on))
+
+    def _cache(self, clause: ast.CacheClause, at: Context) -> CachePolicy:
+        ttl = None if clause.ttl is None else self._duration(clause.ttl, at, "`cache`")
+        by = None if clause.by is None else self.typing.infer(clause.by, at).expr
+        return CachePolicy(mode="off" if clause.off else "on", ttl=ttl, by=by)
+
+    def _env(self, clause: ast.EnvClause, at: Context) -> dict[str, Expr]:
+        out: dict[str, Expr] = {}
+        places: dict[str, Span] = {}
+        for entry in clause.entries:
+            name = entry.name.name
+            if name in places:
+                also = [(places[name], "first here")]
+                self.report.error("CSC104", entry.name.span, f"the variable `{name}` is given twice", also=also)
+            places[name] = entry.name.span
+            found = self.typing.infer(entry.value, at)
+            if isinstance(found.type, OptionalType):
+                text = self.typing.source_text(entry.value.span)
+                help = f'say what then: `{text} ?? ""`'
+                self.report.error(
+                    "CSC201", entry.value.span, f"a variable wants a value, found {found.type}", help=help
+                )
+            out[name] = found.expr if found.type in (STR, FILE, DIR) else Text((found.expr,))
+        return out
+
+    def _folder(self, expr: ast.Expr, at: Context) -> Expr:
+        found = self.typing.infer(expr, at)
+        if found.type is not None and found.type not in (STR, DIR, JSON):
+            self.typing.mismatch(expr, STR, found.type, at, "`in`")
+        return found.expr
+
+
+def outside(path: str, whole: bool) -> str:
+    """What is wrong with the beginning of an output's path, empty where nothing is known to be."""
+    if path.startswith("/"):
+        return "cannot be absolute"
+    parts = path.split("/") if whole else path.split("/")[:-1]
+    depth = 0
+    for part in parts:
+        depth += -1 if part == ".." else (part not in ("", "."))
+        if depth < 0:
+            return "cannot leave the project"
+    if whole and (not path.strip("/.") or path.endswith("/")):
+        return "must name a file"
+    return ""
+
+
+def variables_in(expr: Expr) -> set[str]:
+    """The names that an expression uses."""
+    out: set[str] = set()
+    stack: list[Expr] = [expr]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, Var):
+            out.add(at.name)
+        stack.extend(children(at))
+    return out
