@@ -1,0 +1,143 @@
+"""The public surface: compile, run, go on. Synchronous; `run` starts its own loop and must own the main thread.
+
+Nothing heavy is imported before it is needed: the compiler by `compile_file`, the interpreter by `run`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..base.diagnostics import CascadeError, fail
+from ..ir.graph import Graph
+from .options import RunOptions
+
+if TYPE_CHECKING:
+    from ..ir.requirement import Limit
+    from ..lang.compile import Compiled
+    from ..report.result import RunResult
+    from ..runtime.interpreter import Reporter
+    from ..runtime.session import Ended, Terms
+
+__all__ = ["RunOptions", "compile_file", "continue_run", "load_graph", "run"]
+
+
+def compile_file(path: Path) -> Compiled:
+    """The graph of a `.csc` file, or None beside what is wrong with it. Never raises for what a user wrote."""
+    from ..lang.compile import compile_file as compile_
+
+    return compile_(path)
+
+
+def load_graph(path: Path) -> Graph:
+    """The graph of a `.csc` file, or of the JSON that `cascade compile` wrote; CascadeError with all that is wrong."""
+    if path.suffix == ".json":
+        return _graph_from_json(path)
+    compiled = compile_file(path)
+    if compiled.graph is None:
+        raise CascadeError(compiled.diagnostics)
+    return compiled.graph
+
+
+def run(
+    graph: Graph,
+    *,
+    folder: Path,
+    params: Mapping[str, Any],
+    options: RunOptions,
+    reporter: Reporter,
+    warden: int | None = None,
+) -> RunResult:
+    """Run a graph in the project's folder until it has ended; CascadeError where it is refused before anything ran."""
+    from ..runtime import session
+
+    terms = _terms(graph, options)
+    ended = session.begin(
+        graph, params, folder=folder, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
+    )
+    return _result(ended)
+
+
+def continue_run(
+    folder: Path, run_id: str | None, *, options: RunOptions, reporter: Reporter, warden: int | None = None
+) -> RunResult:
+    """Go on with a run of the folder that was killed or drained, the newest where no id is given."""
+    from ..runtime import session
+
+    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s)
+    ended = session.go_on(
+        folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
+    )
+    return _result(ended)
+
+
+def _graph_from_json(path: Path) -> Graph:
+    from ..ir.codec import graph_from_json
+    from ..ir.expr import OPERATORS
+    from ..ir.verify import verify
+    from ..values.functions import FUNCTIONS
+
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise fail("CSC504", f"`{path}` cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise fail(
+            "CSC504", f"`{path}` is not JSON: {error}", help="`cascade compile FILE --format json` writes a graph"
+        ) from None
+    graph = graph_from_json(data)
+    found = verify(graph, functions={*FUNCTIONS, *OPERATORS})
+    if any(d.severity == "error" for d in found):
+        raise CascadeError(found)
+    return graph
+
+
+def _terms(graph: Graph, options: RunOptions) -> Terms:
+    from ..ir.requirement import Layer, Limit, Scope
+    from ..runtime.machine import machine_words
+    from ..runtime.session import Terms
+
+    limits: list[Limit] = []
+    if options.jobs is not None:
+        limits.append(Limit(scope=Scope("global"), amount=options.jobs))
+        cpu = Scope("resource", "cpu")
+        cores = next(w.limit.amount for w in machine_words() if w.limit.scope == cpu)
+        if isinstance(cores, int) and options.jobs * 1000 > cores:
+            limits.append(Limit(scope=cpu, amount=options.jobs * 1000))
+    if options.limits:
+        from ..lang.sentence import parse_sentence
+
+        limits += [parse_sentence(text, graph, layer=Layer.COMMAND_LINE) for text in options.limits]
+    return Terms(limits=tuple(limits), on_failure=options.on_failure, no_wait=options.no_wait, grace_s=options.grace_s)
+
+
+def _sentences() -> Any:
+    from ..runtime.desk import Sentences
+
+    def limit(text: str, graph: Graph) -> Limit:
+        from ..lang.sentence import parse_sentence
+
+        return parse_sentence(text, graph)
+
+    def scope(text: str, graph: Graph) -> Any:
+        from ..lang.sentence import parse_scope
+
+        return parse_scope(text, graph)
+
+    return Sentences(limit, scope)
+
+
+def _result(ended: Ended) -> RunResult:
+    from ..report.result import RunResult
+
+    return RunResult(
+        run=ended.run,
+        status=ended.status,
+        interrupted=ended.interrupted,
+        outputs=ended.outputs,
+        nodes=ended.nodes,
+        failures=ended.failures,
+        seconds=ended.seconds,
+    )

@@ -8,7 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
-from .bodies import Bodies, shown_path
+from .bodies import Bodies
 from .clock import Clock
 from .desk import Desk, Sentences
 from .interpreter import Interpreter, Reporter
@@ -138,7 +138,6 @@ def go_on(
     run.take()
     try:
         graph = graph_from_json(json.loads(run.graph.read_text()))
-        sweep(run.id)
         with Journal.open(run.journal) as journal:
             events = list(journal.events())
             if not events:
@@ -196,9 +195,7 @@ def _play(
     published: dict[str, NodeKey],
     failed: Sequence[AttemptFailed | ComputeFailed],
 ) -> Ended:
-    for other in project.runs():
-        if other.id != run.id and other.info().state == "running" and not other.is_live:
-            sweep(other.id)
+    sweep([r.id for r in project.runs() if r.id == run.id or (r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
@@ -302,17 +299,11 @@ def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
                 dimension = dimensions[limit.scope.pattern]
             try:
                 value = evaluate(limit.amount, Env({}, given.__getitem__))
-                limit = _with_amount(limit, base_amount(dimension, value))
+                limit = replace(limit, amount=base_amount(dimension, value))
             except (EvalError, ValueError) as error:
                 raise fail("CSC303", f"limit {limit.scope}: {error}") from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
-
-
-def _with_amount(limit: Limit, amount: int) -> Limit:
-    from dataclasses import replace
-
-    return replace(limit, amount=amount)
 
 
 def check_demands(graph: Graph, words: Sequence[Word]) -> None:
@@ -382,8 +373,3 @@ def _missing(kind: str, text: str, other: bool) -> Diagnostic:
     return Diagnostic(
         code="CSC509", message=message, help="paths in a program are relative to the folder of the file that is run"
     )
-
-
-def project_path(value: Any, project: Path) -> str:
-    """A path given from outside, as values hold it."""
-    return shown_path(Path(os.path.normpath(project / value)), project)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from graphs import Table, call, compute, fan, graph, output, param, task, word
+
 from cascade_dsl.engine.snapshot import snapshot
 from cascade_dsl.engine.state import State
 from cascade_dsl.engine.step import replay
 from cascade_dsl.ir.events import AttemptStarted, Extended
 from cascade_dsl.ir.graph import Graph, Node
 from cascade_dsl.testing.simulate import Played, Simulation
-from graphs import Table, call, compute, fan, graph, output, param, task, word
 
 
 def check(state: State) -> None:

@@ -8,13 +8,11 @@ dead holds a share (8); replay equals state.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from cascade_dsl.ir.text import graph_text
+from graphs import Table, call, compute, fan, graph, param, scope_of, task, word
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -33,10 +31,8 @@ from cascade_dsl.engine.step import replay, step
 from cascade_dsl.ir.events import AttemptFailed, AttemptFinished, AttemptStarted, Event, Word
 from cascade_dsl.ir.graph import Call, Compute, FanOut, Graph, Node, NodeKey, Param
 from cascade_dsl.ir.requirement import Layer, Scope
+from cascade_dsl.ir.text import graph_text
 from cascade_dsl.testing.simulate import Simulation
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "engine"))
-from graphs import Table, call, compute, fan, graph, param, scope_of, task, word
 
 TASKS = ("t", "u", "v", "w")
 SCOPES = ("global", "task:t", "task:[tu]", "tag:slow", "cpu", "mem")
