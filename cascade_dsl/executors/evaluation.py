@@ -1,7 +1,7 @@
 """The main program of an evaluation worker: evaluates residual expressions, one after another, until it is hung up on.
 
-Started by path. Its first frame is empty and says that it is ready. A frame is eight bytes of length, big endian, and so many bytes of JSON; see `evaluator.py` for what
-stands in them.
+Started by path. A frame is eight bytes of length, big endian, and so many bytes of JSON, see `evaluator.py`; its first
+is empty and says that it is ready.
 """
 
 from __future__ import annotations

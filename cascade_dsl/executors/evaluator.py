@@ -23,6 +23,7 @@ from .groups import Group
 
 _PROGRAM = str(Path(__file__).with_name("evaluation.py"))
 _LENGTH_BYTES = 8
+_START_S = 60.0
 
 
 _Trouble: TypeAlias = Literal["late", "gone"]
@@ -145,7 +146,10 @@ class EvaluationPool:
     async def _receive(self, worker: _Worker, count: int, answers: list[str]) -> _Trouble | None:
         try:
             if worker.is_new:
-                await worker.receive()  # it has loaded what it needs: no part of a request's time
+                with trio.move_on_after(_START_S) as scope:  # what it loads is no part of a request's time
+                    await worker.receive()
+                if scope.cancelled_caught:
+                    return "gone"
             for _ in range(count):
                 with trio.move_on_after(self._deadline_s) as scope:
                     answers.append(await worker.receive())
