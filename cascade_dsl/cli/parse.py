@@ -81,7 +81,7 @@ def _count(parsed: Parsed) -> None:
     endless = any(many in ("some", "any", "words") for _, many in verb.args)
     if len(parsed.args) < least:
         missing = verb.args[len(parsed.args)][0]
-        raise misuse(verb, f"`cascade {verb.name}` needs a {missing}")
+        raise misuse(verb, f"`cascade {verb.name}` needs {missing}")
     if not endless and len(parsed.args) > len(verb.args):
         raise misuse(verb, f"`cascade {verb.name}` has no use for `{parsed.args[len(verb.args)]}`")
 

@@ -140,16 +140,25 @@ def options_of(parsed: Parsed) -> RunOptions:
 
 
 def file_of(args: list[str], parsed: Parsed) -> str:
-    """The program among the words: the first that is no option and no value of one, as far as can be told without it."""
+    """The program among the words, as far as can be told without it: after `--top` may stand its value, or the program."""
+    plain: list[str] = []
+    after_option: list[str] = []
     before = ""
     for word in args:
-        if not word.startswith("--") and (not before.startswith("--") or "=" in before):
-            return word
-        before = word if not before.startswith("--") or "=" in before else ""
-    for word in args:
-        if word.endswith((".csc", ".json")):
-            return word
-    raise misuse(parsed.verb, "`cascade run` needs a FILE")
+        if word == "--":
+            break
+        if not word.startswith("--"):
+            maybe_value = before.startswith("--") and "=" not in before
+            (after_option if maybe_value else plain).append(word)
+        before = word
+    for found in (plain, after_option):
+        for ending in (".csc", ".json"):
+            for word in found:
+                if word.endswith(ending):
+                    return word
+    if plain:
+        return plain[0]
+    raise misuse(parsed.verb, "`cascade run` needs FILE")
 
 
 def settle(parsed: Parsed, graph: Graph) -> tuple[dict[str, ParamText], tuple[str, ...]]:

@@ -85,10 +85,10 @@ class Lines:
             return
         log = self._folder / ".cascade" / "runs" / self._run / "logs" / f"{serial // 1000:03}" / f"{serial}.log"
         try:
-            text = log.read_text("utf-8", "replace")
+            text = log.read_bytes().decode("utf-8", "replace")
         except OSError:
             return
-        for line in text.splitlines():
+        for line in text.rstrip("\n").split("\n") if text else ():
             self._say(f"{name} | {printable(line)}".rstrip())
 
     def _say(self, line: str) -> None:

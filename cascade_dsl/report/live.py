@@ -87,10 +87,10 @@ class LiveView:
 def view(status: Status, width: int, height: int) -> list[Text]:
     """The lines of the view, at most `height` - 1 of them, none wider than `width`."""
     head = Text(f"{status.file} ", style="bold")
-    head.append(f"{progress(status.nodes)}, {elapsed(status.started_ns, status.now_ns)}", style="not bold")
+    head.append(f"{elapsed(status.started_ns, status.now_ns)}  {progress(status.nodes)}", style="not bold")
     if status.phase != "running":
         head.append(f" ({status.phase})", style="yellow")
-    waits = [Text(f"  waiting: {text}", style="dim") for text in waits_of(status)]
+    waits = [Text(f"  {_waiting(text)}", style="dim") for text in waits_of(status)]
     if len(waits) > _WAITS_SHOWN:
         waits = [*waits[:_WAITS_SHOWN], Text(f"  and {len(waits) - _WAITS_SHOWN} more kinds of waiting", style="dim")]
     paused = [Text(f"  paused: {', '.join(status.paused)}", style="yellow")] if status.paused else []
@@ -103,6 +103,10 @@ def view(status: Status, width: int, height: int) -> list[Text]:
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
+
+
+def _waiting(text: str) -> str:
+    return text if text.startswith("starved: ") else f"waiting: {text}"
 
 
 def _running(rows: tuple[RunningView, ...], status: Status, width: int) -> list[Text]:
