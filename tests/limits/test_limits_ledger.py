@@ -27,6 +27,7 @@ class Bench:
                 Resource(name="cpu", dimension="millicpu"),
                 Resource(name="mem", dimension="bytes"),
                 Resource(name="db", dimension="count"),
+                Resource(name="net", dimension="count"),
             )
         )
         self.born = 0
@@ -280,6 +281,31 @@ def test_a_small_one_passes_a_large_one_that_does_not_fit() -> None:
     assert bench.finish(first) == [large]
 
 
+def test_a_choice_that_is_not_taken_up_is_made_anew_when_room_comes() -> None:
+    bench = Bench()
+    bench.limit(MEM, 4)
+    bench.limit(CPU, 1)
+    holder = bench.queue("holder", mem=2, cpu=1)
+    bench.turn()
+    large, between, small = bench.queue(mem=3), bench.queue("other", cpu=1), bench.queue(mem=1)
+    assert bench.ledger.choose() == small
+    bench.ledger.finish(holder)
+    assert bench.turn() == [large, between, small]
+
+
+def test_nodes_that_two_pools_refuse_together_start_when_one_of_them_has_room() -> None:
+    bench = Bench()
+    bench.limit(CPU, 4)
+    bench.limit(MEM, 4)
+    cpu, mem = bench.queue(cpu=2), bench.queue(mem=2)
+    assert bench.turn() == [cpu, mem]
+    much_cpu, much_mem = bench.queue("both", cpu=3, mem=1), bench.queue("both", cpu=1, mem=3)
+    assert bench.turn() == []
+    assert bench.finish(mem) == [much_mem]
+    assert bench.finish(much_mem) == []
+    assert bench.finish(cpu) == [much_cpu]
+
+
 def test_all_demands_are_taken_at_one_instant_or_none() -> None:
     bench = Bench()
     bench.limit(CPU, 2000)
@@ -415,6 +441,28 @@ def test_two_that_share_a_pool_take_turns_the_older_claim_first() -> None:
     assert bench.finish(on_cpu[1]) == [first]
     assert bench.finish(on_db[0]) == [], "its turn has come with the start of the first"
     assert bench.finish(on_db[1]) == [second]
+
+
+def test_a_younger_claim_does_not_jump_the_queue_of_an_older_one_that_waits_for_its_turn() -> None:
+    bench = Bench()
+    for scope in (CPU, MEM, DB, Scope("resource", "net")):
+        bench.limit(scope, 2)
+    for _ in range(2):
+        bench.queue("a", cpu=1)
+        bench.queue("b", db=1)
+        bench.queue("c", net=1)
+    running = bench.turn()
+    on_cpu, on_db, on_net = running[0::3], running[1::3], running[2::3]
+    first, second = bench.queue("first", cpu=2, mem=1), bench.queue("second", db=2, mem=1)
+    third = bench.queue("third", net=2, db=1)
+    assert stream(bench, 65, on_cpu, "cpu") == 65
+    assert stream(bench, 65, on_db, "db") == 65
+    assert stream(bench, 70, on_net, "net") == 70, "the third shares db with the second, which waits for the first"
+    assert bench.finish(*on_cpu) == [first]
+    assert bench.finish(*on_db) == [second]
+    bench.queue_of("c", {"net": 1})
+    assert bench.finish(on_net[0]) == [], "now it has its reservation"
+    assert bench.finish(on_net[1], second) == [third]
 
 
 def test_two_streams_that_take_turns_do_not_keep_a_node_of_both_from_starting() -> None:
