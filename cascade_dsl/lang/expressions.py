@@ -16,7 +16,9 @@ from ..base.suggest import did_you_mean
 from ..ir.expr import Apply, Choose, Clause, Comprehension, Expr, Field, ListOf, Lit, Logic, RecordOf, Text, Var
 from ..ir.types import (
     BOOL,
+    DIR,
     DURATION,
+    FILE,
     FLOAT,
     INT,
     JSON,
@@ -52,6 +54,9 @@ _COMPARISONS = {
     "in": "in",
     "not in": "not_in",
 }
+
+
+_PATHS = (FILE, DIR, ListType(FILE), ListType(DIR))
 
 
 class Typed:
@@ -90,7 +95,7 @@ class NodeMaker(Protocol):
 class Context:
     """Where an expression stands. Never changed; `but` gives another one."""
 
-    __slots__ = ("facts", "forbids_tasks", "name", "nodes", "only_constants", "scope")
+    __slots__ = ("facts", "forbids_tasks", "in_body", "name", "nodes", "only_constants", "scope")
 
     def __init__(
         self,
@@ -101,6 +106,7 @@ class Context:
         facts: Facts = frozenset(),
         forbids_tasks: str = "",
         only_constants: str = "",
+        in_body: bool = False,
     ) -> None:
         self.scope = scope
         self.nodes = nodes
@@ -111,6 +117,8 @@ class Context:
         """Where it stands, for the message that no task may be called here."""
         self.only_constants = only_constants
         """What it belongs to, if it may use no result of a task."""
+        self.in_body = in_body
+        """What it gives goes to a process: files are absolute paths."""
 
     def but(self, *, scope: Scope | None = None, facts: Facts | None = None, name: str | None = None) -> Context:
         """The same place with something else in it."""
@@ -121,6 +129,7 @@ class Context:
             facts=self.facts if facts is None else facts,
             forbids_tasks=self.forbids_tasks,
             only_constants=self.only_constants,
+            in_body=self.in_body,
         )
 
 
@@ -134,6 +143,12 @@ class Expressions:
 
     def infer(self, expr: ast.Expr, at: Context, want: Type | None = None) -> Typed:
         """The expression with its type. `want` guides literals (choices, empty lists); it is not checked."""
+        found = self._infer(expr, at, want)
+        if at.in_body and found.type in _PATHS and not isinstance(found.expr, Var | Lit):
+            return Typed(Apply("absolute", (found.expr,)), found.type, found.constant)
+        return found
+
+    def _infer(self, expr: ast.Expr, at: Context, want: Type | None) -> Typed:
         match expr:
             case ast.NoneLit():
                 return Typed(Lit(None), NONE)

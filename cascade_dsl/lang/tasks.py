@@ -129,7 +129,8 @@ class Tasks:
         if body is not None:
             files = [o.name for o in outputs if o.form == "path"]
             parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
-            lowered = bodies.lower(body, self._context(task, outputs, "a task's body", need=True), parameters, shell)
+            at = self._context(task, outputs, "a task's body", need=True, in_body=True)
+            lowered = bodies.lower(body, at, parameters, shell)
         if lowered is None or clauses is None or len(self.report.findings.errors) > before:
             return None
         return TaskDef(
@@ -153,7 +154,9 @@ class Tasks:
             self.report.error("CSC332", decl.bodies[1].span, f"the task `{decl.name.name}` has two bodies", also=also)
         return None
 
-    def _context(self, task: Task, outputs: Sequence[OutputSpec], where: str, *, need: bool) -> Context:
+    def _context(
+        self, task: Task, outputs: Sequence[OutputSpec], where: str, *, need: bool, in_body: bool = False
+    ) -> Context:
         """What the clauses and the body of a task see."""
         scope = Scope(self.scope)
         span = task.span
@@ -170,7 +173,7 @@ class Tasks:
                 bind(spec.name, "output", span, spec.type)
         for one, type_ in task.inputs:
             bind(one.name.name, "input", one.name.span, type_)
-        return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`")
+        return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
 
     def _need(self, task: Task) -> Type:
         fields: dict[str, Type] = {"cpu": FLOAT}
@@ -283,7 +286,8 @@ class Tasks:
                 case ast.CacheClause():
                     cache = self._cache(clause, at)
                 case ast.EnvClause():
-                    env.update(self._env(clause, at))
+                    values = self._context(task, (), "a clause of a task", need=False, in_body=True)
+                    env.update(self._env(clause, values))
                 case ast.PriorityClause():
                     priority = self.typing.check(clause.value, INT, at, "`priority`").expr
                 case ast.TagClause():

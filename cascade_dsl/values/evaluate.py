@@ -169,7 +169,7 @@ def _apply(name: str, args: list[Compiled], named: dict[str, Compiled]) -> Compi
     if not row.signature.accepts(len(args), tuple(named)):
         raise EvalError(f"`{name}` does not take these arguments: {name}{row.signature_text}")
     do = row.run
-    if row.reads:
+    if row.world:
         return lambda env: do(env, *[a(env) for a in args], **{k: e(env) for k, e in named.items()})
     if named:
         return lambda env: do(*[a(env) for a in args], **{k: e(env) for k, e in named.items()})

@@ -23,9 +23,9 @@ Argument: TypeAlias = tuple[Type, str | None]
 
 
 class Function:
-    """A row. `run` takes the values (and first the world, where it reads); `slow`: its time has no bound by size."""
+    """A row. `run` takes the values (and first the world, with `world` or `reads`); `slow`: its time has no bound by size."""
 
-    __slots__ = ("doc", "hidden", "name", "reads", "result", "run", "signature_text", "slow")
+    __slots__ = ("doc", "hidden", "name", "reads", "result", "run", "signature_text", "slow", "world")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Function:
         *,
         reads: bool = False,
         slow: bool = False,
+        world: bool = False,
         hidden: bool = False,
         result: Callable[[list[Argument]], Type | None] | None = None,
     ) -> None:
@@ -45,6 +46,7 @@ class Function:
         self.doc = doc
         self.reads = reads
         self.slow = slow
+        self.world = world or reads
         self.hidden = hidden
         self.result = result
 
@@ -154,6 +156,7 @@ _ROWS = (
     _F("read_csv", "(path: str | file) -> list[dict[str]]", reading.read_csv, "a file's rows by the names of its header", reads=True),
     _F("env", "(name: str, default: str = none) -> str", reading.env, "a variable of the environment of the run", reads=True, result=_env_type),
     _F("now", "() -> str", reading.now, "when it is evaluated, such as 2030-01-31T12:00:00Z", reads=True),
+    _F("absolute", "(x: T) -> T", reading.absolute, "a path, or each of a list, below the project's folder", world=True, hidden=True),
     _F("round_up", "(x: number) -> size", round_up, "the next whole number above", hidden=True),
 )  # fmt: skip
 

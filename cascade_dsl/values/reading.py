@@ -10,7 +10,7 @@ from ..ir.graph import Json
 from .faults import EvalError
 from .operators import MAX_TEXT
 from .pure import text_of
-from .typing import describe, parse_json
+from .typing import describe, is_list, parse_json
 
 
 class World(Protocol):
@@ -44,6 +44,13 @@ def _content(world: World, path: Json, name: str) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise EvalError(f"`{name}` wants UTF-8, {path} is not") from None
+
+
+def absolute(world: World, path: Json) -> Json:
+    """What a body sees of a file: a path that does not depend on its working directory."""
+    if is_list(path):
+        return [absolute(world, one) for one in path]
+    return None if path is None else _absolute(world, path, "file")
 
 
 def exists(world: World, path: Json) -> bool:

@@ -189,6 +189,7 @@ def test_functions_that_read(tmp_path: Path) -> None:
     assert call("env", "HOME", env=env) == "/h"
     assert call("env", "NOPE", env=env) is None
     assert call("env", "NOPE", "d", env=env) == "d"
+    assert call("absolute", ["a", "/b"], env=env) == [f"{tmp_path}/a", "/b"]
     assert call("now", env=env) == "1970-01-02T00:00:00Z"
 
 
