@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_limits_ledger import CPU, FETCH, MEM, Bench
+from ledger_bench import CPU, FETCH, MEM, Bench
 
 from cascade_dsl.limits.search import Search
 
