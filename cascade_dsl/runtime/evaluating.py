@@ -74,28 +74,32 @@ class Evaluator:
 
     async def serve(self) -> None:
         """Answer until cancelled."""
-        async with trio.open_nursery() as nursery:
-            while True:
-                await self._bell.wait()
-                self._bell = trio.Event()
-                slow: list[Ask] = []
-                done = 0
-                while self._asks:
-                    ask = self._asks.popleft()
-                    if isinstance(ask, Gather):
-                        nursery.start_soon(self._gather, ask.key)
-                    elif self._is_slow(ask):
-                        slow.append(ask)
-                        if len(slow) == _BATCH:
-                            nursery.start_soon(self._answer_slowly, slow)
-                            slow = []
-                    else:
-                        self._answer_now(ask)
-                        done += 1
-                        if done % _SLICE == 0:
-                            await trio.lowlevel.checkpoint()
-                if slow:
-                    nursery.start_soon(self._answer_slowly, slow)
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    await self._bell.wait()
+                    self._bell = trio.Event()
+                    slow: list[Ask] = []
+                    done = 0
+                    while self._asks:
+                        ask = self._asks.popleft()
+                        if isinstance(ask, Gather):
+                            nursery.start_soon(self._gather, ask.key)
+                        elif self._is_slow(ask):
+                            slow.append(ask)
+                            if len(slow) == _BATCH:
+                                nursery.start_soon(self._answer_slowly, slow)
+                                slow = []
+                        else:
+                            self._answer_now(ask)
+                            done += 1
+                            if done % _SLICE == 0:
+                                await trio.lowlevel.checkpoint()
+                    if slow:
+                        nursery.start_soon(self._answer_slowly, slow)
+        finally:
+            if self._pool is not None:
+                self._pool.close()
 
     # -- here -----------------------------------------------------------------------------------------------------
 
