@@ -49,7 +49,6 @@ CODES: dict[str, str] = {
     "CSC206": "An argument given twice",
     "CSC209": "The names of a loop do not fit its items",
     "CSC210": "No common type",
-    "CSC211": "An int beyond 64 bits",
     "CSC214": "Not callable",
     "CSC215": "A value that is not used",
     # requirements and limits 3xx (lang, limits)

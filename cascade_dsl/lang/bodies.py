@@ -13,6 +13,7 @@ from ..ir.graph import Body, ExecBody, PythonBody, PythonFunction, ShellBody, Sh
 from ..ir.types import (
     DIR,
     FILE,
+    INT,
     STR,
     ListType,
     NeverType,
@@ -181,12 +182,8 @@ class Bodies:
         found = self.typing.infer(expr, at)
         if place.reason:
             short = self.typing.source_text(expr.span)
-            self.report.error(
-                "CSC340",
-                span,
-                f"a value cannot stand {place.reason}",
-                help=f"give it to a variable on a line of its own, `x={{{{{short}}}}}`, and use `$x` here",
-            )
+            help = _place_mend(place.reason, short, found.type)
+            self.report.error("CSC340", span, f"a value cannot stand {place.reason}", help=help)
             return None
         if found.type is None:
             return None
@@ -214,6 +211,24 @@ class Bodies:
             values.append(ShellValue(variable=variable, expr=value, is_list=is_list))
         reference = f"${{{variable}[@]}}" if is_list else f"${{{variable}}}"
         return reference if place.where == "quoted" else f'"{reference}"'
+
+
+_RUNS_TEXT = ("in (( ))", "in $(( ))", "in $[ ]", "inside a subscript", "as ", "where the name")
+"""Beginnings of reasons: what stands there is run as code, also where it comes from a variable."""
+
+
+def _place_mend(reason: str, text: str, type_: Type | None) -> str | None:
+    if reason in ("inside '…'", "inside $'…'"):
+        return "write \"…\" there in place of '…'"
+    if reason == "in [[ ]]":
+        return "write `[ … ]` there in place of `[[ … ]]`"
+    if reason == "in a here-document whose end word is quoted":
+        return "write the end word without quotes, and a variable: `x={{" + text + "}}` above, `$x` here"
+    if reason.startswith("in a script"):
+        return None
+    if reason.startswith(_RUNS_TEXT) and type_ != INT:
+        return None
+    return f"give it to a variable on a line of its own, `x={{{{{text}}}}}`, and use `$x` here"
 
 
 def _is_words(type_: Type) -> bool:

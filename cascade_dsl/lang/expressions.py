@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol, assert_never
 
 from ..base.diagnostics import Span
-from ..base.quantity import INT_MAX, seconds
+from ..base.quantity import seconds
 from ..base.suggest import did_you_mean
 from ..ir.expr import Apply, Choose, Clause, Comprehension, Expr, Field, ListOf, Lit, Logic, RecordOf, Text, Var
 from ..ir.types import (
@@ -155,9 +155,6 @@ class Expressions:
             case ast.BoolLit():
                 return Typed(Lit(expr.value), BOOL)
             case ast.IntLit():
-                if expr.value > INT_MAX:
-                    self.report.error("CSC211", expr.span, "the int does not fit 64 bits")
-                    return wrong()
                 return Typed(Lit(expr.value), INT)
             case ast.FloatLit():
                 return Typed(Lit(expr.value), FLOAT)
@@ -513,8 +510,6 @@ class Expressions:
         if expr.operator == "not":
             found = self.condition(expr.operand, at, "`not`")
             return Typed(Apply("not", (found.expr,)), None if found.type is None else BOOL, found.constant)
-        if isinstance(expr.operand, ast.IntLit) and expr.operand.value == INT_MAX + 1:
-            return Typed(Lit(-expr.operand.value), INT)
         found = self.infer(expr.operand, at)
         if found.type is None:
             return found

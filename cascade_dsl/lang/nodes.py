@@ -307,7 +307,7 @@ class Nodes:
             return None
         for decl, type_, argument in given:
             name = decl.name.name
-            what = f"`{task.name}({name})`"
+            what = f"`{name}` of `{task.name}`"
             declared = [] if type_ is None else [(decl.type.span, f"`{name}` is declared as {type_}")]
             typed = self.typing.check(argument.value, type_, at, what, declared)
             if typed.type is None:

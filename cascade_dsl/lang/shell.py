@@ -56,8 +56,8 @@ class _Scanner:
         self.first = True
         """The next word is a command's name."""
         self.case = 0
-        self.pending: list[tuple[str, bool]] = []
-        """Here-documents that begin on the next line: end word, tabs stripped."""
+        self.pending: list[tuple[str, bool, bool]] = []
+        """Here-documents that begin on the next line: end word, tabs stripped, end word quoted."""
         self.blocked = ""
         """From here on nothing may stand, and why: the scanner lost its way."""
 
@@ -372,14 +372,16 @@ class _Scanner:
             end += 1
         raw = text[match.end() : end]
         self.refuse(raw, "as the end word of a here-document")
-        self.pending.append((raw.replace("'", "").replace('"', "").replace("\\", ""), tabs))
+        word = raw.replace("'", "").replace('"', "").replace("\\", "")
+        self.pending.append((word, tabs, word != raw))
         first = self.first
         self.end_word()
         self.first = first and self.first
         self.at = end
 
     def documents(self) -> None:
-        for word, tabs in self.pending:
+        for word, tabs, quoted in self.pending:
+            reason = "in a here-document whose end word is quoted" if quoted else "in a here-document"
             while self.at < len(self.text):
                 end = self.text.find("\n", self.at)
                 end = len(self.text) if end < 0 else end
@@ -387,7 +389,7 @@ class _Scanner:
                 self.at = end + 1
                 if (line.lstrip("\t") if tabs else line) == word:
                     break
-                self.refuse(line, "in a here-document")
+                self.refuse(line, reason)
         self.at = min(self.at, len(self.text))
         self.pending = []
 
