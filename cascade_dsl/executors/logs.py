@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, NoReturn
 
 import trio
@@ -45,18 +45,18 @@ def is_flooded(path: str) -> bool:
     return size_of(path) > 2 * KEPT_BYTES + _BLOCK
 
 
-def hollow(path: str, done: int) -> int:
-    """Give back the middle of a log that is being written. `done` is up to where earlier calls did; gives the new value."""
+def to_hollow(path: str, done: int) -> int:
+    """Up to where the middle of a log that is being written can be given back now; `done` where nothing is to be."""
     end = (size_of(path) - KEPT_BYTES) // _BLOCK * _BLOCK
+    return end if end - max(done, KEPT_BYTES) >= KEPT_BYTES else done
+
+
+def hollow(path: str, done: int, end: int) -> None:
+    """Give the middle of a log back, where the file system can; else it is cut at its end only."""
     start = max(done, KEPT_BYTES)
-    if end - start < KEPT_BYTES:
-        return done
+    fd = os.open(path, os.O_WRONLY)
     try:
-        fd = os.open(path, os.O_WRONLY)
-    except OSError:
-        return done
-    try:
-        return end if _punch(fd, start, end - start) else done
+        _fallocate()(fd, _PUNCH_HOLE_KEEP_SIZE, start, end - start)
     finally:
         os.close(fd)
 
@@ -78,17 +78,27 @@ def close_up(path: str) -> None:
 
 
 class Floods:
-    """Flooded logs of ended attempts, closed up one by one in a thread before their outcomes go out."""
+    """Work on logs that are too long, one after another in a thread: even to free a few hundred MB takes its time."""
 
     __slots__ = ("_due", "_wake")
 
     def __init__(self) -> None:
-        self._due: deque[tuple[str, Callable[[], None]]] = deque()
+        self._due: deque[tuple[Callable[[], None], Callable[[], None]]] = deque()
         self._wake = trio.Event()
 
-    def add(self, log: str, then: Callable[[], None]) -> None:
-        """Close `log` up, then call back in the trio thread."""
-        self._due.append((log, then))
+    def hollow(self, log: str, done: int) -> int:
+        """Give back what can be of a log that is being written; gives the new `done`."""
+        end = to_hollow(log, done)
+        if end != done:
+            self._add(partial(hollow, log, done, end), lambda: None)
+        return end
+
+    def close_up(self, log: str, then: Callable[[], None]) -> None:
+        """Close up the log of an ended attempt, then call back in the trio thread."""
+        self._add(partial(close_up, log), then)
+
+    def _add(self, work: Callable[[], None], then: Callable[[], None]) -> None:
+        self._due.append((work, then))
         self._wake.set()
 
     async def serve(self) -> NoReturn:
@@ -101,16 +111,11 @@ class Floods:
     async def drain(self) -> None:
         """Do what is due."""
         while self._due:
-            log, then = self._due[0]
+            work, then = self._due[0]
             with suppress(OSError):  # a log that cannot be shortened is no reason to fail what it tells of
-                await trio.to_thread.run_sync(close_up, log)
+                await trio.to_thread.run_sync(work)
             self._due.popleft()
             then()
-
-
-def _punch(fd: int, start: int, length: int) -> bool:
-    """False where the file system cannot: the log is then cut only at its end."""
-    return bool(_fallocate()(fd, _PUNCH_HOLE_KEEP_SIZE, start, length) == 0)
 
 
 @cache

@@ -14,7 +14,7 @@ import signal
 import trio
 
 from .groups import Group, reap_orphans, start_failed
-from .logs import Floods, hollow, is_flooded, open_log, open_value, size_of
+from .logs import Floods, is_flooded, open_log, open_value, size_of
 from .protocol import VALUE_BYTES_MAX, AttemptExited, AttemptLost, AttemptSpec, CommandSpec, Deliver, Outcome
 from .reactor import Reactor
 
@@ -137,7 +137,7 @@ class ProcessExecutor:
         assert outcome is not None
         if attempt.group.is_empty() or tries == 0:
             if is_flooded(attempt.log):
-                self._floods.add(attempt.log, lambda: self._end(attempt, outcome))
+                self._floods.close_up(attempt.log, lambda: self._end(attempt, outcome))
             else:
                 self._end(attempt, outcome)
             return
@@ -152,7 +152,7 @@ class ProcessExecutor:
         for attempt in self._running.values():
             if attempt.outcome is not None:
                 continue
-            attempt.hollowed = hollow(attempt.log, attempt.hollowed)
+            attempt.hollowed = self._floods.hollow(attempt.log, attempt.hollowed)
             if attempt.stdout is not None and size_of(attempt.stdout) > VALUE_BYTES_MAX:
                 attempt.message = _TOO_LARGE
                 attempt.group.send(signal.SIGKILL)

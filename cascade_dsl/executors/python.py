@@ -17,7 +17,7 @@ from typing import Any
 import trio
 
 from .groups import Group, reap_orphans, start_failed
-from .logs import Floods, hollow, is_flooded, open_log
+from .logs import Floods, is_flooded, open_log
 from .protocol import AttemptExited, AttemptLost, AttemptSpec, Deliver, Outcome, PythonSpec, StartFailed, Usage
 from .reactor import Reactor
 
@@ -260,7 +260,7 @@ class PythonExecutor:
     def _finish(self, call: _Call, outcome: Outcome) -> None:
         call.outcome = outcome
         if is_flooded(call.log):
-            self._floods.add(call.log, lambda: self._end(call, outcome))
+            self._floods.close_up(call.log, lambda: self._end(call, outcome))
         else:
             self._end(call, outcome)
 
@@ -279,7 +279,7 @@ class PythonExecutor:
         reap_orphans()
         for call in self._calls.values():
             if call.outcome is None:
-                call.hollowed = hollow(call.log, call.hollowed)
+                call.hollowed = self._floods.hollow(call.log, call.hollowed)
         before = trio.current_time() - IDLE_S
         for idle in self._idle.values():
             for worker in [w for w in idle if w.idle_since <= before]:
