@@ -182,7 +182,9 @@ def _tell(state: State, frame: Frame, index: int, pos: int, how: int) -> None:
     else:
         kind = At.DROPPED if how == At.DROPPED else At.SKIPPED
         for user in site.users:
-            if frame.states[user][index] == At.WAITING:
+            if kind == At.SKIPPED and pos in body.sites[user].soft:
+                _met(state, frame, hot, user)
+            elif frame.states[user][index] == At.WAITING:
                 _end(state, frame, index, user, kind)
         if how != At.FAILED:  # a FanOut that failed has opened: its stream tells of each element
             for user in site.streams_to:
@@ -193,22 +195,22 @@ def _tell(state: State, frame: Frame, index: int, pos: int, how: int) -> None:
             blocked = waiter.blocked.pop(site.id, ())
             if how == At.DONE:
                 del waiter.doomed[site.id]
-                for element, at in blocked:
-                    blocked_hot = waiter.hot.get(element)
-                    if blocked_hot is not None:  # else its filter has dropped it meanwhile
-                        _met(state, waiter, blocked_hot, at)
             else:
                 waiter.doomed[site.id] = True
-                for element, at in blocked:
-                    if waiter.states[at][element] == At.WAITING:
-                        _end(state, waiter, element, at, At.SKIPPED)
+            for element, at in blocked:
+                waiting = waiter.hot.get(element)
+                if waiting is None or waiter.states[at][element] != At.WAITING:
+                    continue  # its filter has dropped it meanwhile
+                if how == At.DONE or site.id in waiter.body.sites[at].soft_outer:
+                    _met(state, waiter, waiting, at)
+                else:
+                    _end(state, waiter, element, at, At.SKIPPED)
     if pos == body.result:
         if not body.flatten or frame.base[index] is None:
             _give(state, frame, index, VALUE if how == At.DONE else NOT_KEPT if how == At.DROPPED else NO_VALUE)
-        elif how != At.DONE:
-            frame.out[index] = NO_VALUE
         else:
-            frame.out[index] = VALUE
+            frame.out[index] = VALUE if how == At.DONE else NO_VALUE
+            frame.bad += how != At.DONE
     hot.open -= 1
     if hot.open == 0:
         _end_element(state, frame, index)
@@ -265,7 +267,7 @@ def _activate(state: State, frame: Frame, index: int) -> None:
         for pos, outer in body.outer:
             lost = frame.doomed.get(outer)
             if lost:
-                if frame.states[pos][index] == At.WAITING:
+                if outer not in body.sites[pos].soft_outer and frame.states[pos][index] == At.WAITING:
                     _end(state, frame, index, pos, At.SKIPPED)
             elif lost is False:
                 hot.unmet[pos] += 1
@@ -285,7 +287,6 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
         at = states[index]
         bad = bad or at in (At.FAILED, At.SKIPPED)
         dropped = dropped or at == At.DROPPED
-    frame.bad += bad
     if body.parent is None:
         return
     if body.result is None:
@@ -302,6 +303,18 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
     _check_end(state, frame)
 
 
+def lacks(frame: Frame) -> bool:
+    """A list joined from lists lacks one that failed: no element stands for it, and the whole is still not whole.
+
+    Known as soon as the stream is closed.
+    """
+    if frame.unmeasured or (frame.source is not None and lacks(frame.source)):
+        return True
+    if not frame.body.flatten:
+        return False
+    return any(frame.out[at] == NO_VALUE if inner is None else lacks(inner) for at, inner in enumerate(frame.base))
+
+
 def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
     """An element that never began: its source element gave nothing."""
     body = frame.body
@@ -310,7 +323,6 @@ def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
     state.counts[At.COLD] -= body.calls
     state.counts[At.DROPPED if out == NOT_KEPT else At.SKIPPED] += body.calls
     frame.ended += 1
-    frame.bad += out == NO_VALUE
     _give(state, frame, index, out)
     _check_end(state, frame)
 
@@ -324,8 +336,7 @@ def _check_end(state: State, frame: Frame) -> None:
     index = frame.path[-1] if frame.path else 0
     if frame.parent.states[site.pos][index] != At.OPEN:
         return
-    if frame.bad or (frame.source is not None and frame.source.bad):
-        # A list joined from lists may lack one that failed: no element stands for it, the whole is still not whole.
+    if frame.bad or lacks(frame):
         _end(state, frame.parent, index, site.pos, At.FAILED)
     elif site.needs_value:
         key = (site.id, *frame.path)
@@ -342,6 +353,7 @@ def _check_end(state: State, frame: Frame) -> None:
 def _give(state: State, frame: Frame, index: int, out: int) -> None:
     """It is known what an element gives: tell who streams from it."""
     frame.out[index] = out
+    frame.bad += out == NO_VALUE
     if frame.body.flatten:
         _advance(state, frame)
     else:
@@ -547,7 +559,7 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
     if isinstance(ask, Measure):
         opened = state.frames[key]
         opened.closed = True
-        opened.bad += 1
+        opened.unmeasured = True
         _advance(state, opened)
         _check_end(state, opened)
     else:

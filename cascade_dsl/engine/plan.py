@@ -28,7 +28,7 @@ from ..ir.graph import (
     ShellBody,
     TaskDef,
 )
-from ..ir.requirement import Dimension
+from ..ir.requirement import Dimension, Resource
 from .facts import constant_facts
 
 
@@ -48,6 +48,10 @@ class Site:
     """Position of the FanOut that this FanOut streams from."""
     outer: tuple[int, ...] = ()
     """Ids in enclosing bodies that must be done first."""
+    soft: set[int] = field(default_factory=set[int])
+    """Positions among `local` that must have ended, well or not: gates of a FanOut, whose elements will tell."""
+    soft_outer: set[int] = field(default_factory=set[int])
+    """The same among `outer`."""
     users: list[int] = field(default_factory=list[int])
     """Positions in the same body that wait for this one."""
     streams_to: list[int] = field(default_factory=list[int])
@@ -109,11 +113,20 @@ class Plan:
     dimensions: dict[str, Dimension]
 
 
+_ALWAYS: tuple[tuple[str, Dimension], ...] = (("cpu", "millicpu"), ("mem", "bytes"), ("gpu", "count"))
+
+
+def resources_of(graph: Graph) -> tuple[Resource, ...]:
+    """The resources of a graph, and those that every machine has."""
+    named = {r.name for r in graph.resources}
+    return (*graph.resources, *(Resource(name=n, dimension=d) for n, d in _ALWAYS if n not in named))
+
+
 def plan(graph: Graph) -> Plan:
     """The plan of a verified graph."""
     sites: dict[int, Site] = {}
     items: dict[int, Body] = {}
-    dimensions: dict[str, Dimension] = {r.name: r.dimension for r in graph.resources}
+    dimensions: dict[str, Dimension] = {r.name: r.dimension for r in resources_of(graph)}
     tasks = {t.name: t for t in graph.tasks}
     root = _lay_out(graph.nodes, 0, 0, None, sites, items)
     for site in sites.values():
@@ -303,7 +316,10 @@ def _feeds(body: Body, pos: int, sites: dict[int, Site]) -> bool:
 
 
 def _gate(site: Site, sites: dict[int, Site]) -> None:
-    """What every entry of a FanOut's body waits for outside, the FanOut itself waits for."""
+    """What every entry of a FanOut's body waits for outside, the FanOut itself waits for: to end, well or not.
+
+    Where it ends badly the elements are skipped one by one, so that an empty list stays an empty list.
+    """
     if site.inner is None or not site.inner.sites:
         return
     common: set[int] | None = None
@@ -319,9 +335,11 @@ def _gate(site: Site, sites: dict[int, Site]) -> None:
         if other.body is own:
             if other.pos != site.pos and other.pos not in site.local and other.pos != site.stream:
                 site.local = (*site.local, other.pos)
+                site.soft.add(other.pos)
                 other.users.append(site.pos)
         elif target not in site.outer:
             site.outer = (*site.outer, target)
+            site.soft_outer.add(target)
 
 
 def _begun(site: Site) -> bool:

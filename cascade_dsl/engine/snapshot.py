@@ -49,6 +49,7 @@ def _frame(frame: Frame) -> tuple[Any, ...]:
         frame.window,
         frame.ended,
         frame.bad,
+        frame.unmeasured,
         tuple(bytes(s) for s in frame.states),
         tuple(tuple(r) for r in frame.rows),
         bytes(frame.out),

@@ -81,6 +81,7 @@ class Frame:
         "rows",
         "source",
         "states",
+        "unmeasured",
         "window",
     )
 
@@ -105,7 +106,9 @@ class Frame:
         self.window = WINDOW
         self.ended = 0
         self.bad = 0
-        """Elements in which something failed or was skipped."""
+        """Elements that give no value because something failed."""
+        self.unmeasured = False
+        """What it goes over turned out to be no list."""
         self.states: list[bytearray] = [bytearray() for _ in body.sites]
         self.rows: list[array[int]] = [array("q") for _ in body.sites]
         self.out = bytearray()

@@ -67,14 +67,14 @@ from .inputs import (
     StallAccepted,
     TimeReached,
 )
-from .plan import plan
+from .plan import plan, resources_of
 from .state import At, State
 
 
 def new_state(graph: Graph) -> State:
     """The state of a run that has not begun; calls are given their shapes in the order of the graph."""
     compiled = plan(graph)
-    ledger = Ledger(graph.resources)
+    ledger = Ledger(resources_of(graph))
     for site in compiled.sites.values():
         if site.task is not None and site.clauses is not None:
             site.shape = ledger.add_shape(

@@ -165,8 +165,7 @@ class Bodies:
             if spec.form != "path":
                 continue
             if spec.path is None:
-                folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-                places.append(OutputPlace(spec=spec, scratch=folder / spec.name, final=None))
+                places.append(OutputPlace(spec=spec, scratch=self._scratch / f"{serial}-{spec.name}", final=None))
                 continue
             text = show(value_of(spec.path, plain))
             final = final_path(self._project, text)

@@ -47,7 +47,7 @@ class Desk:
             case "status":
                 return self._status()
             case "limit":
-                limit = self._sentences.limit(_text(request, "text"), self._graph)
+                limit = self._sentences.limit(request["text"], self._graph)
                 if limit.amount is None:
                     given = LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who)
                     return await self._change(given, limit.scope)
@@ -59,7 +59,7 @@ class Desk:
                     )
                 return await self._change(LimitGiven(word=word, who=who), limit.scope)
             case "unlimit":
-                scope = self._sentences.scope(_text(request, "scope"), self._graph)
+                scope = self._sentences.scope(request["scope"], self._graph)
                 return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=who), scope)
             case "pause":
                 scope = self._scope(request)
@@ -70,7 +70,7 @@ class Desk:
                 scope = None if text is None else self._sentences.scope(str(text), self._graph)
                 return await self._change(ResumeAsked(scope=scope, who=who), scope or Scope("global"))
             case verb:
-                raise fail("CSC603", f"a run does not know the verb {verb!r}")
+                raise AssertionError(f"the protocol let {verb!r} through")
 
     def _scope(self, request: dict[str, Any]) -> Scope:
         text = request.get("scope")
@@ -103,10 +103,3 @@ class Desk:
 def status_json(status: Status) -> dict[str, Any]:
     """A status as it travels."""
     return asdict(status)
-
-
-def _text(request: dict[str, Any], key: str) -> str:
-    text = request.get(key)
-    if not isinstance(text, str):
-        raise fail("CSC602", f"the request lacks its `{key}`")
-    return text

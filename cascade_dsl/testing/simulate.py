@@ -149,7 +149,7 @@ class Simulation:
 
     def crash(self, words: Iterable[Word] = ()) -> None:
         """The engine dies and another takes over: what was in flight is forgotten, the journal is not."""
-        self._due = [d for d in self._due if not isinstance(d[2], _OWN)]
+        self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
         self.state = replay(self.graph, self.events)
         for effect in take_effects(self.state):

@@ -118,6 +118,12 @@ def test_a_failed_outer_value_skips_the_whole_fan_out() -> None:
     assert run.status == "failed"
 
 
+def test_an_empty_list_stays_empty_whatever_failed_beside_it() -> None:
+    nodes: list[Node] = [param(1), call(2, "t"), fan(3, 1, 4, [call(5, "u", 2)], 5), call(6, "v", 3)]
+    run = play(nodes, Table(lengths={1: 0}, played={(2,): [Played(exit=3)]}))
+    assert starts(run) == [(2,), (6,)]
+
+
 def test_a_lost_inner_list_is_not_passed_over_in_silence() -> None:
     nodes: list[Node] = [
         param(1),

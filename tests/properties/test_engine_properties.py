@@ -120,6 +120,8 @@ class Means:
     elements: list[str] = field(default_factory=list[str])
     """Of a FanOut: `value`, `none` or `dropped`, joined lists joined."""
     opened: bool = True
+    lacks: bool = False
+    """A joined list that failed before its items were known."""
 
 
 def reference(program: Graph, oracle: Table) -> tuple[set[NodeKey], set[NodeKey]]:
@@ -195,7 +197,7 @@ def reference(program: Graph, oracle: Table) -> tuple[set[NodeKey], set[NodeKey]
         if fan_out.result in {n.id for n in nodes}:
             if fan_out.result in upstream:
                 return worst
-            return ("value" if env[fan_out.result].good else "none") + ("!" if bad else "")
+            return "value" if env[fan_out.result].good else "none"
         return worst
 
     joined: list[Means] = []
@@ -217,7 +219,7 @@ def reference(program: Graph, oracle: Table) -> tuple[set[NodeKey], set[NodeKey]
                 length = answer
             given_elements = ["value"] * length
         out: list[str] = []
-        good = True
+        good, lacks = True, streams and source.lacks
         for index, element in enumerate(given_elements):
             if element != "value":
                 out.append(element)
@@ -226,22 +228,20 @@ def reference(program: Graph, oracle: Table) -> tuple[set[NodeKey], set[NodeKey]
             inner = {i.id: Means(True) for i in node.items}
             before = len(joined)
             gives = run(node.body, (*path, index), {**env, **inner}, node)
-            marked = gives.endswith("!")
-            gives = gives.rstrip("!")
-            good = good and gives != "none" and not marked
+            good = good and gives != "none"
             if node.flatten and len(joined) > before:
                 made = joined.pop()
                 del joined[before:]
                 if made.opened:
                     out.extend(made.elements)
                     good = good and made.good
+                    lacks = lacks or made.lacks
                 else:
                     good = good and gives == "dropped"
+                    lacks = lacks or gives == "none"
             else:
                 out.append(gives)
-        if streams and not source.good:
-            good = False
-        return Means(good, sum(e == "value" for e in out), out)
+        return Means(good and not lacks, sum(e == "value" for e in out), out, lacks=lacks)
 
     items = {i.id for n in walk_all(program.nodes) if isinstance(n, FanOut) for i in n.items}
 
