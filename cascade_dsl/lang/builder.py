@@ -20,7 +20,7 @@ NESTING: set[str] = set()
 
 _DOC_AFTER = re.compile(r"[ \t]*[,;{]?[ \t]*##(?!#)[ \t]?([^\n]*)")
 _DOC_LINE = re.compile(r"[ \t]*##(?!#)[ \t]?([^\n]*)")
-_DOC_OF_FILE = re.compile(r"(?:[ \t]*(?:#(?!#)[^\n]*)?\n)*((?:[ \t]*##(?!#)[^\n]*(?:\n|\Z))+)(?=[ \t]*(?:\n|\Z))")
+_DOC_OF_FILE = re.compile(r"(?:[ \t]*(?:#(?!#)[^\n]*)?\n)*+((?:[ \t]*##(?!#)[^\n]*(?:\n|\Z))++)(?=[ \t]*(?:\n|\Z))")
 
 
 def builds(*names: str, nests: bool = False) -> Callable[[F], F]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..base.diagnostics import Span
+from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
 from ..base.suggest import did_you_mean
 from .faults import Faults
 from .lexer import END, NL, RESERVED, Token
@@ -17,6 +18,7 @@ _TYPES = frozenset("NAME STRING _OPEN_STRING LPAR _RECORD".split())  # noqa: SIM
 _OPERATORS = frozenset(
     "OR AND NOT IN EQ NE LT LE GT GE COALESCE PLUS MINUS STAR SLASH FLOOR PERCENT POWER DOT LPAR LSQB IF AFTER WITH".split()  # noqa: SIM905
 )
+_BINARY = _OPERATORS - {"NOT", "IN", "DOT", "LPAR", "LSQB", "IF", "AFTER", "WITH"}
 _DECLARATIONS = ("use", "param", "secret", "type", "limit", "task", "flow", "finally", "test", "output")
 _STATEMENTS = ("if", "for", "output", "return")
 _CLAUSES = (
@@ -143,7 +145,7 @@ def explain(
         return
     if token.kind == END and faults.source.path.startswith("<"):
         found = "the end"
-    faults.add("CSC001", f"expected {expected}, found {found}", at, _mend(faults, can, token, previous, previous_end))
+    faults.add("CSC001", f"expected {expected}, found {found}", at, _mend(faults, can, token, previous_end, begin))
 
 
 def _begins(can: set[str]) -> list[tuple[str, ...]]:
@@ -197,6 +199,10 @@ def _in_words(tables: Tables, can: set[str]) -> str:
         can -= _TYPES
     if "PLUS" in can:
         can -= _OPERATORS
+    if len(can - _BINARY) > 0:
+        can -= _BINARY  # an operator may nearly always follow
+    if "QMARK" in can and can - {"DOT", "QMARK", "LSQB"}:
+        can -= {"DOT", "QMARK", "LSQB"}  # nor what may follow a type
     if "TEXT" in can:
         can -= {"TEXT", "_OPEN_PLACE"}
     if NL in can:
@@ -214,7 +220,7 @@ def _rank(phrase: str) -> tuple[int, str]:
     return (1 if phrase[1:2].isalpha() and phrase.startswith("`") else 0), phrase
 
 
-def _mend(faults: Faults, can: set[str], token: Token, previous: object, previous_end: int) -> str | None:
+def _mend(faults: Faults, can: set[str], token: Token, previous_end: int, begin: int) -> str | None:
     text = faults.source.text
     if token.kind == NL and can & {"_BLOCK"}:
         after = text[token.start :].lstrip()
@@ -223,13 +229,20 @@ def _mend(faults: Faults, can: set[str], token: Token, previous: object, previou
         return did_you_mean(token.text, _LIMIT_OPTIONS)
     if token.kind == "_CLOSE_PLACE" and "INT" in can:
         return "a place holds an expression; `\\{{` is the text `{{`"
+    line = text.rfind("\n", 0, token.start) + 1
+    if token.text == "=" and begin < line and text[line : token.start].strip().isidentifier():
+        return "the line above ends in an operator or a comma, so that it goes on here"
     if token.text == "=" and "EQ" in can:
         return "`==` compares"
+    if token.kind == "COMMA" and {"RSQB", "QMARK"} <= can:
+        return "`list[T]` and `dict[T]` take one type; the keys of a dict are strings"
+    if token.text == "elif":
+        return _OTHER_WORDS["elif"]
     if token.kind == "VBAR" and "OR" in can:
         return "write `or`"
-    if token.kind == "COLON" and "EQUAL" in can:
+    if token.kind == "COLON" and {"EQUAL", NL} <= can:
         return "the type of a binding is inferred: `name = value`"
-    if token.kind == "NAME" and previous_end < token.start and text[previous_end - 1].isdigit() and NL in can:
+    if token.text in DURATION_UNITS_NS or token.text in SIZE_UNITS:
         number = text[text.rfind(" ", 0, previous_end) + 1 : previous_end]
         return f"a number and its unit are one word: `{number}{token.text}`" if number.isdigit() else None
     if token.text in ("try", "repeat"):

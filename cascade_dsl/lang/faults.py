@@ -9,6 +9,8 @@ from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
 from ..base.suggest import nearest
 
 _UNIT = re.compile(r"(\d[\d_]*(?:\.\d+)?)([A-Za-z]+)")
+SHOWN_MAX = 100
+"""So many findings in one text are enough."""
 _LONG_UNITS = {
     "sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "day": "d",
     "k": "KB", "g": "GB", "t": "TB", "p": "PB", "byte": "B", "ki": "KiB", "mi": "MiB", "gi": "GiB", "ti": "TiB",
@@ -31,6 +33,9 @@ class Faults:
         self, code: str, message: str, span: Span, help: str | None = None, *, why: tuple[Span, str] | None = None
     ) -> None:
         """Report an error at a place; `why` is a second place and what it says."""
+        if len(self.findings.found) >= SHOWN_MAX:
+            self.fatal = True
+            return
         self.last = max(self.last, span.start)
         label = self.source.label
         self.findings.add(

@@ -273,7 +273,10 @@ class Lexer:
         elif outer is not None:
             return self._open_place_at_line_end(end)
         else:
-            self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), _close_with(quote))
+            line = self.text.find("\n", end)
+            end = len(self.text) if line < 0 else line
+            if not self.quiet:
+                self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), _close_with(quote))
         return self._token(kind, end)
 
     def _open_place_at_line_end(self, end: int) -> Token:
@@ -281,7 +284,8 @@ class Lexer:
         outer = self._one_line_string()
         assert outer is not None
         string, place = outer
-        self.faults.add("CSC004", "`{{` is not closed on its line", Span(place, place + 2), "close it with `}}`")
+        if not self.quiet:
+            self.faults.add("CSC004", "`{{` is not closed on its line", Span(place, place + 2), "close it with `}}`")
         while self.stack and self.stack[-1][1] >= string:
             self.stack.pop()
         return self._token(BAD, end)

@@ -177,7 +177,7 @@ class Parser:
         begin = self.starts[at + 1] if at + 1 < len(self.starts) else token.start
         depth = self.depths[at]
         echo = self.faults.last >= begin
-        torn = self._torn(token, depth)
+        torn = self._torn(token, begin, depth)
         if not echo and token.kind != BAD:
             if torn is not None:
                 _, opened, _ = torn
@@ -225,7 +225,7 @@ class Parser:
                     return at, item
         return 0, None
 
-    def _torn(self, token: Token, depth: int) -> tuple[str, int, str] | None:
+    def _torn(self, token: Token, begin: int, depth: int) -> tuple[str, int, str] | None:
         """The bracket that must have been left open, where the token begins something new on a later line."""
         stack = self.lexer.stack
         text = self.text
@@ -236,7 +236,8 @@ class Parser:
         if not first_on_line or token.kind in (NL, BAD):
             return None
         opened = stack[: len(stack) - (token.kind in ("LPAR", "LSQB", "_BLOCK", "_RECORD"))]
-        if len(opened) > depth and opened[-1][0] in ("(", "[", "record") and self.ends[-1] <= line:
+        outdented = token.start - line <= begin - (text.rfind("\n", 0, begin) + 1)
+        if outdented and len(opened) > depth and opened[-1][0] in ("(", "[", "record") and self.ends[-1] <= line:
             return opened[-1]
         if opened and token.start == line and opened[0][0] == "{" and _DECLARES.match(text, line):
             return opened[-1]
