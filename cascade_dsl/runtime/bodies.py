@@ -68,7 +68,8 @@ class Bodies:
         self._project = project
         self._scratch = scratch
         self._logs = logs
-        self._environ = {**environ, "CASCADE_RUN": run}
+        self.environ = {**environ, "CASCADE_RUN": run}
+        """What every process of the run inherits."""
         bash = shutil.which("bash", path=environ.get("PATH"))
         self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
         self.has_bash = bash is not None
@@ -122,7 +123,7 @@ class Bodies:
                 "attempt": attempt,
                 "need": need,
             }
-            env = dict(self._environ)
+            env = dict(self.environ)
             env["CASCADE_CPU"] = show(need["cpu"]) if "cpu" in need else "0"
             if "mem" in need:
                 env["CASCADE_MEM"] = show(need["mem"])
@@ -198,10 +199,17 @@ class Bodies:
                 extras = {"attempt": seen["attempt"], "need": seen["need"]}
                 given = {i.name: seen[i.name] for i in task.inputs}
                 if isinstance(body, PythonBody):
-                    where: dict[str, Any] = {"source": body.source, "file": body.file, "line": body.line}
+                    where: dict[str, Any] = {
+                        "source": body.source,
+                        "file": body.file,
+                        "line": body.line,
+                        "folder": str(self._project / task.folder),
+                    }
                 else:
                     path = None if body.path is None else str(self._project / body.path)
                     where = {"path": path, "module": body.module, "function": body.function}
+                    if path is None:
+                        where["folder"] = str(self._project / task.folder)
                 return (
                     PythonSpec(
                         **where,

@@ -208,7 +208,7 @@ class Evaluator:
     async def _in_worker(self, wanted: list[tuple[Expr, Mapping[str, Any], tuple[int, ...]]]) -> list[Any]:
         """Values of expressions, evaluated in a worker; an EvalError stands for one that has none."""
         if self._pool is None:
-            self._pool = EvaluationPool()
+            self._pool = EvaluationPool(environ=self._bodies.environ)
         requests: list[str] = []
         for expr, variables, path in wanted:
             seen = {str(n): self._values.get(handle(self._state, n, path)) for n in refs(expr)}

@@ -48,6 +48,7 @@ from ..ir.events import (
 )
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
+from ..store.claims import Claims
 from ..store.journal import AttemptRow, Journal
 from ..store.publish import perform, redo
 from .bodies import Bodies, CannotStart, Prepared, ValueOf
@@ -61,6 +62,7 @@ from .values import Values
 
 _SYNC_EVERY_S = 1.0
 _STATUS_EVERY_S = 0.15
+_CLAIM_EVERY_S = 0.2
 _VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned)
 
 
@@ -111,6 +113,7 @@ class Interpreter:
         run: str,
         file: str,
         published: dict[str, NodeKey],
+        claims: Claims,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -135,6 +138,7 @@ class Interpreter:
         self._prepared: dict[str, Prepared] = {}
         self._on: dict[str, Executor] = {}
         self._published = published
+        self._claims = claims
         self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
         self._commands: Executor = ProcessExecutor(self._on_outcome)
         self._python: Executor = PythonExecutor(self._on_outcome)
@@ -315,28 +319,50 @@ class Interpreter:
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
         try:
             prepared = prepare()
-            self._claim(prepared)
+            refused = self._claim(prepared)
         except CannotStart as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
             return
+        if refused:
+            self._slow.start_soon(self._await_claim, effect, prepared, refused)
+        else:
+            self._begin(effect, prepared)
+
+    def _begin(self, effect: StartAttempt, prepared: Prepared) -> None:
         id_ = prepared.spec.id
         self._prepared[id_] = prepared
         executor = self._commands if isinstance(prepared.spec.work, CommandSpec) else self._python
         self._on[id_] = executor
         executor.start(prepared.spec)
-        running = self.state.running.get(effect.key)
-        if running is not None and running.stopping is not None:
+        if self._is_stopping(effect.key):
             executor.stop(id_, self._grace_s)
 
-    def _claim(self, prepared: Prepared) -> None:
-        """Two instances must not publish one path."""
-        for place in prepared.places:
-            if place.final is None:
-                continue
-            holder = self._published.setdefault(str(place.final), prepared.key)
+    def _is_stopping(self, key: NodeKey) -> bool:
+        running = self.state.running.get(key)
+        return running is not None and running.stopping is not None
+
+    def _claim(self, prepared: Prepared) -> tuple[str, ...]:
+        """Two instances must not publish one path (CannotStart), nor two live runs: the paths that another run has."""
+        finals = [place.final for place in prepared.places if place.final is not None]
+        for final in finals:
+            holder = self._published.setdefault(str(final), prepared.key)
             if holder != prepared.key:
-                shown = place.final.relative_to(self._project)
+                shown = final.relative_to(self._project)
                 raise CannotStart(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
+        return self._claims.take([str(final) for final in finals]) if finals else ()
+
+    async def _await_claim(self, effect: StartAttempt, prepared: Prepared, refused: tuple[str, ...]) -> None:
+        """Another live run publishes the path now: wait until it has ended."""
+        shown = Path(refused[0]).relative_to(self._project)
+        self._reporter.note(f"{self._names.of(effect.key)} waits: another live run publishes {shown}")
+        while refused:
+            await trio.sleep(_CLAIM_EVERY_S)
+            if self._is_stopping(effect.key):
+                message = f"stopped while it waited for {shown}"
+                self._break(effect.key, effect.epoch, effect.attempt, "cancelled", None, message, "")
+                return
+            refused = self._claim(prepared)
+        self._begin(effect, prepared)
 
     # -- outcomes -------------------------------------------------------------------------------------------------
 

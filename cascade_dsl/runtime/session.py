@@ -38,6 +38,7 @@ from ..ir.events import (
 from ..ir.expr import Apply, Expr, Lit, children
 from ..ir.graph import Compute, Graph, NodeKey, Output, Param, walk
 from ..ir.requirement import Dimension, Layer, Limit
+from ..store.claims import Claims
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from ..values.evaluate import Env, evaluate
@@ -221,6 +222,7 @@ def _play(
                 run=run.id,
                 file=graph.file,
                 published=published,
+                claims=Claims(project.claims),
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -301,7 +303,11 @@ def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
                 value = evaluate(limit.amount, Env({}, given.__getitem__))
                 limit = replace(limit, amount=base_amount(dimension, value))
             except (EvalError, ValueError) as error:
-                raise fail("CSC303", f"limit {limit.scope}: {error}") from None
+                raise fail(
+                    "CSC351",
+                    f"limit {limit.scope}: {error}",
+                    help="the amount of a limit is an expression over params: give one that makes it a fitting number",
+                ) from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
 

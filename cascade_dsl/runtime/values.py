@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from ..base.diagnostics import fail
 from ..engine.handles import Handle, handle
 from ..engine.state import State
 from ..store.blobs import Blobs
 from ..store.journal import JournalReader
 from ..values.evaluate import Env
+from ..values.faults import EvalError
 
 INLINE_BYTES = 4096
 """JSON of up to so many characters stands in its event."""
@@ -62,7 +62,7 @@ class Values:
             self._texts_size -= len(old) + 64
 
     def text(self, row: int) -> str:
-        """The JSON text of a row's value; CSC505 where its blob is gone."""
+        """The JSON text of a row's value; CSC705 where its blob is gone."""
         known = self._texts.get(row)
         if known is not None:
             return known
@@ -83,7 +83,7 @@ class Values:
             whole, index = at
             value = self.get(whole)
             if not isinstance(value, list) or index >= len(value):  # pyright: ignore[reportUnknownArgumentType]
-                raise fail("CSC508", "an item to unpack is no list of the length that is wanted")
+                raise EvalError("an item to unpack is no list of the length that is wanted")
             return value[index]  # pyright: ignore[reportUnknownVariableType]
         known = self._parsed.get(at)
         if known is not None:
