@@ -59,9 +59,9 @@ def test_meaning(text: str, limit: Limit) -> None:
     assert parse_sentence(text, GRAPH) == limit
 
 
-def refusals(text: str, layer: Layer = Layer.LIVE) -> list[tuple[str, str, str, str | None]]:
+def refusals(text: str) -> list[tuple[str, str, str, str | None]]:
     with pytest.raises(CascadeError) as caught:
-        parse_sentence(text, GRAPH, layer=layer)
+        parse_sentence(text, GRAPH)
     return [shown(found) for found in caught.value.diagnostics]
 
 
@@ -178,7 +178,7 @@ def test_the_whole_sentence_reaches_the_ir() -> None:
     assert resolved("limit flow:train 2 whole for 1h30m")[0] == Limit(
         scope=Scope("flow", "train"), amount=2, whole=True, for_ns=5400 * 10**9
     )
-    assert resolved("limit api 2 until 08:00", until=lambda minute: minute * 1000)[0] == Limit(
+    assert resolved("limit api 2 until 08:00", until=(1000).__mul__)[0] == Limit(
         scope=Scope("resource", "api"), amount=2, until_ns=480_000
     )
     rate = Limit(scope=Scope("resource", "api"), amount=1, kind="spend", per_ns=2 * 10**9, burst=1)
