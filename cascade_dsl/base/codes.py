@@ -80,9 +80,9 @@ CODES: dict[str, str] = {
     "CSC345": "The python file has no such function",
     "CSC346": "`exec` without a program",
     "CSC347": "An output that cannot be",
-    # graph 4xx (lang, ir)
     "CSC350": "A limit that the file holds hard",
     "CSC351": "The amount of a limit cannot be evaluated",
+    # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",
     "CSC402": "A graph that does not hold together",
