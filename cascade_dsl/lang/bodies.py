@@ -78,7 +78,7 @@ class Bodies:
             self.report.error("CSC343", Span(start, stop), f"the python body does not compile: {message}")
             return None
         line, _ = self.report.source.place(body.line_offsets[0])
-        return PythonBody(source=body.text, file=self.report.source.path, line=line)
+        return PythonBody(source=body.text, file=self.report.source.path.rsplit("/", 1)[-1], line=line)
 
     def _file_function(self, body: ast.PythonBody, path: str, function: str) -> Body | None:
         full = self.folder / path
@@ -228,7 +228,10 @@ def _place_mend(reason: str, text: str, type_: Type | None) -> str | None:
         return None
     if reason.startswith(_RUNS_TEXT) and type_ != INT:
         return None
-    return f"give it to a variable on a line of its own, `x={{{{{text}}}}}`, and use `$x` here"
+    if type_ is not None and _is_words(type_):
+        return f'write `set -- {{{{{text}}}}}` on a line of its own, and use `"$@"` here'
+    use = "$x" if reason.startswith(("in a here-document", "inside ${", *_RUNS_TEXT)) else '"$x"'
+    return f"give it to a variable on a line of its own, `x={{{{{text}}}}}`, and use `{use}` here"
 
 
 def _is_words(type_: Type) -> bool:

@@ -204,14 +204,16 @@ class _Compiler:
 
     def _uses_nothing(self, default: ast.Expr, where: str) -> bool:
         """A default of a param is known before anything else is: it uses no other name of the file."""
+        bindings = {i.name.name: i.name.span for i in self.module.items if isinstance(i, ast.Binding)}
         for use in free_uses(default):
-            symbol = self.scope.names.get(use.name)
-            if symbol is not None:
+            declared = self.scope.names.get(use.name)
+            span = bindings.get(use.name) if declared is None else declared.span
+            if span is not None:
                 self.report.error(
                     "CSC107",
                     use.span,
                     f"{where} cannot use `{use.name}`",
-                    also=[(symbol.span, "declared here")],
+                    also=[(span, "declared here")],
                     help="make it optional, `TYPE? = none`, and bind what it stands for: `x = given ?? …`",
                 )
                 return False

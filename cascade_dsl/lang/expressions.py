@@ -283,6 +283,8 @@ class Expressions:
             case Scalar("duration"), Scalar("int" | "float"):
                 literal = isinstance(expr, ast.IntLit | ast.FloatLit)
                 return f"a duration has a unit: `{short}s`" if literal else f"write `{short} * 1s`"
+            case ListType(Scalar("file" | "dir" as name)), ListType(Scalar("str")):
+                return f"write `[{name}(x) for x in {short}]`"
             case ListType(item), _ if assignable(item, have):
                 return f"write `[{short}]`"
             case _:
@@ -480,7 +482,7 @@ class Expressions:
                 help = "loop over `keys(…)`, `values(…)` or `items(…)`"
             elif found.type == INT:
                 help = f"loop over `range({self.source_text(source.span)})`"
-            self.mismatch(source, ListType(JSON), found.type, at, "`for`", (), help)
+            self.report.error("CSC201", source.span, f"`for` wants a list, found {found.type}", help=help)
             return found, None
         if len(names) == 1:
             return found, [item]

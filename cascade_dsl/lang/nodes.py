@@ -263,10 +263,10 @@ class Nodes:
                 name if name is not None else self.unique(f"{at.name}.{called}"), found, found.type, after
             )
             return Typed(Ref(node), found.type, constant=False)
-        own = name if name is not None else self.unique(f"{at.name}.{called}")
-        args = self._arguments(symbol, call, at.but(name=own))
+        args = self._arguments(symbol, call, at)
         if args is None or symbol.result is None:
             return wrong()
+        own = name if name is not None else self.unique(f"{at.name}.{called}")
         node = self.new_id()
         self.body.append(Call(id=node, name=own, task=called, args=args, after=after))
         self.calls[node] = call
@@ -457,7 +457,7 @@ class Nodes:
         if isinstance(found.expr, Ref):
             source_id = found.expr.node
         else:
-            source_id = self._compute(self.unique(f"{name}.for"), found, found.type)
+            source_id = self._compute(self.unique(f"{name}.in"), found, found.type)
         id_ = self.new_id()
         items: list[Item] = []
         scope = Scope(at.scope)
@@ -482,7 +482,8 @@ class Nodes:
         self.body = outer
 
     def _for(self, statement: ast.ForStatement, at: Context) -> None:
-        opened = self._open(statement.names, statement.source, at.but(name="for"), "for")
+        name = self.unique("for")
+        opened = self._open(statement.names, statement.source, at.but(name=name), name)
         outer, self.body = self.body, []
         if opened is None:
             inner = at.but(scope=Scope(at.scope, [Refused(n.name, n.span) for n in statement.names]))
@@ -498,7 +499,7 @@ class Nodes:
         self.body.append(
             FanOut(
                 id=id_,
-                name=self.unique("for"),
+                name=name,
                 source=source,
                 items=items,
                 body=tuple(made),

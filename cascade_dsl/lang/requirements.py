@@ -78,7 +78,10 @@ class Requirements:
         out: list[Limit] = []
         first: dict[tuple[str, str, str], ast.LimitSentence] = {}
         for sentence, task in _sentences(module):
+            before = len(faults.findings.found)
             refuse_unbuilt(sentence, faults)
+            if len(faults.findings.found) > before:
+                continue
             scope = Scope("task", task) if task else None
             limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=None, until=None)
             if limit is None:

@@ -228,7 +228,7 @@ class _Scanner:
         self.open = True
         self.at = stop
         if end < 0:
-            self.blocked = "after a quote that is not closed"
+            self.blocked = "in a script whose quotes or brackets are not closed"
 
     def ansi(self) -> None:
         at = self.at + 2

@@ -43,8 +43,8 @@ from .expressions import Context, Expressions
 from .nodes import Nodes
 from .symbols import Report, Scope, Task, Value
 
-RETRY_CAUSES = ("exit", "signal", "timeout", "killed", "result", "start", "lost")
-"""Words after `on`. `killed` is a signal or a lost attempt; the others are reasons of a failure in the journal."""
+RETRY_CAUSES = ("timeout", "killed")
+"""Words after `on`, beside exit codes; `killed` is the end by a signal."""
 _BACKOFF_S = (1, 60)
 
 
@@ -86,8 +86,6 @@ class Tasks:
         for one in decl.outputs:
             if one.name is not None:
                 self._once(seen, one.name.name, one.name.span, "output")
-            elif decl.grouped:
-                self.report.error("CSC347", one.span, "each of several outputs has a name", help="write `name: TYPE`")
         types = [(o.name.name if o.name else "out", self.annotations.type(o.type)) for o in decl.outputs]
         result: Type | None
         if not types:
@@ -361,7 +359,7 @@ class Tasks:
     def _duration(self, expr: ast.Expr, at: Context, what: str) -> Expr:
         found = self.typing.check(expr, DURATION, at, what)
         if isinstance(found.expr, Lit) and found.type is not None and found.expr.value <= 0:
-            self.report.error("CSC330", expr.span, f"{what} is longer than 0s")
+            self.report.error("CSC330", expr.span, f"{what} must be longer than 0s")
         return found.expr
 
     def _retry(self, clause: ast.RetryClause, at: Context) -> Retry:

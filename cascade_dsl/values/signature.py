@@ -227,6 +227,8 @@ def show_pattern(pattern: Pattern) -> str:
             return show_pattern(parts[0])
         case "list" | "dict":
             inner = show_pattern(parts[0])
+            if word == "list" and parts[0][0] == "number":
+                return "a list of numbers"
             return word if inner == "any value" else f"{word}[{inner}]"
         case "number":
             return "a number"

@@ -1,0 +1,2 @@
+x = 3 +
+output y = x

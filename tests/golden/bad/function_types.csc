@@ -1,0 +1,5 @@
+output a = len(3)
+output b = sum(["a"])
+output c = min(1, "a")
+output d = flatten([1])
+output e = upper(n = 3)

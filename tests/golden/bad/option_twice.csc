@@ -1,0 +1,1 @@
+limit global 3 because "slow" because "tired"

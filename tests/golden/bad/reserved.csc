@@ -1,0 +1,1 @@
+param in: int = 3

@@ -1,0 +1,1 @@
+limit tasks:fetch 3

@@ -1,0 +1,4 @@
+task t(a: str) {
+  sh "echo {{a}} 'it"
+}
+t("a")

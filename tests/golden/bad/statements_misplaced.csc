@@ -1,0 +1,2 @@
+return 3
+for i in range(3) { output x = i }

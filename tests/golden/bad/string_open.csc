@@ -1,0 +1,2 @@
+x = "abc
+output y = 3

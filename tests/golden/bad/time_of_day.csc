@@ -1,0 +1,1 @@
+limit global 3 from 09:00 to 25:00

@@ -1,0 +1,1 @@
+param pages: lists[str]

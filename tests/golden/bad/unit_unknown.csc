@@ -1,0 +1,2 @@
+x = 3 + 5min
+output y = 4Gb

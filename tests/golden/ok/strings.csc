@@ -1,0 +1,10 @@
+## Strings: interpolation, escapes, raw, tripled.
+
+param x: int = 3
+output one = "x = {{x}}, twice {{x * 2}}, \{{kept}}\n"
+output raw = 'no {{x}} here'
+output long = """
+  first {{x}}
+    second
+"""
+output nested = "{{join(["a", "b"], "-")}}"
