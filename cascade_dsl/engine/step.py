@@ -401,17 +401,13 @@ class _Turn:
     def _widen(self) -> bool:
         """Where a full window is blocked as a whole, make it wider: True where one was."""
         state = self.state
-        while state.to_widen:
-            key = next(iter(state.to_widen))
+        for key in list(state.to_widen):
             frame = state.frames.get(key)
-            if frame is None or frame.active or len(frame.hot) < frame.window:
+            if frame is None or (not frame.available and frame.next >= frame.count):
                 del state.to_widen[key]
-                continue
-            if not frame.available and frame.next >= frame.count:
-                del state.to_widen[key]
-                continue
-            self.emit(Widened(region=key, window=frame.window * 2))
-            return True
+            elif not frame.active and len(frame.hot) >= frame.window:
+                self.emit(Widened(region=key, window=frame.window * 2))
+                return True
         return False
 
     def _ending(self) -> RunStatus | None:
