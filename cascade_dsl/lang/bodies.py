@@ -22,7 +22,8 @@ from ..ir.types import (
     Type,
 )
 from . import ast
-from .expressions import Context, Expressions
+from .context import Context
+from .expressions import Expressions
 from .shell import MARK, Place, scan_places
 from .symbols import Report
 

@@ -18,8 +18,9 @@ from ..ir.graph import Graph, Param, SourceDigest, TaskDef
 from . import ast
 from .annotations import Annotations
 from .bodies import Bodies
+from .context import Context
 from .dependencies import free_uses
-from .expressions import Context, Expressions
+from .expressions import Expressions
 from .finish import Finisher, moved_ids
 from .nodes import Nodes
 from .parse import parse_source, read_source

@@ -8,12 +8,12 @@ makes a node beside the expression, so the expression that comes back is always 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from ..base.diagnostics import Span
 from ..base.quantity import seconds
 from ..base.suggest import did_you_mean
-from ..ir.expr import Apply, Choose, Clause, Comprehension, Expr, Field, ListOf, Lit, Logic, RecordOf, Text, Var
+from ..ir.expr import Apply, Expr, Field, ListOf, Lit, RecordOf, Text, Var
 from ..ir.types import (
     BOOL,
     DIR,
@@ -36,101 +36,16 @@ from ..ir.types import (
     Type,
 )
 from ..values.functions import FUNCTIONS, UNBUILT, visible_functions
-from ..values.operators import operator_type, rounds_to_size
 from ..values.types import assignable, common, element_of, required
 from . import ast
+from .context import Context, Typed, wrong
 from .functions import function_call
-from .narrowing import Facts, facts_of, path_of
-from .symbols import Refused, Report, Scope, Task, Value
-
-_NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow"}
-_COMPARISONS = {
-    "==": "eq",
-    "!=": "ne",
-    "<": "lt",
-    "<=": "le",
-    ">": "gt",
-    ">=": "ge",
-    "in": "in",
-    "not in": "not_in",
-}
-
+from .loops import comprehension
+from .narrowing import path_of
+from .operations import apply, binary, compare, ternary, unary
+from .symbols import Refused, Report, Task, Value
 
 _PATHS = (FILE, DIR, ListType(FILE), ListType(DIR))
-
-
-class Typed:
-    """An expression with its type. `type` None: it is wrong, and that has been reported."""
-
-    __slots__ = ("constant", "expr", "type")
-
-    def __init__(self, expr: Expr, type_: Type | None, constant: bool = True) -> None:
-        self.expr = expr
-        self.type = type_
-        self.constant = constant
-        """It depends on no result of a task."""
-
-
-def wrong() -> Typed:
-    """What stands for an expression that has been reported."""
-    return Typed(Lit(None), None)
-
-
-class NodeMaker(Protocol):
-    """Makes the nodes of calls that stand in an expression."""
-
-    def holds_calls(self, expr: ast.Expr, scope: Scope) -> bool:
-        """The expression calls a task, so that it makes nodes."""
-        ...
-
-    def call(self, call: ast.Call, at: Context) -> Typed:
-        """The value of a call's node."""
-        ...
-
-    def fan_out(self, expr: ast.ListComp, at: Context) -> Typed:
-        """The list of a comprehension whose element or filter makes nodes."""
-        ...
-
-
-class Context:
-    """Where an expression stands. Never changed; `but` gives another one."""
-
-    __slots__ = ("facts", "forbids_tasks", "in_body", "name", "nodes", "only_constants", "scope")
-
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        nodes: NodeMaker | None = None,
-        name: str = "",
-        facts: Facts = frozenset(),
-        forbids_tasks: str = "",
-        only_constants: str = "",
-        in_body: bool = False,
-    ) -> None:
-        self.scope = scope
-        self.nodes = nodes
-        self.name = name
-        self.facts = facts
-        """Optional values that are known not to be none here."""
-        self.forbids_tasks = forbids_tasks
-        """Where it stands, for the message that no task may be called here."""
-        self.only_constants = only_constants
-        """What it belongs to, if it may use no result of a task."""
-        self.in_body = in_body
-        """What it gives goes to a process: files are absolute paths."""
-
-    def but(self, *, scope: Scope | None = None, facts: Facts | None = None, name: str | None = None) -> Context:
-        """The same place with something else in it."""
-        return Context(
-            self.scope if scope is None else scope,
-            nodes=self.nodes,
-            name=self.name if name is None else name,
-            facts=self.facts if facts is None else facts,
-            forbids_tasks=self.forbids_tasks,
-            only_constants=self.only_constants,
-            in_body=self.in_body,
-        )
 
 
 class Expressions:
@@ -171,15 +86,15 @@ class Expressions:
             case ast.RecordLit():
                 return self._record(expr, at, want)
             case ast.ListComp() | ast.DictComp():
-                return self._comprehension(expr, at, want)
+                return comprehension(self, expr, at, want)
             case ast.Unary():
-                return self._unary(expr, at)
+                return unary(self, expr, at)
             case ast.Binary():
-                return self._binary(expr, at, want)
+                return binary(self, expr, at, want)
             case ast.Compare():
-                return self._compare(expr, at)
+                return compare(self, expr, at)
             case ast.Ternary():
-                return self._ternary(expr, at, want)
+                return ternary(self, expr, at, want)
             case ast.Member():
                 return self._member(expr, at)
             case ast.Index():
@@ -414,239 +329,6 @@ class Expressions:
         record = RecordOf(tuple((k, e) for k, (e, _) in fields.items()))
         return Typed(record, RecordType(tuple((k, t) for k, (_, t) in fields.items())), constant)
 
-    # ---- comprehensions ----
-
-    def _comprehension(self, expr: ast.ListComp | ast.DictComp, at: Context, want: Type | None) -> Typed:
-        if at.nodes is not None and inner_calls(expr, at.scope, at.nodes):
-            if isinstance(expr, ast.ListComp):
-                return at.nodes.fan_out(expr, at)
-            self.report.unbuilt(expr.span, "a call of a task in a `{k: v for …}`", "make a list, then the dict from it")
-            return wrong()
-        clauses: list[Clause] = []
-        sound = constant = True
-        inner = at
-        for clause in expr.clauses:
-            source, types = self.loop(clause.names, clause.source, inner)
-            sound = sound and types is not None
-            constant = constant and source.constant
-            scope = Scope(inner.scope)
-            for ident, type_ in zip(clause.names, types or [None] * len(clause.names), strict=True):
-                scope.names[ident.name] = Value(
-                    name=ident.name,
-                    kind="variable",
-                    span=ident.span,
-                    expr=Var(ident.name),
-                    type_=type_,
-                    constant=source.constant,
-                )
-            inner = inner.but(scope=scope, facts=_less(inner.facts, clause.names))
-            condition: Expr | None = None
-            if clause.condition is not None:
-                test = self.condition(clause.condition, inner, "the `if` of a comprehension")
-                sound, constant = sound and test.type is not None, constant and test.constant
-                condition = test.expr
-                inner = inner.but(facts=inner.facts | facts_of(clause.condition).true)
-            clauses.append(Clause(tuple(n.name for n in clause.names), source.expr, condition))
-        if isinstance(expr, ast.ListComp):
-            wanted = element_of(required(want)) if want is not None else None
-            element = self.infer(expr.element, inner, wanted)
-            if element.type is None or not sound:
-                return wrong()
-            found = Comprehension(tuple(clauses), element.expr)
-            return Typed(found, ListType(element.type), constant and element.constant)
-        key = self.check(expr.key, STR, inner, "a key")
-        value = self.infer(expr.value, inner)
-        if key.type is None or value.type is None or not sound:
-            return wrong()
-        found = Comprehension(tuple(clauses), value.expr, key.expr)
-        return Typed(found, DictType(value.type), constant and value.constant and key.constant)
-
-    def loop(self, names: Sequence[ast.Ident], source: ast.Expr, at: Context) -> tuple[Typed, list[Type] | None]:
-        """The source of a `for` and the type of each of its names, None where something is wrong."""
-        found = self.infer(source, at)
-        seen: dict[str, ast.Ident] = {}
-        for ident in names:
-            if ident.name in seen:
-                also = [(seen[ident.name].span, "first here")]
-                self.report.error("CSC104", ident.span, f"`{ident.name}` is bound twice", also=also)
-                return found, None
-            seen[ident.name] = ident
-        if found.type is None:
-            return found, None
-        item = element_of(found.type)
-        if item is None:
-            help = None
-            if isinstance(found.type, OptionalType):
-                help = f"it may be none: say what then, `{self.source_text(source.span)} ?? []`"
-            elif isinstance(found.type, DictType | RecordType):
-                help = "loop over `keys(…)`, `values(…)` or `items(…)`"
-            elif found.type == INT:
-                help = f"loop over `range({self.source_text(source.span)})`"
-            self.report.error("CSC201", source.span, f"`for` wants a list, found {found.type}", help=help)
-            return found, None
-        if len(names) == 1:
-            return found, [item]
-        if item in (JSON, NEVER):
-            same: list[Type] = [item] * len(names)
-            return found, same
-        if isinstance(item, TupleType):
-            if len(item.items) == len(names):
-                return found, list(item.items)
-            count = len(item.items)
-        elif isinstance(item, ListType):
-            return found, [item.item] * len(names)
-        else:
-            count = 1
-        self.report.error(
-            "CSC209",
-            names[0].span.to(names[-1].span),
-            f"{len(names)} names for {count} value{'s' if count > 1 else ''} in each item",
-            label=f"each item is {item}",
-            help="`zip`, `enumerate` and `items` give several values" if count == 1 else None,
-        )
-        return found, None
-
-    # ---- operators ----
-
-    def _unary(self, expr: ast.Unary, at: Context) -> Typed:
-        if expr.operator == "not":
-            found = self.condition(expr.operand, at, "`not`")
-            return Typed(Apply("not", (found.expr,)), None if found.type is None else BOOL, found.constant)
-        found = self.infer(expr.operand, at)
-        if found.type is None:
-            return found
-        if isinstance(found.expr, Lit) and found.type in (INT, FLOAT):
-            return Typed(Lit(-found.expr.value), found.type)
-        type_ = operator_type("neg", (found.type,))
-        if type_ is None:
-            self._refuse_operator("-", expr.span, [(expr.operand, found.type)])
-            return wrong()
-        return Typed(Apply("neg", (found.expr,)), type_, found.constant)
-
-    def _refuse_operator(self, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Type]]) -> None:
-        types = [t for _, t in operands]
-        self.report.error(
-            "CSC202",
-            span,
-            f"`{symbol}` does not take {' and '.join(map(str, types))}",
-            also=[(e.span, f"this is {t}") for e, t in operands],
-            help=self._operator_mend(symbol, operands),
-        )
-
-    def _operator_mend(self, symbol: str, operands: Sequence[tuple[ast.Expr, Type]]) -> str | None:
-        for expr, type_ in operands:
-            if isinstance(type_, OptionalType) and symbol not in ("==", "!="):
-                return (
-                    f"`{self.source_text(expr.span)}` may be none: say what then, `{self.source_text(expr.span)} ?? …`"
-                )
-        types = [t for _, t in operands]
-        if symbol == "+" and any(t in (STR, Scalar("file"), Scalar("dir")) for t in types):
-            return 'put values into text with `"{{…}}"`'
-        names = {str(t) for t in types}
-        if (
-            names & {"duration", "size"}
-            and names & {"int", "float"}
-            and symbol in ("+", "-", "<", "<=", ">", ">=", "==")
-        ):
-            return "give the number a unit, such as `5s` or `10MB`"
-        if symbol in ("==", "!=") and names & {"file", "dir"}:
-            return 'compare its path, `"{{…}}"`'
-        return None
-
-    def _apply(self, name: str, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Typed]]) -> Typed:
-        types: list[Type] = []
-        for _, found in operands:
-            if found.type is None:
-                return wrong()
-            types.append(found.type)
-        type_ = operator_type(name, tuple(types))
-        if type_ is None:
-            self._refuse_operator(symbol, span, [(e, t) for (e, _), t in zip(operands, types, strict=True)])
-            return wrong()
-        applied: Expr = Apply(name, tuple(found.expr for _, found in operands))
-        if rounds_to_size(name, tuple(types)):
-            applied = Apply("round_up", (applied,))
-        return Typed(applied, type_, all(found.constant for _, found in operands))
-
-    def _binary(self, expr: ast.Binary, at: Context, want: Type | None) -> Typed:
-        if expr.operator in ("and", "or"):
-            return self._logic(expr, at)
-        if expr.operator == "??":
-            return self._coalesce(expr, at, want)
-        left, right = self.infer(expr.left, at), self.infer(expr.right, at)
-        operands = [(expr.left, left), (expr.right, right)]
-        return self._apply(_NAMES[expr.operator], expr.operator, expr.operator_span, operands)
-
-    def _refuse_conditional_calls(self, expr: ast.Expr, at: Context, what: str) -> bool:
-        if at.nodes is not None and at.nodes.holds_calls(expr, at.scope):
-            self.report.unbuilt(expr.span, f"a call of a task {what}", "bind the call to a name of its own, outside")
-            return True
-        return False
-
-    def _logic(self, expr: ast.Binary, at: Context) -> Typed:
-        left = self.condition(expr.left, at, f"`{expr.operator}`")
-        if self._refuse_conditional_calls(expr.right, at, f"after `{expr.operator}`"):
-            return wrong()
-        known = facts_of(expr.left)
-        inner = at.but(facts=at.facts | (known.true if expr.operator == "and" else known.false))
-        right = self.condition(expr.right, inner, f"`{expr.operator}`")
-        type_ = BOOL if left.type is not None and right.type is not None else None
-        return Typed(Logic(expr.operator, left.expr, right.expr), type_, left.constant and right.constant)
-
-    def _coalesce(self, expr: ast.Binary, at: Context, want: Type | None) -> Typed:
-        left = self.infer(expr.left, at, want)
-        if self._refuse_conditional_calls(expr.right, at, "after `??`"):
-            return wrong()
-        right = self.infer(expr.right, at, want)
-        if left.type is None or right.type is None:
-            return wrong()
-        logic = Logic("coalesce", left.expr, right.expr)
-        constant = left.constant and right.constant
-        if left.type == NONE:
-            return Typed(logic, right.type, constant)
-        type_ = common(required(left.type), right.type)
-        if type_ is None:
-            self._refuse_operator("??", expr.operator_span, [(expr.left, left.type), (expr.right, right.type)])
-            return wrong()
-        return Typed(logic, type_, constant)
-
-    def _compare(self, expr: ast.Compare, at: Context) -> Typed:
-        found = [self.infer(o, at) for o in expr.operands]
-        out: Typed | None = None
-        for i, operator in enumerate(expr.operators):
-            span = expr.operands[i].span.to(expr.operands[i + 1].span)
-            pair = [(expr.operands[i], found[i]), (expr.operands[i + 1], found[i + 1])]
-            one = self._apply(_COMPARISONS[operator], operator, span, pair)
-            if one.type is None:
-                return wrong()
-            out = one if out is None else Typed(Logic("and", out.expr, one.expr), BOOL, out.constant and one.constant)
-        assert out is not None
-        return out
-
-    def _ternary(self, expr: ast.Ternary, at: Context, want: Type | None) -> Typed:
-        for side in (expr.then, expr.otherwise):
-            if self._refuse_conditional_calls(side, at, "in `… if … else …`"):
-                return wrong()
-        condition = self.condition(expr.condition, at, "`if`")
-        known = facts_of(expr.condition)
-        then = self.infer(expr.then, at.but(facts=at.facts | known.true), want)
-        otherwise = self.infer(expr.otherwise, at.but(facts=at.facts | known.false), want)
-        if condition.type is None or then.type is None or otherwise.type is None:
-            return wrong()
-        type_ = common(then.type, otherwise.type)
-        if type_ is None and want is not None and assignable(want, then.type) and assignable(want, otherwise.type):
-            type_ = want
-        if type_ is None:
-            self.report.error(
-                "CSC210",
-                expr.span,
-                f"both sides of `if … else` have one type, found {then.type} and {otherwise.type}",
-                also=[(expr.then.span, f"this is {then.type}"), (expr.otherwise.span, f"this is {otherwise.type}")],
-            )
-            return wrong()
-        constant = condition.constant and then.constant and otherwise.constant
-        return Typed(Choose(condition.expr, then.expr, otherwise.expr), type_, constant)
-
     # ---- parts of values ----
 
     def _member(self, expr: ast.Member, at: Context) -> Typed:
@@ -705,13 +387,13 @@ class Expressions:
             if -len(subject.type.items) <= at_index < len(subject.type.items):
                 found = subject.type.items[at_index]
                 return Typed(Apply("index", (subject.expr, index.expr)), found, subject.constant)
-        return self._apply("index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)])
+        return apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)])
 
     def _slice(self, expr: ast.Slice, at: Context) -> Typed:
         operands = [(expr.subject, self.infer(expr.subject, at))]
         for bound in (expr.low, expr.high):
             operands.append((expr.subject, Typed(Lit(None), NONE)) if bound is None else (bound, self.infer(bound, at)))
-        return self._apply("slice", "[:]", expr.span, operands)
+        return apply(self, "slice", "[:]", expr.span, operands)
 
     # ---- calls ----
 
@@ -805,20 +487,3 @@ _FOREIGN_CALLS = {
     "concat": "write `a + b`",
 }
 """What people coming from elsewhere write."""
-
-
-def _less(facts: Facts, names: Sequence[ast.Ident]) -> Facts:
-    hidden = {n.name for n in names}
-    return frozenset(f for f in facts if f.split(".", 1)[0] not in hidden)
-
-
-def inner_calls(expr: ast.ListComp | ast.DictComp, scope: Scope, nodes: NodeMaker) -> bool:
-    """Something that is evaluated for each item makes nodes; the source of the first clause is not."""
-    for number, clause in enumerate(expr.clauses):
-        if number and nodes.holds_calls(clause.source, scope):
-            return True
-        scope = Scope(scope, [Refused(n.name, n.span) for n in clause.names])
-        if clause.condition is not None and nodes.holds_calls(clause.condition, scope):
-            return True
-    results = (expr.element,) if isinstance(expr, ast.ListComp) else (expr.key, expr.value)
-    return any(nodes.holds_calls(r, scope) for r in results)

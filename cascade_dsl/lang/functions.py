@@ -11,15 +11,14 @@ from ..values.functions import Function
 from ..values.signature import build, matches, show_pattern
 from ..values.types import element_of
 from . import ast
+from .context import Context, Typed, wrong
 
 if TYPE_CHECKING:
-    from .expressions import Context, Expressions, Typed
+    from .expressions import Expressions
 
 
 def function_call(typing: Expressions, row: Function, call: ast.Call, at: Context) -> Typed:
     """The call with the type of its value, or what is wrong with it reported."""
-    from .expressions import Typed, wrong
-
     found = [typing.infer(a.value, at) for a in call.args]
     signature = row.signature
     named = [a.name for a in call.args if a.name is not None]

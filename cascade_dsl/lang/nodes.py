@@ -16,8 +16,10 @@ from ..ir.graph import Call, Compute, FanOut, Item, Node, Output
 from ..ir.types import NONE, ListType, Type
 from ..values import weight
 from . import ast
+from .context import Context, Typed, inner_calls, wrong
 from .dependencies import bound_name, expressions_in, free_names, in_order
-from .expressions import Context, Expressions, Typed, inner_calls, wrong
+from .expressions import Expressions
+from .loops import loop
 from .narrowing import facts_of
 from .symbols import Refused, Report, Scope, Task, Value
 
@@ -451,7 +453,7 @@ class Nodes:
         self, names: tuple[ast.Ident, ...], source: ast.Expr, at: Context, name: str
     ) -> tuple[int, int, tuple[Item, ...], Context] | None:
         """The source of a fan-out as a node, the ids of its own, and the context of its body."""
-        found, types = self.typing.loop(names, source, at)
+        found, types = loop(self.typing, names, source, at)
         if types is None or found.type is None:
             return None
         if isinstance(found.expr, Ref):

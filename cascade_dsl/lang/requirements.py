@@ -10,7 +10,8 @@ from ..ir.graph import TaskDef
 from ..ir.requirement import Dimension, Limit, Resource, Scope
 from ..ir.types import FLOAT, INT, JSON, SIZE
 from . import ast
-from .expressions import Context, Expressions
+from .context import Context
+from .expressions import Expressions
 from .faults import Faults
 from .sentence import MACHINE, Known, refuse_unbuilt, resolve_limit
 from .symbols import Report

@@ -39,7 +39,8 @@ from ..ir.types import (
 from . import ast
 from .annotations import Annotations
 from .bodies import Bodies
-from .expressions import Context, Expressions
+from .context import Context
+from .expressions import Expressions
 from .nodes import Nodes
 from .symbols import Report, Scope, Task, Value
 
@@ -346,9 +347,9 @@ class Tasks:
             if found.type is None:
                 continue
             if found.type not in (INT, FLOAT, SIZE, JSON) and not isinstance(found.type, NeverType):
-                self.typing.mismatch(
-                    item.amount, SIZE if name == "mem" else FLOAT, found.type, at, f"`requires {name}`"
-                )
+                help = "sizes have units, `4GB`; everything else is a number"
+                message = f"`requires {name}` wants an amount, found {found.type}"
+                self.report.error("CSC201", item.amount.span, message, help=help)
                 continue
             if isinstance(found.expr, Lit) and not isinstance(found.expr.value, bool) and found.expr.value < 0:
                 self.report.error("CSC330", item.amount.span, f"`requires {name}` cannot be negative")

@@ -1,0 +1,175 @@
+"""Operators, `if … else …` and `??`: what they give of which types, and what to do where they give nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..base.diagnostics import Span
+from ..ir.expr import Apply, Choose, Expr, Lit, Logic
+from ..ir.types import BOOL, FLOAT, INT, NONE, STR, OptionalType, Scalar, Type
+from ..values.operators import operator_type, rounds_to_size
+from ..values.types import assignable, common, required
+from . import ast
+from .context import Context, Typed, wrong
+from .narrowing import facts_of
+
+if TYPE_CHECKING:
+    from .expressions import Expressions
+
+_NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow"}
+_COMPARISONS = {
+    "==": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
+    "in": "in",
+    "not in": "not_in",
+}
+
+
+def unary(typing: Expressions, expr: ast.Unary, at: Context) -> Typed:
+    if expr.operator == "not":
+        found = typing.condition(expr.operand, at, "`not`")
+        return Typed(Apply("not", (found.expr,)), None if found.type is None else BOOL, found.constant)
+    found = typing.infer(expr.operand, at)
+    if found.type is None:
+        return found
+    if isinstance(found.expr, Lit) and found.type in (INT, FLOAT):
+        return Typed(Lit(-found.expr.value), found.type)
+    type_ = operator_type("neg", (found.type,))
+    if type_ is None:
+        _refuse_operator(typing, "-", expr.span, [(expr.operand, found.type)])
+        return wrong()
+    return Typed(Apply("neg", (found.expr,)), type_, found.constant)
+
+
+def _refuse_operator(typing: Expressions, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Type]]) -> None:
+    types = [t for _, t in operands]
+    typing.report.error(
+        "CSC202",
+        span,
+        f"`{symbol}` does not take {' and '.join(map(str, types))}",
+        also=[(e.span, f"this is {t}") for e, t in operands],
+        help=_operator_mend(typing, symbol, operands),
+    )
+
+
+def _operator_mend(typing: Expressions, symbol: str, operands: Sequence[tuple[ast.Expr, Type]]) -> str | None:
+    for expr, type_ in operands:
+        if isinstance(type_, OptionalType) and symbol not in ("==", "!="):
+            return (
+                f"`{typing.source_text(expr.span)}` may be none: say what then, `{typing.source_text(expr.span)} ?? …`"
+            )
+    types = [t for _, t in operands]
+    if symbol == "+" and any(t in (STR, Scalar("file"), Scalar("dir")) for t in types):
+        return 'put values into text with `"{{…}}"`'
+    names = {str(t) for t in types}
+    if names & {"duration", "size"} and names & {"int", "float"} and symbol in ("+", "-", "<", "<=", ">", ">=", "=="):
+        return "give the number a unit, such as `5s` or `10MB`"
+    if symbol in ("==", "!=") and names & {"file", "dir"}:
+        return 'compare its path, `"{{…}}"`'
+    return None
+
+
+def apply(typing: Expressions, name: str, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Typed]]) -> Typed:
+    types: list[Type] = []
+    for _, found in operands:
+        if found.type is None:
+            return wrong()
+        types.append(found.type)
+    type_ = operator_type(name, tuple(types))
+    if type_ is None:
+        _refuse_operator(typing, symbol, span, [(e, t) for (e, _), t in zip(operands, types, strict=True)])
+        return wrong()
+    applied: Expr = Apply(name, tuple(found.expr for _, found in operands))
+    if rounds_to_size(name, tuple(types)):
+        applied = Apply("round_up", (applied,))
+    return Typed(applied, type_, all(found.constant for _, found in operands))
+
+
+def binary(typing: Expressions, expr: ast.Binary, at: Context, want: Type | None) -> Typed:
+    if expr.operator in ("and", "or"):
+        return _logic(typing, expr, at)
+    if expr.operator == "??":
+        return _coalesce(typing, expr, at, want)
+    left, right = typing.infer(expr.left, at), typing.infer(expr.right, at)
+    operands = [(expr.left, left), (expr.right, right)]
+    return apply(typing, _NAMES[expr.operator], expr.operator, expr.operator_span, operands)
+
+
+def _refuse_conditional_calls(typing: Expressions, expr: ast.Expr, at: Context, what: str) -> bool:
+    if at.nodes is not None and at.nodes.holds_calls(expr, at.scope):
+        typing.report.unbuilt(expr.span, f"a call of a task {what}", "bind the call to a name of its own, outside")
+        return True
+    return False
+
+
+def _logic(typing: Expressions, expr: ast.Binary, at: Context) -> Typed:
+    left = typing.condition(expr.left, at, f"`{expr.operator}`")
+    if _refuse_conditional_calls(typing, expr.right, at, f"after `{expr.operator}`"):
+        return wrong()
+    known = facts_of(expr.left)
+    inner = at.but(facts=at.facts | (known.true if expr.operator == "and" else known.false))
+    right = typing.condition(expr.right, inner, f"`{expr.operator}`")
+    type_ = BOOL if left.type is not None and right.type is not None else None
+    return Typed(Logic(expr.operator, left.expr, right.expr), type_, left.constant and right.constant)
+
+
+def _coalesce(typing: Expressions, expr: ast.Binary, at: Context, want: Type | None) -> Typed:
+    left = typing.infer(expr.left, at, want)
+    if _refuse_conditional_calls(typing, expr.right, at, "after `??`"):
+        return wrong()
+    right = typing.infer(expr.right, at, want)
+    if left.type is None or right.type is None:
+        return wrong()
+    logic = Logic("coalesce", left.expr, right.expr)
+    constant = left.constant and right.constant
+    if left.type == NONE:
+        return Typed(logic, right.type, constant)
+    type_ = common(required(left.type), right.type)
+    if type_ is None:
+        _refuse_operator(typing, "??", expr.operator_span, [(expr.left, left.type), (expr.right, right.type)])
+        return wrong()
+    return Typed(logic, type_, constant)
+
+
+def compare(typing: Expressions, expr: ast.Compare, at: Context) -> Typed:
+    found = [typing.infer(o, at) for o in expr.operands]
+    out: Typed | None = None
+    for i, operator in enumerate(expr.operators):
+        span = expr.operands[i].span.to(expr.operands[i + 1].span)
+        pair = [(expr.operands[i], found[i]), (expr.operands[i + 1], found[i + 1])]
+        one = apply(typing, _COMPARISONS[operator], operator, span, pair)
+        if one.type is None:
+            return wrong()
+        out = one if out is None else Typed(Logic("and", out.expr, one.expr), BOOL, out.constant and one.constant)
+    assert out is not None
+    return out
+
+
+def ternary(typing: Expressions, expr: ast.Ternary, at: Context, want: Type | None) -> Typed:
+    for side in (expr.then, expr.otherwise):
+        if _refuse_conditional_calls(typing, side, at, "in `… if … else …`"):
+            return wrong()
+    condition = typing.condition(expr.condition, at, "`if`")
+    known = facts_of(expr.condition)
+    then = typing.infer(expr.then, at.but(facts=at.facts | known.true), want)
+    otherwise = typing.infer(expr.otherwise, at.but(facts=at.facts | known.false), want)
+    if condition.type is None or then.type is None or otherwise.type is None:
+        return wrong()
+    type_ = common(then.type, otherwise.type)
+    if type_ is None and want is not None and assignable(want, then.type) and assignable(want, otherwise.type):
+        type_ = want
+    if type_ is None:
+        typing.report.error(
+            "CSC210",
+            expr.span,
+            f"both sides of `if … else` have one type, found {then.type} and {otherwise.type}",
+            also=[(expr.then.span, f"this is {then.type}"), (expr.otherwise.span, f"this is {otherwise.type}")],
+        )
+        return wrong()
+    constant = condition.constant and then.constant and otherwise.constant
+    return Typed(Choose(condition.expr, then.expr, otherwise.expr), type_, constant)
