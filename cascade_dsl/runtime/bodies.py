@@ -17,9 +17,9 @@ from ..engine.plan import Plan, Site, task_expressions
 from ..executors.protocol import AttemptSpec, CommandSpec, PythonSpec
 from ..ir.events import Facts
 from ..ir.expr import Expr
-from ..ir.graph import ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
+from ..ir.graph import Call, ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
-from ..store.publish import final_path, scratch_path
+from ..store.publish import extension, final_path, scratch_path
 from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value, show
 
@@ -73,29 +73,35 @@ class Bodies:
         bash = shutil.which("bash", path=environ.get("PATH"))
         self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
         self.has_bash = bash is not None
+        self._expressions: dict[int, list[Expr]] = {}
+        self._log_folders: set[int] = set()
+        self._near: dict[Path, bool] = {}
+        """Folders of outputs → whether the run's scratch folder is a rename away."""
 
     def expressions(self, site: Site) -> list[Expr]:
         """Every expression that an attempt of a call evaluates, arguments first."""
-        assert site.task is not None
-        assert site.clauses is not None
-        args: tuple[tuple[str, Expr], ...] = getattr(site.node, "args")  # noqa: B009 - a Call's, by construction
-        return [e for _, e in args] + task_expressions(site.task, site.clauses)
+        known = self._expressions.get(site.id)
+        if known is None:
+            assert site.task is not None
+            assert site.clauses is not None
+            known = [e for _, e in _arguments(site)] + task_expressions(site.task, site.clauses)
+            self._expressions[site.id] = known
+        return known
 
     def arguments(self, site: Site, value_of: ValueOf) -> dict[str, Any]:
         """The inputs of a call by name, checked against their types; CannotStart names the input that does not fit."""
         assert site.task is not None
-        args: tuple[tuple[str, Expr], ...] = getattr(site.node, "args")  # noqa: B009
         values: dict[str, Any] = {}
-        for spec, (name, expr) in zip(site.task.inputs, args, strict=True):
+        for spec, (name, expr) in zip(site.task.inputs, _arguments(site), strict=True):
             try:
                 values[name] = check_value(spec.type, value_of(expr, {}))
             except (EvalError, ValueMismatch) as error:
                 raise CannotStart(f"input {name}: {error}") from None
         return values
 
-    def log_path(self, serial: int) -> Path:
+    def log_path(self, serial: int) -> str:
         """The log of the attempt that was the run's `serial`-th start."""
-        return self._logs / f"{serial // 1000:03}" / f"{serial}.log"
+        return f"{self._logs}/{serial // 1000:03}/{serial}.log"
 
     def prepare(
         self, site: Site, key: NodeKey, epoch: int, attempt: int, serial: int, facts: Facts, value_of: ValueOf
@@ -108,9 +114,10 @@ class Bodies:
         need = self._need(site, facts)
         plain: dict[str, Any] = {**inputs, "attempt": attempt, "need": need}
         folder = self._scratch / str(serial)
-        log = self.log_path(serial)
-        log.parent.mkdir(mode=0o700, exist_ok=True)
         try:
+            if serial // 1000 not in self._log_folders:
+                (self._logs / f"{serial // 1000:03}").mkdir(mode=0o700, exist_ok=True)
+                self._log_folders.add(serial // 1000)
             places = self._places(task, folder, serial, plain, value_of)
             home = self._project / task.folder
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
@@ -141,7 +148,7 @@ class Bodies:
             epoch=epoch,
             attempt=attempt,
             task=task,
-            spec=AttemptSpec(id=str(serial), work=work, cwd=str(cwd), env=env, log_path=str(log)),
+            spec=AttemptSpec(id=str(serial), work=work, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
             places=places,
             stdout_path=stdout,
             result_path=str(folder / "result.json"),
@@ -170,10 +177,16 @@ class Bodies:
                 continue
             text = show(value_of(spec.path, plain))
             final = final_path(self._project, text)
-            scratch = scratch_path(final, self._scratch, f"{serial}-{spec.name}")
-            scratch.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+            scratch = self._scratch_path(final, f"{serial}-{spec.name}")
             places.append(OutputPlace(spec=spec, scratch=scratch, final=final))
         return tuple(places)
+
+    def _scratch_path(self, final: Path, name: str) -> Path:
+        if self._near.get(final.parent):
+            return self._scratch / f"{name}{extension(final)}"
+        scratch = scratch_path(final, self._scratch, name)
+        self._near[final.parent] = scratch.parent == self._scratch
+        return scratch
 
     def _work(
         self,
@@ -239,6 +252,11 @@ class Bodies:
         file = folder / "script.sh"
         file.write_text(script)
         return (*shell, str(file))
+
+
+def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
+    assert isinstance(site.node, Call)
+    return site.node.args
 
 
 def _no_nul(what: str, text: str) -> str:

@@ -66,6 +66,7 @@ class Evaluator:
         self._bell = trio.Event()
         self._pool: EvaluationPool | None = None
         self._heavy: dict[int, bool] = {}
+        self._slow_sites: dict[int, bool] = {}
 
     def ask(self, ask: Ask) -> None:
         """Take a question; its answer comes later."""
@@ -163,6 +164,13 @@ class Evaluator:
         if isinstance(ask, EvaluateFacts):
             return any(self.is_slow(e, ask.key[1:]) for e in self._bodies.expressions(site))
         return False
+
+    def may_be_slow(self, site: Site) -> bool:
+        """False where no expression of a call can ever need a worker."""
+        known = self._slow_sites.get(site.id)
+        if known is None:
+            known = self._slow_sites[site.id] = any(needs_worker(e) for e in self._bodies.expressions(site))
+        return known
 
     def is_slow(self, expr: Expr, path: tuple[int, ...]) -> bool:
         """True where an expression must not be evaluated in this process."""

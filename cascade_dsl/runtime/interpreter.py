@@ -6,6 +6,7 @@ then performs their effects. When the transaction fails nothing is performed and
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -262,7 +263,7 @@ class Interpreter:
             if isinstance(event, _VALUED):
                 self._values.remember(row, event.value, event.blob)
             elif isinstance(event, AttemptStarted):
-                log = str(self._bodies.log_path(event.serial))
+                log = self._bodies.log_path(event.serial)
                 attempts.append(AttemptRow(event.serial, event.key, self._names.of(event.key), log, now_ns))
         self._journal.commit(now_ns, events, attempts)
         event_of, wanted = self._reporter.event, self._reporter.wants
@@ -297,7 +298,9 @@ class Interpreter:
     def _start(self, effect: StartAttempt) -> None:
         site = self.state.plan.sites[effect.key[0]]
         path = effect.key[1:]
-        if any(self._evaluator.is_slow(e, path) for e in self._bodies.expressions(site)):
+        if self._evaluator.may_be_slow(site) and any(
+            self._evaluator.is_slow(e, path) for e in self._bodies.expressions(site)
+        ):
             self._slow.start_soon(self._start_slowly, effect)
             return
         self._launch(effect, partial(self._prepare, effect, self._evaluator.value_of(path)))
@@ -424,8 +427,8 @@ class Interpreter:
         self._tidy(prepared)
 
     def _tidy(self, prepared: Prepared) -> None:
-        """Remove the attempt's scratch folder, where it has one and what it publishes does not lie there."""
-        if prepared.task.outputs or prepared.spec.cwd.startswith(str(prepared.folder)):
+        """Remove the attempt's scratch folder, where it has one; what it publishes does not lie there."""
+        if os.path.isdir(prepared.folder):
             self._disk.submit(partial(shutil.rmtree, prepared.folder, ignore_errors=True), _ignore)
 
     def _on_published(self, effect: Publish, result: bool | Exception) -> None:

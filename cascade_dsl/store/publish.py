@@ -63,9 +63,9 @@ def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
     """
     there = _existing(final.parent)
     if os.stat(there).st_dev == os.stat(_existing(run_scratch)).st_dev:
-        return run_scratch / f"{name}{_extension(final)}"
+        return run_scratch / f"{name}{extension(final)}"
     run = crc32(os.fsencode(run_scratch))
-    return there / f".cascade-{run:08x}-{name}{_extension(final)}"
+    return there / f".cascade-{run:08x}-{name}{extension(final)}"
 
 
 def plan(files: Sequence[Produced], store: Path) -> tuple[PlannedFile, ...]:
@@ -139,7 +139,7 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
     try:
         digest, size = _describe(scratch, sync=True)
         if produced.final is None:
-            final = store / f"{digest}{_extension(scratch)}"
+            final = store / f"{digest}{extension(scratch)}"
             _make_read_only(scratch)
         else:
             final = produced.final
@@ -312,7 +312,7 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _extension(path: Path) -> str:
+def extension(path: Path) -> str:
     """Programs choose a format by it: `.csv`, and `.tar.gz` whole."""
     suffixes = path.suffixes
     return "".join(suffixes[-2:]) if suffixes[-2:-1] == [".tar"] else path.suffix
