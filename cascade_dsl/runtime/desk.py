@@ -55,7 +55,7 @@ class Desk:
                 refusal = self._interpreter.state.ledger.refusal(word)
                 if refusal is not None:
                     raise fail(
-                        "CSC304", refusal, help="the word in the file says `hard`: it may be lowered, not raised"
+                        "CSC350", refusal, help="the word in the file says `hard`: it may be lowered, not raised"
                     )
                 return await self._change(LimitGiven(word=word, who=who), limit.scope)
             case "unlimit":
@@ -68,7 +68,7 @@ class Desk:
             case "resume":
                 text = request.get("scope")
                 scope = None if text is None else self._sentences.scope(str(text), self._graph)
-                return await self._change(ResumeAsked(scope=scope, who=who), scope or Scope("global"))
+                return await self._change(ResumeAsked(scope=scope, who=who), scope)
             case verb:
                 raise AssertionError(f"the protocol let {verb!r} through")
 
@@ -76,7 +76,9 @@ class Desk:
         text = request.get("scope")
         return Scope("global") if text is None else self._sentences.scope(str(text), self._graph)
 
-    async def _change(self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope) -> dict[str, Any]:
+    async def _change(
+        self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope | None
+    ) -> dict[str, Any]:
         ledger = self._interpreter.state.ledger
         return await self._interpreter.order(
             given,

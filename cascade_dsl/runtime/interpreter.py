@@ -145,6 +145,8 @@ class Interpreter:
         self._python: Executor = PythonExecutor(self._on_outcome)
         self._disk = Disk()
         self._stalled = False
+        self.kept: list[Path] = []
+        """Scratch folders that failed attempts worked in, left for the user to look at."""
         self._fault: BaseException | None = None
 
     async def run(
@@ -392,7 +394,9 @@ class Interpreter:
                 code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
                 message = outcome.message or self._sentence(prepared, outcome)
                 self._break(key, epoch, attempt, reason, code, message, log)
-        if not prepared.spec.cwd.startswith(str(prepared.folder)):
+        if Path(prepared.spec.cwd).is_relative_to(prepared.folder):
+            self.kept.append(prepared.folder)
+        else:
             self._tidy(prepared)
 
     def _sentence(self, prepared: Prepared, outcome: AttemptExited) -> str:

@@ -49,10 +49,13 @@ from .desk import Desk, Sentences
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
 from .names import Names
-from .picture import Picture, counts
+from .picture import counts
 from .results import store_value
 from .values import Values
 from .warden import sweep
+
+_SWEPT_RUNS = 20
+"""Of so many of the newest runs that died, what they left behind is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +199,8 @@ def _play(
     published: dict[str, NodeKey],
     failed: Sequence[AttemptFailed | ComputeFailed],
 ) -> Ended:
-    sweep([r.id for r in project.runs() if r.id == run.id or (r.info().state == "running" and not r.is_live)])
+    recent = project.runs()[:_SWEPT_RUNS]
+    sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
@@ -207,7 +211,7 @@ def _play(
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
         interrupted: list[str] = []
 
-        async def main() -> Picture:
+        async def main() -> Interpreter:
             interpreter = Interpreter(
                 state=state,
                 journal=journal,
@@ -243,11 +247,15 @@ def _play(
             reporter.start(graph.file, run.id)
             run.announce()
             await interpreter.run(first, [control, signals])
-            return interpreter.picture
+            return interpreter
 
-        picture = trio.run(main)
+        try:
+            interpreter = trio.run(main)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
         run.write_info(run.info()._replace(state=state.status or "running"))
-        run.clear_scratch()
+        if not interpreter.kept:
+            run.clear_scratch()
         outputs = {
             node.name: values.get(handle(state, node.node, ()))
             for node in graph.nodes
@@ -260,10 +268,23 @@ def _play(
             interrupted=bool(interrupted),
             outputs=outputs,
             nodes=counts(state),
-            failures=tuple(picture.failures),
+            failures=tuple(interpreter.picture.failures),
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
         )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What of several failures at once the user should read: what has a diagnostic, else the first."""
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [group]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, BaseExceptionGroup):
+            stack.extend(reversed(at.exceptions))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        else:
+            leaves.append(at)
+    return next((e for e in leaves if isinstance(e, CascadeError)), leaves[0])
 
 
 def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:
