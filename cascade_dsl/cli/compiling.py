@@ -42,8 +42,9 @@ def _programs(paths: list[str]) -> list[Path]:
 
 def compile_(parsed: Parsed) -> int:
     """Print the graph of a program; warnings go to stderr."""
-    path = Path(parsed.args[0])
-    graph = api.load_graph(path)
+    from .run import load
+
+    graph = load(Path(parsed.args[0]))
     if parsed.values.get("--format") == "json":
         print(json.dumps(graph_to_json(graph), ensure_ascii=False, indent=1))
     else:

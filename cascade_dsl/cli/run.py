@@ -51,7 +51,7 @@ def run_engine(parsed: Parsed, alive: int) -> int:
 def _run(parsed: Parsed) -> RunResult | None:
     path = Path(file_of(parsed.args, parsed))
     options = options_of(parsed)
-    graph = api.load_graph(path)
+    graph = load(path)
     names = tuple(node.name for node in graph.nodes if isinstance(node, Param))
     texts, targets = settle(parsed, graph)
     given: dict[str, ParamText | ParamValue] = {}
@@ -70,7 +70,7 @@ def _run(parsed: Parsed) -> RunResult | None:
         return None
     reporter = _reporter(folder, options.verbose)
     with _closing(reporter):
-        result = api.run(graph, folder=folder, params=params, options=options, reporter=reporter)
+        result = api.run(graph, folder=folder, params=params, options=options, reporter=reporter, warden=os.getppid())
         reporter.finish(result)
     return result
 
@@ -82,9 +82,25 @@ def _continue(parsed: Parsed) -> RunResult:
     folder = project_folder() or Path.cwd()
     reporter = _reporter(folder, options.verbose)
     with _closing(reporter):
-        result = api.continue_run(folder, parsed.args[0] if parsed.args else None, options=options, reporter=reporter)
+        result = api.continue_run(
+            folder, next(iter(parsed.args), None), options=options, reporter=reporter, warden=os.getppid()
+        )
         reporter.finish(result)
     return result
+
+
+def load(path: Path) -> Graph:
+    """The graph of a program or of a graph as JSON; warnings go to stderr. CascadeError where it has errors."""
+    if path.suffix == ".json":
+        return api.load_graph(path)
+    compiled = api.compile_file(path)
+    if compiled.graph is None:
+        raise CascadeError(compiled.diagnostics)
+    if compiled.diagnostics:
+        from ..report.plain import render_all, wants_color
+
+        print(render_all(compiled.diagnostics, wants_color(sys.stderr)), file=sys.stderr)
+    return compiled.graph
 
 
 def _reporter(folder: Path, verbose: bool) -> Lines | LiveView:

@@ -14,7 +14,7 @@ import pytest
 from cascade_dsl.api.options import RunOptions
 from cascade_dsl.api.params import ParamText
 from cascade_dsl.base.diagnostics import CascadeError
-from cascade_dsl.cli.main import main
+from cascade_dsl.cli.main import main, report_error
 from cascade_dsl.cli.options import FLAG, RUN, VERBS
 from cascade_dsl.cli.parse import parse
 from cascade_dsl.cli.run import file_of, options_of, settle
@@ -182,6 +182,16 @@ def cascade(*args: str, cwd: Path | None = None, **env: str) -> tuple[int, str, 
 def test_an_unknown_verb_is_refused() -> None:
     assert cascade("rnu") == (2, "", "error[CSC504]: `rnu` is no verb of cascade\n  help: did you mean `run`?\n")
     assert cascade("words.csc")[2].endswith("help: did you mean `cascade run words.csc`?\n")
+
+
+def test_a_fault_of_ours_is_told_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report_error(KeyError(7)) == 70
+    err = capsys.readouterr().err
+    assert err.startswith("KeyError: 7\n")
+    assert err.endswith(
+        "error[CSC900]: a fault of Cascade itself: KeyError: 7\n"
+        "  help: please report it with the lines above and the program that shows it\n"
+    )
 
 
 def test_explain_prints_the_page() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as tree
 from pathlib import Path
 
 import pytest
@@ -69,6 +73,45 @@ def test_an_example_compiles(program: Path, tmp_path: Path) -> None:
     shutil.copytree(program.parent, tmp_path / "example")
     compiled = compile_source(read_source(tmp_path / "example" / program.name), folder=tmp_path / "example")
     assert compiled.diagnostics == (), "\n" + render_all(compiled.diagnostics)
+
+
+INSTALLS = "python3 -m venv"
+"""A block that begins so installs from the package index: those of the README are run by `.ci/run`."""
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=name) for name, text in blocks("sh") if not text.startswith(INSTALLS)]
+)
+def test_a_shell_block_runs(text: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".cascade", "out"))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_has_its_two_commands() -> None:
+    lines = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith(INSTALLS)]
+    assert len(lines) == 2
+    assert lines[0].endswith("cascade run examples/stdlib/stdlib.csc")
+    assert lines[1].endswith("pytest -q")
+
+
+def test_the_main_example_draws_its_chart(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "stdlib", tmp_path / "e", ignore=shutil.ignore_patterns(".cascade", "out"))
+    done = subprocess.run(
+        [sys.executable, "-m", "cascade_dsl", "run", "stdlib.csc", "--top", "5"],
+        cwd=tmp_path / "e", capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table, chart, lines = done.stdout.splitlines()
+    assert (table, chart) == ("table = out/packages.csv", "chart = out/packages.svg")
+    assert int(lines.removeprefix("lines = ")) > 50_000
+    drawn = tree.parse(tmp_path / "e" / "out" / "packages.svg").getroot()
+    bars = [one for one in drawn.iter("{http://www.w3.org/2000/svg}rect") if len(one)]
+    assert len(bars) == 5
 
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
