@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from live_runs import Done, Project
 
 from cascade_dsl.ir.events import AttemptStarted, Event, ScopePaused, ScopeResumed, WordDropped, WordSet
+from cascade_dsl.ir.requirement import Scope
 
 PROGRAM = """\
 limit task:work 10
@@ -34,10 +34,10 @@ def begin(project: Project, program: str = PROGRAM) -> None:
 
 def follows(project: Project, kind: type[Event]) -> list[str]:
     """Who was started in the turn of the newest event of a kind."""
-    last = project.of(kind)[-1]
+    turn_ns, _ = project.of(kind)[-1]
     names = project.names()
     return [
-        names[event.key] for t_ns, event in project.events() if t_ns == last.t_ns and isinstance(event, AttemptStarted)
+        names[event.key] for t_ns, event in project.events() if t_ns == turn_ns and isinstance(event, AttemptStarted)
     ]
 
 
@@ -85,11 +85,11 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
     assert said(project, "pause", "task:work", "--because", "the API complains") == (
         "task:work paused: 20 running go on, 20 waiting"
     )
-    assert project.of(ScopePaused)[-1].event == ScopePaused(
-        scope=project.of(ScopePaused)[0].event.scope,  # type: ignore[union-attr]
-        who="tester",
-        because="the API complains",
-    )
+    assert [event for _, event in project.of(ScopePaused)] == [
+        ScopePaused(scope=Scope("task", "work"), who="tester"),
+        ScopePaused(scope=Scope("global"), who="tester"),
+        ScopePaused(scope=Scope("task", "work"), who="tester", because="the API complains"),
+    ]
     assert said(project, "unlimit", "task:work") == "task:work 20 → 10: 20 running, drains to 10; it is paused"
     assert said(project, "resume") == "resumed: global, task:work"
     assert said(project, "resume") == "nothing was paused"
