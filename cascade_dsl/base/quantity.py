@@ -95,10 +95,10 @@ def show_duration(ns: int) -> str:
 
 
 def show_size(size: int) -> str:
-    """Bytes in the largest unit that shows them exactly, else rounded to one decimal place."""
+    """Bytes in the largest unit that shows them exactly in four digits, else rounded to one decimal place."""
     for unit in ("PiB", "TiB", "GiB", "MiB", "KiB"):
         scale = SIZE_UNITS[unit]
-        if size >= scale and size % scale == 0 and size % 1000:
+        if scale <= size < 10_000 * scale and size % scale == 0 and size % 1000:
             return f"{size // scale}{unit}"
     for unit in ("PB", "TB", "GB", "MB", "KB"):
         scale = SIZE_UNITS[unit]
