@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from graphs import Table, call, fan, graph, output, param, scope_of, task, word
 
+from cascade_dsl.engine.handles import handle
 from cascade_dsl.engine.inputs import (
     CancelAsked,
     DrainAsked,
@@ -21,7 +22,15 @@ from cascade_dsl.engine.inputs import (
 )
 from cascade_dsl.engine.state import State
 from cascade_dsl.engine.step import is_stalled
-from cascade_dsl.ir.events import AttemptFailed, AttemptFinished, AttemptStarted, AttemptStopping, Facts, Word
+from cascade_dsl.ir.events import (
+    AttemptFailed,
+    AttemptFinished,
+    AttemptStarted,
+    AttemptStopping,
+    Facts,
+    PublishPlanned,
+    Word,
+)
 from cascade_dsl.ir.expr import Var
 from cascade_dsl.ir.graph import Graph, Node, NodeKey, Requirement
 from cascade_dsl.ir.requirement import Layer
@@ -305,3 +314,37 @@ def test_a_window_of_blocked_elements_widens_so_that_others_start() -> None:
     assert run.state.ledger.waits()[0][3].startswith("t needs mem 100B")
     run.turn(limit("mem", 1000))
     assert run.play() == "done"
+
+
+def test_what_was_cancelled_is_not_tried_again() -> None:
+    program = graph([task("t", retry=(3, 1, 1))], [call(1, "t")])
+    run = Simulation(program, Table(played={(1,): [Played(takes_ns=10**9)]}))
+    run.turn(CancelAsked(why="interrupted"))
+    assert run.play() == "cancelled"
+    assert [(e.reason, e.retry_at_ns) for _, e in run.events if isinstance(e, AttemptFailed)] == [("cancelled", None)]
+
+
+def test_the_value_of_what_was_published_stands_in_its_plan() -> None:
+    program = graph([task("t")], [call(1, "t"), fan(2, 1, 3, [call(4, "t", 3)], 4)])
+    played: dict[NodeKey, list[Played]] = {(1,): [Played(publishes=True, length=3)]}
+    run = Simulation(program, Table(played=played))
+    assert run.play() == "done"
+    rows = [row for row, (_, event) in enumerate(run.events, 1) if isinstance(event, PublishPlanned)]
+    assert [handle(run.state, 1, ())] == rows
+    assert len(started(run)) == 4, "the length stands there too"
+
+
+def test_a_run_taken_over_has_the_machine_of_now() -> None:
+    run = wide(6, words=(word("global", 1, Layer.MACHINE), word("task:t", 5)))
+    run.crash(words=(word("global", 3, Layer.MACHINE),))
+    assert len(run.state.running) == 3
+
+
+def test_what_streamed_in_while_the_way_was_closed_starts_in_order() -> None:
+    nodes: list[Node] = [param(1), fan(2, 1, 3, [call(4, "t", 3)], 4), fan(5, 2, 6, [call(7, "u", 6)], 7)]
+    program = graph([task("t", requires={"cpu": 0}), task("u", requires={"cpu": 0})], nodes)
+    run = Simulation(program, Table(lengths={1: 3000}), words=(word("task:u", 0, Layer.FILE),))
+    assert run.play() == "stalled"
+    run.turn(limit("task:u", 1))
+    assert run.play() == "done"
+    assert [k[1] for _, k in started(run) if k[0] == 7] == list(range(3000))
