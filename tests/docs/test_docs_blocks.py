@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from cascade_dsl.ir.codec import graph_from_text, graph_to_json
+from cascade_dsl.ir.text import graph_text
+from cascade_dsl.ir.verify import verify
 from cascade_dsl.lang.compile import compile_source, read_source
 from cascade_dsl.report.plain import render_all
-from cascade_dsl.values.functions import UNBUILT, visible_functions
+from cascade_dsl.values.functions import NAMES, UNBUILT, visible_functions
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -46,6 +50,8 @@ def test_a_program_of_the_papers_compiles(text: str, folder: Path) -> None:
     compiled = compile_source(read_source(path), folder=folder)
     assert compiled.graph is not None, "\n" + render_all(compiled.diagnostics)
     assert compiled.diagnostics == (), "\n" + render_all(compiled.diagnostics)
+    assert verify(compiled.graph, NAMES) == []
+    assert graph_text(graph_from_text(json.dumps(graph_to_json(compiled.graph)))) == graph_text(compiled.graph)
 
 
 def test_the_papers_have_programs() -> None:
