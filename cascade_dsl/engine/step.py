@@ -71,6 +71,10 @@ from .plan import plan, resources_of
 from .state import At, State
 
 
+FAILURE = "a task failed"
+"""Why a run drains or is cancelled by its own policy, and not by an operator."""
+
+
 def new_state(graph: Graph) -> State:
     """The state of a run that has not begun; calls are given their shapes in the order of the graph."""
     compiled = plan(graph)
@@ -304,9 +308,9 @@ class _Turn:
         if state.phase != "running" or state.on_failure == "continue":
             return
         if state.on_failure == "cancel":
-            self._cancel("a task failed")
+            self._cancel(FAILURE)
         else:
-            self.emit(DrainBegan(why="a task failed"))
+            self.emit(DrainBegan(why=FAILURE))
 
     def on_attempt_vanished(self, given: AttemptVanished) -> None:
         self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why))
@@ -414,15 +418,17 @@ class _Turn:
         state = self.state
         if state.phase in ("new", "ended") or state.running:
             return None
-        if not state.root.hot:
-            if state.failed:
-                return "failed"
+        whole = not state.root.hot
+        if state.phase == "running" and not whole:
+            return None
+        if whole and not state.failed:
             return "done"
-        if state.phase == "cancelling":
-            return "cancelled" if not state.failed or state.why != "a task failed" else "failed"
-        if state.phase == "draining":
-            return "failed" if state.failed and state.why == "a task failed" else "drained"
-        return None
+        if state.phase != "running" and state.why != FAILURE:
+            if state.phase == "cancelling":
+                return "cancelled"
+            if not whole:
+                return "drained"
+        return "failed"
 
 
 def _is_among(on: tuple[int | str, ...], reason: str, exit_code: int | None) -> bool:
