@@ -55,7 +55,7 @@ class Desk:
                 refusal = self._interpreter.state.ledger.refusal(word)
                 if refusal is not None:
                     raise fail(
-                        "CSC350", refusal, help="the word in the file says `hard`: it may be lowered, not raised"
+                        "CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again"
                     )
                 return await self._change(LimitGiven(word=word, who=who), limit.scope)
             case "unlimit":
