@@ -111,3 +111,139 @@ def test_what_ends_is_replaced_only_below_the_limit(project: Project) -> None:
     project.wait_for("ended", 3)
     project.wait_started(11)
     assert project.ps()["nodes"]["running"] == 8
+
+
+REFUSED = {
+    "task:wrk 3": """\
+error[CSC302]: no task matches `wrk`
+ --> <limit>:1:1
+  |
+1 | task:wrk 3
+  | ^^^^^^^^
+  |
+  = help: did you mean `task:work`?
+""",
+    "task:work -3": """\
+error[CSC303]: an amount cannot be negative
+ --> <limit>:1:11
+  |
+1 | task:work -3
+  |           ^^
+  |
+  = help: 0 lets nothing start, `none` takes the limit back
+""",
+    "mem 3": """\
+error[CSC306]: `mem` is measured in bytes, `3` has no unit
+ --> <limit>:1:5
+  |
+1 | mem 3
+  |     ^
+  |
+  = help: write `3GB` or `3MB`
+""",
+}
+
+
+def test_bad_sentences_are_refused_and_change_nothing(project: Project) -> None:
+    begin(project, PROGRAM.replace("limit task:work 10", "limit task:work 10 hard"))
+    before = project.ps()
+    journal = project.events()
+    for sentence, message in REFUSED.items():
+        assert project.cascade("limit", *sentence.split()) == Done(2, "", message)
+    for verb in ("unlimit", "pause", "resume"):
+        done = project.cascade(verb, "task:wrk")
+        assert done == Done(2, "", REFUSED["task:wrk 3"].replace("task:wrk 3", "task:wrk"))
+    assert project.cascade("limit", "task:work", "11") == Done(
+        2,
+        "",
+        "error[CSC350]: the file limits `task:work` to 10 hard: it can be lowered, not raised\n"
+        "  help: stay at or below that, or take `hard` out of the file and run it again\n",
+    )
+    assert project.ps() == before
+    assert project.events() == journal
+
+
+def test_without_a_live_run_words_are_for_nobody(project: Project) -> None:
+    assert project.cascade("limit", "task:work", "3") == Done(
+        4, "", "error[CSC604]: there is no live run\n  help: start one with `cascade run`\n"
+    )
+    assert project.cascade("pause", "--run", "20200101-000000-abc") == Done(
+        4,
+        "",
+        "error[CSC604]: there is no live run `20200101-000000-abc`\n  help: `cascade ps` lists the live runs\n",
+    )
+    assert project.cascade("ps") == Done(0, "", "no live run\n")
+
+
+def test_of_two_live_runs_one_must_be_named(project: Project) -> None:
+    begin(project)
+    project.write("other.csc", 'task idle() { sh "cat gate/other" }\nidle()\n')
+    project.fifos(["other"])
+    second = project.start("run", "other.csc")
+    newer, older = project.wait_live(2)
+    ids = (newer["run"], older["run"])
+    listed = Done(
+        2,
+        "",
+        f"error[CSC605]: there are 2 live runs\n  note: {ids[0]}: other.csc\n  note: {ids[1]}: work.csc\n"
+        "  help: say which one is meant: --run ID\n",
+    )
+    journals = [project.events(run) for run in ids]
+    assert project.cascade("limit", "task:work", "3") == listed
+    assert project.cascade("pause") == listed
+    assert [project.events(run) for run in ids] == journals
+    assert project.cascade("limit", "task:work", "3", "--run", ids[1]) == Done(
+        0, "task:work 10 → 3: 10 running, drains to 3\n", ""
+    )
+    assert project.cascade("pause", env={"CASCADE_RUN": ids[0]}) == Done(
+        0, "global paused: 1 running go on, 0 waiting\n", ""
+    )
+    assert [project.events(run)[: len(journal)] for run, journal in zip(ids, journals, strict=True)] == journals
+    assert [len(project.events(run)) - len(journal) for run, journal in zip(ids, journals, strict=True)] == [1, 1]
+    project.open_gate("other")
+    assert second.finish().code == 0
+    assert [run["run"] for run in project.wait_live()] == [ids[1]]
+    assert said(project, "unlimit", "task:work") == "task:work 3 → 10: 10 running, 0 more may start"
+
+
+def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
+    begin(project)
+    project.cascade("limit", "task:work", "4")
+    project.cascade("pause", "task:work")
+    (run,) = project.runs()
+    seen = project.ps()
+    pools = {pool["pool"]: pool for pool in seen["pools"]}
+    assert (seen["run"], seen["file"], seen["phase"]) == (run, "work.csc", "running")
+    assert seen["nodes"] == {
+        "waiting": 0, "ready": 30, "running": 10, "backoff": 0, "done": 0, "cached": 0, "failed": 0, "skipped": 0,
+        "cancelled": 0, "open_ended": False,
+    }  # fmt: skip
+    assert pools["task:work"] == {
+        "pool": "task:work", "kind": "hold", "dimension": "count", "capacity": 4, "taken": 10, "holders": 10,
+        "waiting": 30,
+    }  # fmt: skip
+    assert pools["pause task:work"] == {
+        "pool": "pause task:work", "kind": "hold", "dimension": "count", "capacity": 0, "taken": 10, "holders": 10,
+        "waiting": 30,
+    }  # fmt: skip
+    assert [(r["name"], r["task"], r["attempt"]) for r in seen["running"]] == [
+        (name, "work", 1) for name in instances(0, 10)
+    ]
+    assert seen["waits"] == [{"task": "work", "pool": "pause task:work", "count": 30, "starved": ""}]
+    assert (seen["paused"], seen["failures"]) == (["task:work"], [])
+    lines = project.cascade("ps").out.splitlines()
+    assert project.shown(lines[0]).startswith("RUN  work.csc  running TIMEs, pid ")
+    assert [line for line in lines[1:] if not line.startswith(("  cpu", "  gpu", "  mem"))] == [
+        "  0/40 done, 30 ready, 10 running",
+        f"  {'POOL':<15}  {'USE':<{width(lines)}}  WAITING",
+        f"  {'global':<15}  {'10 of 1000':<{width(lines)}}  30",
+        f"  {'task:work':<15}  {'10 of 4':<{width(lines)}}  30",
+        f"  {'pause task:work':<15}  {'10 of 0':<{width(lines)}}  30",
+        "  30 work wait for pause task:work",
+        "  paused: task:work",
+    ]
+
+
+def width(lines: list[str]) -> int:
+    """How wide the column of use is: as wide as the memory of this machine makes it."""
+    return lines[2].index("WAITING") - 2 - lines[2].index("USE")
