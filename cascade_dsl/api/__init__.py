@@ -5,8 +5,8 @@ Nothing heavy is imported before it is needed: the compiler by `compile_file`, t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..report.result import RunResult
     from ..runtime.interpreter import Reporter
     from ..runtime.session import Ended, Terms
+
+_GRAPH_HELP = "`cascade compile FILE --format json` writes a graph"
 
 __all__ = ["RunOptions", "compile_file", "continue_run", "load_graph", "run"]
 
@@ -74,21 +76,18 @@ def continue_run(
 
 
 def _graph_from_json(path: Path) -> Graph:
-    from ..ir.codec import graph_from_json
-    from ..ir.expr import OPERATORS
+    from ..ir.codec import graph_from_text
     from ..ir.verify import verify
-    from ..values.functions import FUNCTIONS
+    from ..values.functions import NAMES
 
     try:
-        data = json.loads(path.read_bytes())
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise fail("CSC504", f"`{path}` is not UTF-8", help=_GRAPH_HELP) from None
     except OSError as error:
         raise fail("CSC504", f"`{path}` cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise fail(
-            "CSC504", f"`{path}` is not JSON: {error}", help="`cascade compile FILE --format json` writes a graph"
-        ) from None
-    graph = graph_from_json(data)
-    found = verify(graph, functions={*FUNCTIONS, *OPERATORS})
+    graph = graph_from_text(text)
+    found = verify(graph, NAMES)
     if any(d.severity == "error" for d in found):
         raise CascadeError(found)
     return graph
@@ -138,6 +137,11 @@ def _result(ended: Ended) -> RunResult:
         interrupted=ended.interrupted,
         outputs=ended.outputs,
         nodes=ended.nodes,
-        failures=ended.failures,
+        failures=tuple(replace(f, log=_relative(f.log, ended.folder)) for f in ended.failures),
         seconds=ended.seconds,
     )
+
+
+def _relative(log: str, folder: Path) -> str:
+    path = Path(log)
+    return str(path.relative_to(folder)) if log and path.is_relative_to(folder) else log

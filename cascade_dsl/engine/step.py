@@ -43,7 +43,7 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey
 from ..limits.ledger import Ledger
-from .apply import EngineFault, apply
+from .apply import apply
 from .effects import Effect, Publish
 from .inputs import (
     AttemptBroke,
@@ -68,8 +68,8 @@ from .inputs import (
     TimeReached,
 )
 from .plan import plan, resources_of
+from .progress import EngineFault
 from .state import At, State
-
 
 FAILURE = "a task failed"
 """Why a run drains or is cancelled by its own policy, and not by an operator."""

@@ -24,7 +24,7 @@ from ..engine.inputs import CancelAsked, ContinueRequested, DrainAsked, Input, R
 from ..engine.state import State
 from ..engine.status import FailureView, NodeCounts
 from ..engine.step import new_state, replay
-from ..ir.codec import graph_from_json, graph_to_json
+from ..ir.codec import graph_from_text, graph_to_json
 from ..ir.events import (
     AttemptFailed,
     ComputeFailed,
@@ -141,7 +141,7 @@ def go_on(
     run = _continued(project, name)
     run.take()
     try:
-        graph = graph_from_json(json.loads(run.graph.read_text()))
+        graph = graph_from_text(run.graph.read_text())
         with Journal.open(run.journal) as journal:
             events = list(journal.events())
             if not events:

@@ -16,7 +16,7 @@ from graphs import Table, call, compute, fan, graph, param, scope_of, task, word
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from cascade_dsl.engine.apply import EngineFault
+from cascade_dsl.engine.progress import EngineFault
 from cascade_dsl.engine.inputs import (
     AttemptSucceeded,
     Input,
