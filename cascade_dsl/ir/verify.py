@@ -127,8 +127,8 @@ class _Check:
     def ids(self) -> None:
         for node in walk(self.graph.nodes):
             for one in (node, *bound_items(node)):
-                if one.id < 0:
-                    self.wrong(f"the node `{one.name}` has the id {one.id}: ids are not negative")
+                if one.id < 1:
+                    self.wrong(f"the node `{one.name}` has the id {one.id}: ids count from 1")
                 elif one.id in self.nodes:
                     self.wrong(f"two nodes have the id {one.id}: `{self.nodes[one.id].name}` and `{one.name}`")
                 self.nodes[one.id] = one

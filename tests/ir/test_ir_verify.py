@@ -80,7 +80,7 @@ BAD: dict[str, tuple[g.Graph, list[tuple[str, str]]]] = {
         with_node(replace(OTHER, id=3)),
         [("CSC402", "two nodes have the id 3: `u` and `other`")],
     ),
-    "negative id": (with_node(replace(OTHER, id=-1)), [("CSC402", "the node `other` has the id -1: ids are not negative")]),
+    "an id below 1": (with_node(replace(OTHER, id=0)), [("CSC402", "the node `other` has the id 0: ids count from 1")]),
     "two tasks of one name": (replace(GOOD, tasks=(FETCH, RANK, FETCH)), [("CSC402", "two tasks are called `fetch`")]),
     "a reference to nothing": (
         with_node(replace(OUT, node=99)),
