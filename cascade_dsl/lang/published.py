@@ -27,6 +27,8 @@ def check_paths(
     paths: Mapping[tuple[str, str], ast.Expr],
 ) -> None:
     """Reports paths that are published twice, and known ones that leave the project."""
+    for task in tasks.values():
+        _twins(report, task, paths)
     taken: dict[str, ast.Call] = {}
 
     def visit(body: Sequence[Node], inside: FanOut | None, varying: frozenset[int]) -> None:
@@ -40,6 +42,24 @@ def check_paths(
                         _one(report, node, tasks[node.task], spec, spec.path, inside, varying, taken, calls, paths)
 
     visit(nodes, None, frozenset())
+
+
+def _twins(report: Report, task: TaskDef, paths: Mapping[tuple[str, str], ast.Expr]) -> None:
+    """Two outputs of one task with one path: whatever the call, the last would replace the first."""
+    first: dict[Expr, OutputSpec] = {}
+    for spec in task.outputs:
+        if spec.path is None or first.setdefault(spec.path, spec) is spec:
+            continue
+        other = first[spec.path]
+        where, there = paths.get((task.name, spec.name)), paths.get((task.name, other.name))
+        if where is not None and there is not None:
+            report.error(
+                "CSC420",
+                where.span,
+                f"the outputs `{other.name}` and `{spec.name}` of `{task.name}` have the same path",
+                also=[(there.span, "here first")],
+                help="give each output a path of its own",
+            )
 
 
 def _one(
