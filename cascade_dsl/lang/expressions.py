@@ -312,6 +312,8 @@ class Expressions:
                 inner = wanted.get(field.key)
             elif isinstance(wanted, DictType):
                 inner = wanted.value
+            elif wanted == JSON:
+                inner = JSON
             found = self.infer(field.value, at, inner)
             if field.key in places:
                 also = [(places[field.key], "first here")]
