@@ -93,8 +93,7 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
     assert said(project, "unlimit", "task:work") == "task:work 20 → 10: 20 running, drains to 10; it is paused"
     assert said(project, "resume") == "resumed: global, task:work"
     assert said(project, "resume") == "nothing was paused"
-    for i in range(40):
-        project.open_gate(i)
+    project.open_gates()
     ended = project.finish()
     assert (ended.code, ended.out) == (0, ITEMS)
     assert set(project.started().values()) == {1}

@@ -23,7 +23,7 @@ from cascade_dsl.ir.events import AttemptStarted, Event
 from cascade_dsl.store.journal import AttemptRow, JournalReader
 
 COMMAND = (sys.executable, "-m", "cascade_dsl")
-BOUND_S = 60.0
+BOUND_S = 20.0
 
 E = TypeVar("E", bound=Event)
 
@@ -118,8 +118,17 @@ class Project:
                 opened.append(os.open(self.folder / folder / str(name), os.O_WRONLY | os.O_NONBLOCK))
             return bool(opened)
 
-        wait_until(has_reader, f"a reader of the gate {name}")
+        self.wait(has_reader, f"a reader of the gate {name}")
         os.close(opened[0])
+
+    def open_gates(self, folder: str = "gate") -> None:
+        """Let all go on that read a gate, now or later."""
+        for gate in sorted((self.folder / folder).iterdir()):
+            if gate.is_fifo():
+                writer = os.open(gate, os.O_RDWR)  # never blocks; who waits for a writer is woken and reads to the end
+                gate.with_name("open").touch()
+                gate.with_name("open").rename(gate)
+                os.close(writer)
 
     def lines(self, name: str) -> list[str]:
         """The lines of a file so far; none where it is not there."""
@@ -130,7 +139,20 @@ class Project:
 
     def wait_for(self, name: str, count: int = 1) -> None:
         """Until a file has so many lines."""
-        wait_until(lambda: len(self.lines(name)) >= count, f"{count} lines in {name}, it has {self.lines(name)}")
+        self.wait(lambda: len(self.lines(name)) >= count, f"{count} lines in {name}")
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        """As `wait_until`; fails at once where the newest command that was started has ended without it."""
+
+        def is_so() -> bool:
+            run = self._started[-1]
+            over = run.warden.poll() is not None
+            if condition():
+                return True
+            assert not over, f"ended before {what}: {run.finish()}"
+            return False
+
+        wait_until(is_so, what)
 
     # -- the program ----------------------------------------------------------------------------------------------
 
@@ -162,12 +184,12 @@ class Project:
             found[:] = done.json["runs"] if done.code == 0 else []
             return len(found) == count
 
-        wait_until(answer, f"{count} live runs")
+        self.wait(answer, f"{count} live runs")
         return found
 
     def wait_running(self, count: int) -> None:
         """Until `ps` shows so many running tasks."""
-        wait_until(lambda: self.ps()["nodes"]["running"] == count, f"{count} running tasks")
+        self.wait(lambda: self.ps()["nodes"]["running"] == count, f"{count} running tasks")
 
     def finish(self) -> Done:
         """Wait for the end of the newest command that was started."""
@@ -216,7 +238,7 @@ class Project:
 
     def wait_started(self, count: int) -> None:
         """Until so many attempts of the newest run were started."""
-        wait_until(lambda: len(self.of(AttemptStarted)) >= count, f"{count} started attempts")
+        self.wait(lambda: len(self.of(AttemptStarted)) >= count, f"{count} started attempts")
 
     # -- processes ------------------------------------------------------------------------------------------------
 
