@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..ir.graph import Call, FanOut, Graph, Json, Node, Param, bodies
 from ..values.typing import is_list
 
 
-def dry_lines(graph: Graph, params: Mapping[str, Json]) -> Iterator[str]:
-    """One line for each call of the graph, in the order of the program."""
+def dry_lines(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """One line for each of `dry_rows`, as a table."""
+    wide = max((len(name) for name, _, _ in rows), default=0)
+    tall = max((len(task) for _, task, _ in rows), default=0)
+    yield from (f"{name:<{wide}}  {task:<{tall}}  {often}" for name, task, often in rows)
+
+
+def dry_rows(graph: Graph, params: Mapping[str, Json]) -> list[tuple[str, str, str]]:
+    """The node, the task and how often, for each call of the graph in the order of the program."""
     names = {node.id: node.name for node in graph.nodes}
     lengths = {
         node.id: len(params[node.name])
         for node in graph.nodes
         if isinstance(node, Param) and is_list(params[node.name])
     }
-    rows = list(_rows(graph.nodes, names, lengths, "once"))
-    wide = max((len(name) for name, _, _ in rows), default=0)
-    tall = max((len(task) for _, task, _ in rows), default=0)
-    yield from (f"{name:<{wide}}  {task:<{tall}}  {often}" for name, task, often in rows)
+    return list(_rows(graph.nodes, names, lengths, "once"))
 
 
 def _rows(

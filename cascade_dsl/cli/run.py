@@ -17,7 +17,7 @@ from ..ir.graph import Graph, Param
 from ..ir.select import select
 from ..ir.types import BOOL, OptionalType
 from ..report.lines import Lines
-from ..report.result import RunResult, output_lines, refusal_json, result_json
+from ..report.result import RunResult, dry_json, output_lines, refusal_json, result_json
 from ..runtime.warden import start_death_watch
 from .parse import Parsed, misuse, unknown
 
@@ -63,9 +63,10 @@ def _run(parsed: Parsed) -> RunResult | None:
     folder = path.resolve().parent
     params = bind_params(graph, given, Path.cwd(), folder)
     if options.dry_run:
-        from .dry import dry_lines
+        from .dry import dry_lines, dry_rows
 
-        for line in dry_lines(graph, params):
+        rows = dry_rows(graph, params)
+        for line in [json.dumps(dry_json(rows), ensure_ascii=False)] if options.json else dry_lines(rows):
             print(line)
         return None
     reporter = _reporter(folder, options.verbose)

@@ -115,7 +115,7 @@ def _running(rows: tuple[RunningView, ...], status: Status, width: int) -> list[
     names = min(max(len(row.name) for row in rows), _NAMES_MOST, max(8, width - 26))
     out: list[Text] = []
     for row in rows:
-        name = row.name if len(row.name) <= names else row.name[: names - 1] + "…"
+        name = _short(row.name, names)
         line = Text(f"  {name:<{names}}")
         time = show_seconds(max(0, status.now_ns - row.since_ns) / 1e9)
         line.append(f"  {time:>6}", style="cyan")
@@ -125,3 +125,11 @@ def _running(rows: tuple[RunningView, ...], status: Status, width: int) -> list[
             line.append(f"  attempt {row.attempt}", style="yellow")
         out.append(line)
     return out
+
+
+def _short(name: str, most: int) -> str:
+    """A name cut in its middle: the end of it tells the instances of a fan-out apart."""
+    if len(name) <= most:
+        return name
+    tail = most // 2
+    return f"{name[: most - tail - 1]}…{name[-tail:]}"

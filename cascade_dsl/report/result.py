@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,12 @@ def result_json(result: RunResult) -> dict[str, Any]:
     }
 
 
+def dry_json(calls: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """The document of a dry run: that of a run of nothing, and the calls that would be made."""
+    rows = [{"node": node, "task": task, "times": times} for node, task, times in calls]
+    return {**refusal_json(()), "status": "dry", "calls": rows}
+
+
 def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
     """The document of a run that was refused before anything ran."""
     nothing = dict.fromkeys(("done", "cached", "failed", "skipped", "cancelled"), 0)
@@ -106,11 +113,8 @@ def last_line(result: RunResult) -> str:
         case "done":
             return f"done: {text}"
         case "failed":
-            return (
-                f"failed: {text}; `cascade log {result.failures[0].name}` shows more"
-                if result.failures
-                else f"failed: {text}"
-            )
+            logged = next((failure.name for failure in result.failures if failure.log), None)
+            return f"failed: {text}" if logged is None else f"failed: {text}; `cascade log {logged}` shows more"
         case "stalled":
             return f"stalled: {text}; nothing could start any more"
         case "cancelled" | "drained":

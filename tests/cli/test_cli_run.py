@@ -106,6 +106,23 @@ def test_targets_dry_run_and_a_graph_as_json(folder: Path) -> None:
         "doubled  double  2 times\ntotal    total   once\n",
         "",
     )
+    code, out, err = cascade(folder, "run", "double.csc", "--dry-run", "--json")
+    assert (code, err, json.loads(out)) == (
+        0,
+        "",
+        {
+            "run": None,
+            "status": "dry",
+            "outputs": {},
+            "nodes": {"done": 0, "cached": 0, "failed": 0, "skipped": 0, "cancelled": 0},
+            "failures": [],
+            "diagnostics": [],
+            "calls": [
+                {"node": "doubled", "task": "double", "times": "2 times"},
+                {"node": "total", "task": "total", "times": "once"},
+            ],
+        },
+    )
     code, graph, _ = cascade(folder, "compile", "double.csc", "--format", "json")
     assert code == 0
     (folder / "graph.json").write_text(graph)

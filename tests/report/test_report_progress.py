@@ -71,7 +71,8 @@ RESULT = RunResult(
     failures=(),
     seconds=3.44,
 )
-FAILED = replace(RESULT, status="failed", failures=(FAILURE,), nodes=NodeCounts(done=1, failed=1, skipped=2))
+LOGGED = replace(FAILURE, log="logs/1.log")
+FAILED = replace(RESULT, status="failed", failures=(LOGGED,), nodes=NodeCounts(done=1, failed=1, skipped=2))
 
 
 @pytest.mark.parametrize("width", [80, 40])
@@ -85,6 +86,19 @@ def test_a_low_terminal_shows_fewer_that_run() -> None:
     shown = [line.plain for line in view(replace(STATUS, waits=(), paused=(), running_total=90), 80, 4)]
     assert shown == ["words.csc 1m35s  12/47+ done, 3 running, 1 failed, 2 skipped", *shown[1:2], "  and 89 more"]
     assert shown[1].startswith("  pages[oslo]")
+
+
+def test_long_names_keep_the_end_that_tells_them_apart() -> None:
+    rows = tuple(RunningView(name=f"{'x' * 60}[{i}]", task="t", attempt=1, since_ns=97 * S) for i in range(2))
+    shown = [line.plain for line in view(replace(STATUS, running=rows, waits=(), paused=()), 60, 24)]
+    assert [line.split()[0] for line in shown[1:3]] == [f"{'x' * 16}…{'x' * 14}[{i}]" for i in range(2)]
+
+
+def test_the_last_line_names_a_failure_only_where_there_is_a_log() -> None:
+    value = FailureView(name="x", task="", exit=None, attempts=0, message="division by zero", log="")
+    assert last_line(replace(FAILED, failures=(value,), nodes=NodeCounts(done=2))) == "failed: 2 tasks done in 3.4s"
+    both = replace(FAILED, failures=(value, LOGGED))
+    assert last_line(both) == "failed: 1 task done, 1 failed, 2 skipped in 3.4s; `cascade log pages[oslo]` shows more"
 
 
 def test_failures_stay_above_the_live_view_and_the_last_line_says_what_happened() -> None:
@@ -238,7 +252,14 @@ def test_the_document_of_a_run() -> None:
         "outputs": RESULT.outputs,
         "nodes": {"done": 1, "cached": 0, "failed": 1, "skipped": 2, "cancelled": 0},
         "failures": [
-            {"node": "pages[oslo]", "task": "fetch", "exit": 127, "attempts": 4, "log": "", "message": "exit 127"}
+            {
+                "node": "pages[oslo]",
+                "task": "fetch",
+                "exit": 127,
+                "attempts": 4,
+                "log": "logs/1.log",
+                "message": "exit 127",
+            }
         ],
         "diagnostics": [],
     }
