@@ -109,7 +109,10 @@ class Bodies:
 
     def _exec(self, body: ast.ExecBody, at: Context) -> Body | None:
         if not isinstance(body.argv, ast.ListLit):
-            found = self.typing.check(body.argv, ListType(STR), at, "`exec`")
+            help = None
+            if isinstance(body.argv, ast.StringLit):
+                help = 'each word is an item, `exec ["ls", "-l"]`; a line for a shell is `sh "ls -l"`'
+            found = self.typing.check(body.argv, ListType(STR), at, "`exec`", help=help)
             return None if found.type is None else ExecBody(words=(found.expr,))
         if not body.argv.items:
             help = 'name a program: `exec ["prog", "argument"]`'

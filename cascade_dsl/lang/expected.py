@@ -220,6 +220,13 @@ def _rank(phrase: str) -> tuple[int, str]:
     return (1 if phrase[1:2].isalpha() and phrase.startswith("`") else 0), phrase
 
 
+def _last_word(text: str, end: int) -> str:
+    begin = end
+    while begin and (text[begin - 1].isalnum() or text[begin - 1] == "_"):
+        begin -= 1
+    return text[begin:end]
+
+
 def _mend(faults: Faults, can: set[str], token: Token, previous_end: int, begin: int) -> str | None:
     text = faults.source.text
     if token.kind == NL and can & {"_BLOCK"}:
@@ -236,10 +243,16 @@ def _mend(faults: Faults, can: set[str], token: Token, previous_end: int, begin:
         return "`==` compares"
     if token.kind == "COMMA" and {"RSQB", "QMARK"} <= can:
         return "`list[T]` and `dict[T]` take one type; the keys of a dict are strings"
+    if "COLON" in can and "LPAR" not in can and token.kind in ("RPAR", "COMMA", "EQUAL"):
+        return f"write its type: `{_last_word(text, previous_end)}: str`"
+    if "RANGE" in can and token.kind in (NL, END):
+        return f"two bounds: `{_last_word(text, previous_end)}..1m`"
+    if token.kind == "RBRACE" and text[token.end : token.end + 1] == "}" and text[:previous_end].count("{{", line):
+        return "`{{ }}` stands in strings; elsewhere a name stands bare"
     if token.text == "elif":
         return _OTHER_WORDS["elif"]
     if token.kind == "VBAR" and "OR" in can:
-        return "write `or`"
+        return "a function is called, `upper(x)`; for a choice write `or`" if "_CLOSE_PLACE" in can else "write `or`"
     if token.kind == "COLON" and {"EQUAL", NL} <= can:
         return "the type of a binding is inferred: `name = value`"
     if token.text in DURATION_UNITS_NS or token.text in SIZE_UNITS:

@@ -57,6 +57,10 @@ PROGRAMS = {
     "only comments": "\n# nothing\n\n",
     "a lone bracket": "f(",
     "a fault in a comprehension": "x = [f(a) for a of b]\ny = [for a in b]\nz = {k: 1, l for k in b}\n",
+    "inputs without a type": "task f(a) -> str { sh 'x' }\ntask g(a: int, b = 3) { sh 'x' }\nparam top = 3\n",
+    "one bound of a backoff": "task f() {\n  retry 3 backoff 1s\n  sh 'x'\n}\n",
+    "a place outside a string": "x = {{a}}\ny = {a: {b: 1}\n",
+    "a pipe to a function": 'x = "{{a | upper}}"\n',
     "else without if": "else { }\nx = 1 3\n",
     "a header over several lines": "task f(\n  a: int\n  b: int\n) {\n  sh 'x'\n}\nx = 3 3\n",
 }  # fmt: skip
