@@ -156,7 +156,8 @@ class Code:
         """The text of a body as a function of `names`; its frames name the file and lines where it stands."""
         source, file, line = spec["source"], spec["file"] or "<body>", spec["line"]
         padded = "\n" * (line - 1) + source
-        linecache.cache[file] = (len(padded), None, padded.splitlines(keepends=True), file)
+        # every line ends in a newline, or a traceback's marks under the last one are off by one
+        linecache.cache[file] = (len(padded), None, [f"{text}\n" for text in padded.splitlines()], file)
         code = self._bodies.get((source, file, line, names))
         if code is None:
             tree = ast.parse(padded, file)

@@ -126,6 +126,14 @@ async def test_an_exception_is_exit_1_with_the_users_frames(working: Working) ->
             """)
 
 
+async def test_the_marks_of_a_traceback_stand_under_what_failed(working: Working) -> None:
+    async with working() as work:
+        ended = await work.call("return missing", file="a.csc", line=3)
+        assert ended.message == "NameError: name 'missing' is not defined"
+        shown = '  File "a.csc", line 3, in body\n    return missing\n           ^^^^^^^\nNameError: '
+        assert work.log().startswith("Traceback (most recent call last):\n" + shown)
+
+
 async def test_a_syntax_error_names_the_line_of_the_csc(working: Working) -> None:
     async with working() as work:
         ended = await work.call("x = 1\nreturn (", file="a.csc", line=7)
