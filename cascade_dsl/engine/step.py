@@ -278,11 +278,15 @@ class _Turn:
         running = state.running.get(given.key)
         if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt):
             raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
+        if running.stopping == "cancelled":
+            # It did not fail: it was taken away, and `continue` runs it again.
+            self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped"))
+            return
         reason, message = given.reason, given.message
         if running.stopping is not None:
             reason = running.stopping
         retry_at = None
-        if reason not in ("cancelled", "value") and given.attempt <= running.facts.retries:
+        if reason != "value" and given.attempt <= running.facts.retries:
             site = state.site_of(given.key)
             assert site.clauses is not None
             on = site.clauses.retry.on if site.clauses.retry is not None else ()

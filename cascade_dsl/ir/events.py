@@ -238,7 +238,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLost:
-    """Nobody saw how it ended: run again, no retry used up."""
+    """Nobody saw how it ended, or it was stopped on request: run again, no retry used up."""
 
     key: NodeKey
     epoch: int

@@ -40,7 +40,8 @@ def failure_lines(failure: FailureView) -> Iterator[str]:
     """A failure for good: what, why, the end of its log, and where that is."""
     who = failure.name if failure.task in ("", failure.name) else f"{failure.name} ({failure.task})"
     tries = f" after {failure.attempts} attempts" if failure.attempts > 1 else ""
-    meaning = exit_meaning(failure.exit)
+    # Of one that was stopped the message tells why; how it died then says nothing.
+    meaning = exit_meaning(failure.exit) if failure.message.startswith(("exit ", "killed by ")) else ""
     if meaning and meaning.split(":")[0] in failure.message:
         meaning = meaning.partition(": ")[2]
     yield f"failed: {who}: {failure.message}" + (f" ({meaning})" if meaning else "") + tries

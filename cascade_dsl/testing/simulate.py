@@ -148,9 +148,10 @@ class Simulation:
         return self.status
 
     def crash(self, words: Iterable[Word] = ()) -> None:
-        """The engine dies and another takes over: what was in flight is forgotten, the journal is not."""
+        """The engine dies, or the run was stopped, and another takes over: what was in flight is forgotten, the journal is not."""
         self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
+        self.status = None
         self.state = replay(self.graph, self.events)
         for effect in take_effects(self.state):
             self._perform(effect)

@@ -25,6 +25,7 @@ from cascade_dsl.engine.step import is_stalled
 from cascade_dsl.ir.events import (
     AttemptFailed,
     AttemptFinished,
+    AttemptLost,
     AttemptStarted,
     AttemptStopping,
     Facts,
@@ -184,7 +185,8 @@ def test_what_fails_is_cancelled_or_times_out_frees_what_it_held() -> None:
     assert cpu.taken == 1000
     run.turn(CancelAsked(why="test"))
     run.play()
-    assert [e.reason for _, e in run.events if isinstance(e, AttemptFailed)] == ["exit", "timeout", "cancelled"]
+    assert [e.reason for _, e in run.events if isinstance(e, AttemptFailed)] == ["exit", "timeout"]
+    assert [e.key for _, e in run.events if isinstance(e, AttemptLost)] == [(3,)]
     assert next(p for p in run.state.ledger.pools() if p.pool == "cpu").taken == 0
 
 
@@ -316,12 +318,16 @@ def test_a_window_of_blocked_elements_widens_so_that_others_start() -> None:
     assert run.play() == "done"
 
 
-def test_what_was_cancelled_is_not_tried_again() -> None:
+def test_what_was_cancelled_did_not_fail_and_waits_for_continue() -> None:
     program = graph([task("t", retry=(3, 1, 1))], [call(1, "t")])
     run = Simulation(program, Table(played={(1,): [Played(takes_ns=10**9)]}))
     run.turn(CancelAsked(why="interrupted"))
     assert run.play() == "cancelled"
-    assert [(e.reason, e.retry_at_ns) for _, e in run.events if isinstance(e, AttemptFailed)] == [("cancelled", None)]
+    assert [type(e) for _, e in run.events if isinstance(e, AttemptFailed | AttemptLost)] == [AttemptLost]
+    assert len(started(run)) == 1
+    run.crash()
+    assert run.play() == "done"
+    assert [e.attempt for _, e in run.events if isinstance(e, AttemptStarted)] == [1, 1]
 
 
 def test_the_value_of_what_was_published_stands_in_its_plan() -> None:
