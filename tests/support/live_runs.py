@@ -28,6 +28,7 @@ BOUND_S = 20.0
 E = TypeVar("E", bound=Event)
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{3}")
+_LOG = re.compile(r"\.cascade/runs/RUN/logs/\d+/\d+\.log")
 _TIME = re.compile(r"\b(?:\d+\.\d|\d+)s\b")
 
 
@@ -198,7 +199,7 @@ class Project:
     def shown(self, text: str) -> str:
         """A text without what differs from run to run: ids, times, the folder."""
         text = text.replace(str(self.folder), "HERE")
-        return _TIME.sub("TIMEs", _RUN_ID.sub("RUN", text))
+        return _LOG.sub("LOG", _TIME.sub("TIMEs", _RUN_ID.sub("RUN", text)))
 
     # -- the journal ----------------------------------------------------------------------------------------------
 
