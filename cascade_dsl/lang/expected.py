@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..base.diagnostics import Span
@@ -58,6 +59,8 @@ _KINDS = {
     "DURATION": "a duration", "SIZE": "a size", "TEXT": "text",
 }  # fmt: skip
 _SHOWN_MAX = 5
+_BARE_PLACE = re.compile(r"[=(,\[+]\s*\{\{[^\"'{}]*$")
+"""A place outside a string, up to its end."""
 
 
 def acceptable(tables: Tables, states: Sequence[int]) -> set[str]:
@@ -247,7 +250,7 @@ def _mend(faults: Faults, can: set[str], token: Token, previous_end: int, begin:
         return f"write its type: `{_last_word(text, previous_end)}: str`"
     if "RANGE" in can and token.kind in (NL, END):
         return f"two bounds: `{_last_word(text, previous_end)}..1m`"
-    if token.kind == "RBRACE" and text[token.end : token.end + 1] == "}" and text[:previous_end].count("{{", line):
+    if token.kind == "RBRACE" and text.startswith("}}", token.start) and _BARE_PLACE.search(text, line, previous_end):
         return "`{{ }}` stands in strings; elsewhere a name stands bare"
     if token.text == "elif":
         return _OTHER_WORDS["elif"]

@@ -1,4 +1,4 @@
-# Where json is wanted, a list may hold values of several types, at any depth.
+## Where json is wanted, a list may hold values of several types, at any depth.
 
 param settings: json = {limits: [1, 2.5, none, true], nested: {rows: [{a: 1}, ["x"]]}}
 
