@@ -229,9 +229,8 @@ def reference(program: Graph, oracle: Table) -> tuple[set[NodeKey], set[NodeKey]
             before = len(joined)
             gives = run(node.body, (*path, index), {**env, **inner}, node)
             good = good and gives != "none"
-            if node.flatten and len(joined) > before:
-                made = joined.pop()
-                del joined[before:]
+            if node.flatten:
+                made = joined.pop() if len(joined) > before else Means(False, opened=False)
                 if made.opened:
                     out.extend(made.elements)
                     good = good and made.good
