@@ -250,7 +250,7 @@ class Bodies:
             return (*shell, "-c", script)
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         file = folder / "script.sh"
-        file.write_text(script)
+        file.write_bytes(os.fsencode(script))  # as an argument would be encoded
         return (*shell, str(file))
 
 

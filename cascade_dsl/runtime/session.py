@@ -103,7 +103,7 @@ def begin(
     run = project.create(file=graph.file, pid=os.getpid(), warden=warden, now_ns=clock.now_ns())
     try:
         text = json.dumps(graph_to_json(graph), ensure_ascii=False)
-        run.graph.write_text(text)
+        run.write_graph(text)
         bound: list[ParamBound] = []
         for node in graph.nodes:
             if isinstance(node, Param):

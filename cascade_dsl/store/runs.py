@@ -139,6 +139,14 @@ class Run:
         except OSError as error:
             raise unusable(self.folder, error) from error
 
+    def write_graph(self, text: str) -> None:
+        """Keep the graph that is run; CSC706 where the disk refuses."""
+        try:
+            with open(self.graph, "w", encoding="utf-8", opener=_private) as file:
+                file.write(text)
+        except OSError as error:
+            raise unusable(self.folder, error) from error
+
     def ended(self) -> RunStatus | None:
         """How the run ended, by its journal; None where it did not, or lives. Raises CSC700, CSC701, CSC703."""
         with JournalReader(self.journal) as reader:
@@ -184,6 +192,7 @@ class Project:
             if not ignore.exists():
                 ignore.write_text("*\n")
             runs.mkdir(mode=0o700, exist_ok=True)
+            self.store.mkdir(mode=0o700, exist_ok=True)
             run = self._new_folder(runs, now_ns)
             run.logs.mkdir(mode=0o700)
             run.scratch.mkdir(mode=0o700)
