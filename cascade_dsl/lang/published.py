@@ -6,7 +6,7 @@ Reads the nodes as they were made; a path is known where all that it uses is con
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..ir.expr import Expr, Lit, refs
 from ..ir.graph import Call, FanOut, Node, OutputSpec, TaskDef, walk
@@ -42,6 +42,22 @@ def check_paths(
                         _one(report, node, tasks[node.task], spec, spec.path, inside, varying, taken, calls, paths)
 
     visit(nodes, None, frozenset())
+    for path, call in taken.items():
+        outer = next((p for p in _above(path) if p in taken), None)
+        if outer is not None:
+            report.error(
+                "CSC420",
+                call.span,
+                f"`{path}` lies in `{outer}`, which is published as a whole",
+                also=[(taken[outer].span, f"`{outer}` comes from here")] if taken[outer] is not call else (),
+                help="publish the two side by side, in folders of their own",
+            )
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders of a path, the nearest first."""
+    while path := posixpath.dirname(path):
+        yield path
 
 
 def _twins(report: Report, task: TaskDef, paths: Mapping[tuple[str, str], ast.Expr]) -> None:
