@@ -35,7 +35,7 @@ from ..ir.events import (
     RunStatus,
     Word,
 )
-from ..ir.expr import Apply, Expr, Lit, children
+from ..ir.expr import Apply, Expr, Lit, Text, children
 from ..ir.graph import Compute, Graph, NodeKey, Output, Param, walk
 from ..ir.requirement import Dimension, Layer, Limit
 from ..store.claims import Claims
@@ -371,6 +371,10 @@ def _amount(dimension: Dimension, amount: int) -> str:
             return str(amount)
 
 
+_NAMES_ONLY = frozenset({"exists", "basename", "dirname", "stem", "ext", "str"})
+"""Functions that make something of a path whether or not a file is there; so does text."""
+
+
 def check_files(graph: Graph, folder: Path) -> None:
     """Files that the program names outright must be there before anything runs."""
     found: list[Diagnostic] = []
@@ -380,6 +384,8 @@ def check_files(graph: Graph, folder: Path) -> None:
         stack: list[Expr] = [node.expr]
         while stack:
             at = stack.pop()
+            if isinstance(at, Text) or (isinstance(at, Apply) and at.function in _NAMES_ONLY):
+                continue
             stack.extend(children(at))
             if isinstance(at, Apply) and at.function in ("file", "dir") and at.args and isinstance(at.args[0], Lit):
                 text = at.args[0].value

@@ -298,3 +298,23 @@ def test_continue_after_the_engine_was_killed(tmp_path: Path) -> None:
     code, out, err = cascade(tmp_path, "continue")
     assert (code, out) == (0, "all = [1]\n")
     assert without_times(err).splitlines()[-1] == "done: 8 tasks done in TIME"
+
+
+def test_a_path_whose_name_alone_is_used_need_not_be_there(folder: Path) -> None:
+    (folder / "names.csc").write_text(
+        'output there = exists(file("none.txt"))\noutput name = stem(file("a/none.txt"))\n'
+        'output text = "{{file("none.txt")}}.gz"\n'
+    )
+    code, out, err = cascade(folder, "run", "names.csc")
+    assert (code, out, without_times(err)) == (
+        0,
+        "there = false\nname = none\ntext = none.txt.gz\n",
+        "done: 0 tasks done in TIME\n",
+    )
+    (folder / "names.csc").write_text('output text = read(file("none.txt"))\n')
+    assert cascade(folder, "run", "names.csc") == (
+        2,
+        "",
+        "error[CSC509]: there is no file `none.txt`\n"
+        "  help: paths in a program are relative to the folder of the file that is run\n",
+    )
