@@ -36,7 +36,7 @@ from ..ir.events import (
     Word,
 )
 from ..ir.expr import Apply, Expr, Lit, Text, children
-from ..ir.graph import Compute, Graph, NodeKey, Output, Param, walk
+from ..ir.graph import Call, Compute, Graph, NodeKey, Output, Param, walk
 from ..ir.requirement import Dimension, Layer, Limit
 from ..store.claims import Claims
 from ..store.journal import Journal, JournalReader
@@ -141,7 +141,7 @@ def go_on(
     run = _continued(project, name)
     run.take()
     try:
-        graph = graph_from_text(run.graph.read_text())
+        graph = graph_from_text(run.graph.read_text("utf-8"))
         with Journal.open(run.journal) as journal:
             events = list(journal.events())
             if not events:
@@ -379,9 +379,11 @@ def check_files(graph: Graph, folder: Path) -> None:
     """Files that the program names outright must be there before anything runs."""
     found: list[Diagnostic] = []
     for node in walk(graph.nodes):
-        if not isinstance(node, Compute):
-            continue
-        stack: list[Expr] = [node.expr]
+        stack: list[Expr] = []
+        if isinstance(node, Compute):
+            stack = [node.expr]
+        elif isinstance(node, Call):
+            stack = [expr for _, expr in node.args]
         while stack:
             at = stack.pop()
             if isinstance(at, Text) or (isinstance(at, Apply) and at.function in _NAMES_ONLY):
@@ -395,7 +397,7 @@ def check_files(graph: Graph, folder: Path) -> None:
                 elif at.function == "dir" and not there.is_dir():
                     found.append(_missing(at.function, str(text), there.is_file()))
     if found:
-        raise CascadeError(found)
+        raise CascadeError(dict.fromkeys(found))
 
 
 def _missing(kind: str, text: str, other: bool) -> Diagnostic:
