@@ -54,6 +54,7 @@ from ..store.journal import AttemptRow, Journal
 from ..store.publish import perform, redo
 from .bodies import Bodies, CannotStart, Prepared, ValueOf
 from .clock import Clock
+from .destinations import Destinations
 from .disk import Disk
 from .evaluating import Evaluator
 from .names import Names
@@ -138,7 +139,7 @@ class Interpreter:
         self._bell = trio.Event()
         self._prepared: dict[str, Prepared] = {}
         self._on: dict[str, Executor] = {}
-        self._published = published
+        self._destinations = Destinations(str(project), published)
         self._claims = claims
         self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
         self._commands: Executor = ProcessExecutor(self._on_outcome)
@@ -350,8 +351,8 @@ class Interpreter:
         """Two instances must not publish one path (CannotStart), nor two live runs: the paths that another run has."""
         finals = [place.final for place in prepared.places if place.final is not None]
         for final in finals:
-            holder = self._published.setdefault(str(final), prepared.key)
-            if holder != prepared.key:
+            holder = self._destinations.take(str(final), prepared.key)
+            if holder is not None:
                 shown = final.relative_to(self._project)
                 raise CannotStart(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
         return self._claims.take([str(final) for final in finals]) if finals else ()

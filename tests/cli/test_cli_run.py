@@ -318,3 +318,22 @@ def test_a_path_whose_name_alone_is_used_need_not_be_there(folder: Path) -> None
         "error[CSC509]: there is no file `none.txt`\n"
         "  help: paths in a program are relative to the folder of the file that is run\n",
     )
+
+
+def test_a_folder_is_not_published_over_what_another_node_published(folder: Path) -> None:
+    (folder / "over.csc").write_text(
+        'task leaf(n: str) -> f: file = "{{n}}/deep/leaf.txt" { sh "echo > {{f}}" }\n'
+        'task tree(n: str) -> d: dir = "{{n}}" { sh "mkdir {{d}}" }\n'
+        'task name() -> str { sh "echo out" }\n'
+        "n = name()\nf = leaf(n)\nd = tree(n) after f\noutput f = f\n"
+    )
+    code, out, err = cascade(folder, "run", "over.csc")
+    assert (code, out, without_times(err).splitlines()) == (
+        1,
+        "f = out/deep/leaf.txt\n",
+        [
+            "failed: d (tree): it would publish out, which f publishes too",
+            "failed: 2 tasks done, 1 failed in TIME",
+        ],
+    )
+    assert (folder / "out/deep/leaf.txt").read_text() == "\n"
