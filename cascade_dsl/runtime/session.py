@@ -382,7 +382,7 @@ def check_files(graph: Graph, folder: Path) -> None:
         stack: list[Expr] = []
         if isinstance(node, Compute):
             stack = [node.expr]
-        elif isinstance(node, Call):
+        elif isinstance(node, Call) and not node.after:  # what it waits for may make the file
             stack = [expr for _, expr in node.args]
         while stack:
             at = stack.pop()

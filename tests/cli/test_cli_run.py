@@ -337,3 +337,13 @@ def test_a_folder_is_not_published_over_what_another_node_published(folder: Path
         ],
     )
     assert (folder / "out/deep/leaf.txt").read_text() == "\n"
+
+
+def test_a_call_may_name_a_file_that_what_it_waits_for_makes(folder: Path) -> None:
+    (folder / "made.csc").write_text(
+        'task make() { sh "echo made > made.txt" }\n'
+        'task show(f: file) -> str { sh "cat {{f}}" }\n'
+        'm = make()\noutput text = show(file("made.txt")) after m\n'
+    )
+    code, out, err = cascade(folder, "run", "made.csc")
+    assert (code, out, without_times(err)) == (0, "text = made\n", "done: 2 tasks done in TIME\n")
