@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import FLAG, MANY, VERBS, Verb
+
+if TYPE_CHECKING:
+    from ..ir.expr import Expr
+    from ..ir.types import Type
 
 _ABOUT = "A declarative workflow language whose limits change while the run is on."
 
@@ -67,7 +71,6 @@ def _show_params(file: str) -> None:
 
     from .. import api
     from ..ir.graph import Param
-    from ..ir.notation import expr_text
 
     graph = api.load_graph(Path(file))
     names = {node.id: node.name for node in graph.nodes}
@@ -76,6 +79,22 @@ def _show_params(file: str) -> None:
         print(graph.doc.strip() + "\n")
     print(f"Params of {file}:" if params else f"{file} has no params.")
     for param in params:
-        default = "" if param.default is None else f" = {expr_text(param.default, lambda id: names.get(id, '?'))}"
+        default = "" if param.default is None else f" = {_default(param.type, param.default, names)}"
         doc = f"   {param.doc}" if param.doc else ""
         print(f"  --{param.name}: {param.type}{default}{doc}")
+
+
+def _default(type_: Type, default: Expr, names: Mapping[int, str]) -> str:
+    """A default as one would give it: a duration and a size with their units."""
+    from ..base.quantity import duration_ns, parse_size, show_duration, show_size
+    from ..ir.expr import Lit
+    from ..ir.notation import expr_text
+    from ..ir.types import DURATION, SIZE
+
+    if isinstance(default, Lit) and isinstance(default.value, int | float):
+        if type_ == DURATION:
+            return show_duration(duration_ns(default.value))
+        if type_ == SIZE and isinstance(default.value, int):
+            shown = show_size(default.value)
+            return shown if parse_size(shown) == default.value else f"{default.value}B"
+    return expr_text(default, lambda id: names.get(id, "?"))

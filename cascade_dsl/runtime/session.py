@@ -352,8 +352,12 @@ def check_demands(graph: Graph, words: Sequence[Word]) -> None:
                         f"the limit is {_amount(dimension, capacity)}"
                     ),
                     help=(
-                        f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
-                        f'or raise it with `--limit "{pool} {_amount(dimension, need)}"`'
+                        (
+                            f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
+                            if capacity
+                            else f"take `requires {pool}` from `{site.task.name}`, "
+                        )
+                        + f'or raise it with `--limit "{pool} {_amount(dimension, need)}"`'
                     ),
                 )
             )

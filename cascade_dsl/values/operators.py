@@ -310,8 +310,9 @@ def _index_value(a: Json, b: Json) -> Json:
     if (is_list(a) or isinstance(a, str)) and is_int(b):
         if -len(a) <= b < len(a):
             return a[b]
-        what = "characters" if isinstance(a, str) else "items"
-        raise EvalError(f"there is no index {b}, there are {len(a)} {what}")
+        what = "character" if isinstance(a, str) else "item"
+        there = f"is 1 {what}" if len(a) == 1 else f"are {len(a)} {what}s"
+        raise EvalError(f"there is no index {b}, there {there}")
     if is_dict(a) and isinstance(b, str):
         return field(a, b)
     raise _refuse("[]", a, b)

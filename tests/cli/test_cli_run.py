@@ -170,6 +170,27 @@ def test_help_of_a_file_shows_its_params(folder: Path) -> None:
     )
 
 
+def test_help_shows_durations_and_sizes_with_their_units(folder: Path) -> None:
+    (folder / "units.csc").write_text(
+        "param wait: duration = 90s\nparam room: size = 4GB\nparam odd: size = 1234567B\n"
+        "param rest: size? = none\noutput all = [wait]\n"
+    )
+    assert cascade(folder, "run", "units.csc", "--help")[1].endswith(
+        "Params of units.csc:\n  --wait: duration = 1m30s\n  --room: size = 4GB\n  --odd: size = 1234567B\n"
+        "  --rest: size? = none\n"
+    )
+
+
+def test_what_the_machine_has_none_of_is_taken_away_or_given(folder: Path) -> None:
+    (folder / "gpu.csc").write_text('task t() { requires gpu; sh "true" }\nt()\n')
+    assert cascade(folder, "run", "gpu.csc") == (
+        2,
+        "",
+        "error[CSC507]: `t` needs gpu 1, the limit is 0\n"
+        '  help: take `requires gpu` from `t`, or raise it with `--limit "gpu 1"`\n',
+    )
+
+
 def test_check_says_what_is_wrong(folder: Path) -> None:
     assert cascade(folder, "check", ".") == (0, "", "1 program, no errors\n")
     (folder / "bad.csc").write_text("output x = dubble(1)\n")
