@@ -73,7 +73,8 @@ def install(script: Callable[[AttemptSpec], Outcome] = succeed) -> None:
     def fake(deliver: Deliver) -> FakeExecutor:
         return Forgetful(deliver, script)
 
-    vars(interpreter).update(ProcessExecutor=fake, PythonExecutor=fake)
+    for name in ("ProcessExecutor", "PythonExecutor"):
+        setattr(interpreter, name, fake)
 
 
 def play(program: str, folder: Path, params: dict[str, Any], jobs: int) -> RunResult:

@@ -84,7 +84,7 @@ def child(kind: str, executor: str, tasks: int, base: Path, profile: str) -> Non
         def spawn(*args: Any, **kwargs: Any) -> Any:
             return excluded(group, *args, **kwargs)
 
-        vars(process).update(Group=spawn)
+        process.Group = spawn  # pyright: ignore[reportAttributeAccessIssue] - a function in the place of a class
     folder = Path(tempfile.mkdtemp(dir=base))
     if profile:
         import cProfile

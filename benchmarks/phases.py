@@ -46,7 +46,8 @@ def main(to: str, program: str) -> int:
     from cascade_dsl import api
     from cascade_dsl.cli.main import main as run
 
-    vars(api).update(compile_file=marked(api.compile_file), run=marked(api.run))
+    api.compile_file = marked(api.compile_file)
+    api.run = marked(api.run)
     return run(["run", program])
 
 

@@ -18,6 +18,8 @@ from ..values.faults import EvalError
 INLINE_BYTES = 4096
 """JSON of up to so many characters stands in its event."""
 _CACHE_CHARACTERS = 2_000_000
+_ENTRY_CHARACTERS = 200
+"""What an entry of a cache takes beside its text: small values are many."""
 _BLOBS_REMEMBERED = 256
 _READ_ROWS = 500
 
@@ -56,10 +58,10 @@ class Values:
         if text is None or row in self._texts:
             return
         self._texts[row] = text
-        self._texts_size += len(text) + 64
+        self._texts_size += len(text) + _ENTRY_CHARACTERS
         while self._texts_size > _CACHE_CHARACTERS and len(self._texts) > 1:
             _, old = self._texts.popitem(last=False)
-            self._texts_size -= len(old) + 64
+            self._texts_size -= len(old) + _ENTRY_CHARACTERS
 
     def text(self, row: int) -> str:
         """The JSON text of a row's value; CSC705 where its blob is gone."""
@@ -91,11 +93,12 @@ class Values:
             return known[0]
         text = self.text(at)
         value = json.loads(text)
-        self._parsed[at] = (value, len(text))
-        self._parsed_size += len(text)
+        size = len(text) + _ENTRY_CHARACTERS
+        self._parsed[at] = (value, size)
+        self._parsed_size += size
         while self._parsed_size > _CACHE_CHARACTERS and len(self._parsed) > 1:
-            _, (_, size) = self._parsed.popitem(last=False)
-            self._parsed_size -= size
+            _, (_, old) = self._parsed.popitem(last=False)
+            self._parsed_size -= old
         return value
 
     def texts(self, handles: Iterable[Handle]) -> Iterator[list[str]]:
