@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _GRAPH_HELP = "`cascade compile FILE --format json` writes a graph"
 
-__all__ = ["RunOptions", "compile_file", "continue_run", "load_graph", "run"]
+__all__ = ["RunOptions", "check_run", "compile_file", "continue_run", "load_graph", "run"]
 
 
 def compile_file(path: Path) -> Compiled:
@@ -60,6 +60,13 @@ def run(
         graph, params, folder=folder, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
     return _result(ended)
+
+
+def check_run(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: RunOptions) -> None:
+    """What `run` checks before anything runs; CascadeError where it would refuse."""
+    from ..runtime.preflight import preflight
+
+    preflight(graph, params, folder=folder, limits=_terms(graph, options).limits)
 
 
 def continue_run(

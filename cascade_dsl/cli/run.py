@@ -65,6 +65,7 @@ def _run(parsed: Parsed) -> RunResult | None:
     if options.dry_run:
         from .dry import dry_lines, dry_rows
 
+        api.check_run(graph, folder=folder, params=params, options=options)
         rows = dry_rows(graph, params)
         for line in [json.dumps(dry_json(rows), ensure_ascii=False)] if options.json else dry_lines(rows):
             print(line)

@@ -57,8 +57,8 @@ def facts_of(clauses: Clauses, dimensions: dict[str, Dimension], value_of: Calla
     )
 
 
-def constant_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts | None:
-    """The facts where every clause is a literal, else None: they differ from instance to instance."""
+def literal_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts | None:
+    """The facts where every clause is a literal, else None: they differ from instance to instance. Raises as `facts_of`."""
     wanted: list[Expr | None] = [r.amount for r in clauses.requires]
     wanted += [clauses.timeout, clauses.priority]
     if clauses.retry is not None:
@@ -70,10 +70,15 @@ def constant_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts 
         assert isinstance(expr, Lit)
         return expr.value
 
+    return facts_of(clauses, dimensions, literal)
+
+
+def constant_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts | None:
+    """As `literal_facts`, and None also for a fault: at run time it has a node to belong to."""
     try:
-        return facts_of(clauses, dimensions, literal)
+        return literal_facts(clauses, dimensions)
     except ValueError:
-        return None  # evaluated at run time, where the fault has a node to belong to
+        return None
 
 
 def _whole(what: str, value: Any) -> int:

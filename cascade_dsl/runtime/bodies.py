@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote, split
@@ -73,6 +73,7 @@ class Bodies:
         bash = shutil.which("bash", path=environ.get("PATH"))
         self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
         self.has_bash = bash is not None
+        self._sources = {str(project / source.path) for source in plan.graph.sources}
         self._expressions: dict[int, list[Expr]] = {}
         self._log_folders: set[int] = set()
         self._near: dict[Path, bool] = {}
@@ -118,14 +119,16 @@ class Bodies:
             if serial // 1000 not in self._log_folders:
                 (self._logs / f"{serial // 1000:03}").mkdir(mode=0o700, exist_ok=True)
                 self._log_folders.add(serial // 1000)
-            places = self._places(task, folder, serial, plain, value_of)
+            given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
+            files = [given[i.name] for i in task.inputs if str(i.type) in ("file", "file?")]
+            places = self._places(task, folder, serial, plain, files, value_of)
             home = self._project / task.folder
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
             if clauses.scratch:
                 cwd = folder / "work"
                 cwd.mkdir(parents=True, mode=0o700, exist_ok=True)
             seen: dict[str, Any] = {
-                **{i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs},
+                **given,
                 **{p.spec.name: str(p.scratch) for p in places},
                 "attempt": attempt,
                 "need": need,
@@ -165,8 +168,21 @@ class Bodies:
                 need[requirement.resource] = amount
         return need
 
+    def _spare(self, output: str, text: str, final: Path, inputs: Sequence[str]) -> None:
+        """An output does not take the place of what it is made from: an input, or the program itself."""
+        if str(final) in inputs:
+            raise CannotStart(f"output {output}: its path {text} is that of an input, which it would replace")
+        if str(final) in self._sources:
+            raise CannotStart(f"output {output}: its path {text} is that of the program, which it would replace")
+
     def _places(
-        self, task: TaskDef, folder: Path, serial: int, plain: dict[str, Any], value_of: ValueOf
+        self,
+        task: TaskDef,
+        folder: Path,
+        serial: int,
+        plain: dict[str, Any],
+        inputs: Sequence[str],
+        value_of: ValueOf,
     ) -> tuple[OutputPlace, ...]:
         places: list[OutputPlace] = []
         for spec in task.outputs:
@@ -177,6 +193,7 @@ class Bodies:
                 continue
             text = show(value_of(spec.path, plain))
             final = final_path(self._project, text)
+            self._spare(spec.name, text, final, inputs)
             scratch = self._scratch_path(final, f"{serial}-{spec.name}")
             places.append(OutputPlace(spec=spec, scratch=scratch, final=final))
         return tuple(places)

@@ -8,7 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,7 @@ from typing import Any
 import trio
 
 from .. import __version__
-from ..base.diagnostics import CascadeError, Diagnostic, fail
-from ..base.quantity import MILLI, show_size
-from ..engine.facts import base_amount
+from ..base.diagnostics import CascadeError, fail
 from ..engine.handles import handle, is_done
 from ..engine.inputs import CancelAsked, ContinueRequested, DrainAsked, Input, RunRequested
 from ..engine.state import State
@@ -33,16 +31,12 @@ from ..ir.events import (
     PublishPlanned,
     RunEnded,
     RunStatus,
-    Word,
 )
-from ..ir.expr import Apply, Expr, Lit, Text, children
-from ..ir.graph import Call, Compute, Graph, NodeKey, Output, Param, walk
-from ..ir.requirement import Dimension, Layer, Limit
+from ..ir.graph import Graph, NodeKey, Output, Param
+from ..ir.requirement import Limit
 from ..store.claims import Claims
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
-from ..values.evaluate import Env, evaluate
-from ..values.faults import EvalError
 from .bodies import Bodies
 from .clock import Clock
 from .desk import Desk, Sentences
@@ -50,6 +44,7 @@ from .interpreter import Interpreter, Reporter
 from .machine import machine_words
 from .names import Names
 from .picture import counts
+from .preflight import preflight
 from .results import store_value
 from .values import Values
 from .warden import sweep
@@ -95,9 +90,7 @@ def begin(
     warden: int | None = None,
 ) -> Ended:
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
-    words = (*machine_words(), *file_words(graph, params), *(Word(Layer.COMMAND_LINE, limit) for limit in terms.limits))
-    check_demands(graph, words)
-    check_files(graph, folder)
+    words = preflight(graph, params, folder=folder, limits=terms.limits)
     project = Project(folder)
     clock = Clock()
     run = project.create(file=graph.file, pid=os.getpid(), warden=warden, now_ns=clock.now_ns())
@@ -305,110 +298,3 @@ def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interr
             reporter.note("interrupted: what runs is killed")
             interpreter.tell(CancelAsked(why="interrupted"))
             interpreter.kill()
-
-
-# ---- before anything runs ---------------------------------------------------------------------------------------
-
-
-def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
-    """The file layer: amounts that are expressions over params are evaluated."""
-    dimensions: dict[str, Dimension] = {r.name: r.dimension for r in graph.resources}
-    given = {n.id: params[n.name] for n in graph.nodes if isinstance(n, Param)}
-    words: list[Word] = []
-    for limit in graph.limits:
-        if not isinstance(limit.amount, int | None):
-            dimension: Dimension = "count"
-            if limit.scope.kind == "resource":
-                dimension = dimensions[limit.scope.pattern]
-            try:
-                value = evaluate(limit.amount, Env({}, given.__getitem__))
-                limit = replace(limit, amount=base_amount(dimension, value))
-            except (EvalError, ValueError) as error:
-                raise fail(
-                    "CSC351",
-                    f"limit {limit.scope}: {error}",
-                    help="the amount of a limit is an expression over params: give one that makes it a fitting number",
-                ) from None
-        words.append(Word(Layer.FILE, limit))
-    return tuple(words)
-
-
-def check_demands(graph: Graph, words: Sequence[Word]) -> None:
-    """A demand that could not be met on an empty machine is refused before anything runs, with what would fit."""
-    state = new_state(graph)
-    for word in words:
-        state.ledger.set_word(word)
-    found: list[Diagnostic] = []
-    for site in state.plan.sites.values():
-        if site.task is None or site.facts is None:
-            continue
-        for pool, need, capacity in state.ledger.impossible(site.shape, site.facts.amounts):
-            dimension = state.plan.dimensions[pool]
-            found.append(
-                Diagnostic(
-                    code="CSC507",
-                    message=(
-                        f"`{site.task.name}` needs {pool} {_amount(dimension, need)}, "
-                        f"the limit is {_amount(dimension, capacity)}"
-                    ),
-                    help=(
-                        (
-                            f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
-                            if capacity
-                            else f"take `requires {pool}` from `{site.task.name}`, "
-                        )
-                        + f'or raise it with `--limit "{pool} {_amount(dimension, need)}"`'
-                    ),
-                )
-            )
-    if found:
-        raise CascadeError(dict.fromkeys(found))
-
-
-def _amount(dimension: Dimension, amount: int) -> str:
-    match dimension:
-        case "bytes":
-            return show_size(amount)
-        case "millicpu":
-            return f"{amount / MILLI:g}"
-        case "count":
-            return str(amount)
-
-
-_NAMES_ONLY = frozenset({"exists", "basename", "dirname", "stem", "ext", "str"})
-"""Functions that make something of a path whether or not a file is there; so does text."""
-
-
-def check_files(graph: Graph, folder: Path) -> None:
-    """Files that the program names outright must be there before anything runs."""
-    found: list[Diagnostic] = []
-    for node in walk(graph.nodes):
-        stack: list[Expr] = []
-        if isinstance(node, Compute):
-            stack = [node.expr]
-        elif isinstance(node, Call) and not node.after:  # what it waits for may make the file
-            stack = [expr for _, expr in node.args]
-        while stack:
-            at = stack.pop()
-            if isinstance(at, Text) or (isinstance(at, Apply) and at.function in _NAMES_ONLY):
-                continue
-            stack.extend(children(at))
-            if isinstance(at, Apply) and at.function in ("file", "dir") and at.args and isinstance(at.args[0], Lit):
-                text = at.args[0].value
-                there = folder / str(text)
-                if at.function == "file" and not there.is_file():
-                    found.append(_missing(at.function, str(text), there.is_dir()))
-                elif at.function == "dir" and not there.is_dir():
-                    found.append(_missing(at.function, str(text), there.is_file()))
-    if found:
-        raise CascadeError(dict.fromkeys(found))
-
-
-def _missing(kind: str, text: str, other: bool) -> Diagnostic:
-    if other:
-        message = f"`{text}` is a {'folder' if kind == 'file' else 'file'}, the program wants a {kind}"
-    else:
-        message = f"there is no {kind} `{text}`"
-    return Diagnostic(
-        code="CSC509", message=message, help="paths in a program are relative to the folder of the file that is run"
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from cascade_dsl.base.diagnostics import CascadeError, Source
 from cascade_dsl.lang.compile import compile_source
-from cascade_dsl.runtime.session import file_words
+from cascade_dsl.runtime.preflight import file_words
 
 PROGRAM = """
 param share: int = 2

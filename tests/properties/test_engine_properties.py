@@ -16,7 +16,6 @@ from graphs import Table, call, compute, fan, graph, param, scope_of, task, word
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from cascade_dsl.engine.progress import EngineFault
 from cascade_dsl.engine.inputs import (
     AttemptSucceeded,
     Input,
@@ -25,6 +24,7 @@ from cascade_dsl.engine.inputs import (
     PauseAsked,
     ResumeAsked,
 )
+from cascade_dsl.engine.progress import EngineFault
 from cascade_dsl.engine.snapshot import snapshot
 from cascade_dsl.engine.state import At, State
 from cascade_dsl.engine.step import replay, step

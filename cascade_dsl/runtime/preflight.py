@@ -1,0 +1,148 @@
+"""Before anything runs: the words in force, demands that can never be met, files that are not there.
+
+Everything here reads and refuses; nothing is made. A dry run asks the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..base.diagnostics import CascadeError, Diagnostic, fail
+from ..base.quantity import MILLI, show_size
+from ..engine.facts import base_amount, literal_facts
+from ..engine.step import new_state
+from ..ir.events import Word
+from ..ir.expr import Apply, Expr, Lit, Text, children
+from ..ir.graph import Call, Clauses, Compute, Graph, Param, walk
+from ..ir.requirement import Dimension, Layer, Limit
+from ..values.evaluate import Env, evaluate
+from ..values.faults import EvalError
+from .machine import machine_words
+
+
+def preflight(graph: Graph, params: Mapping[str, Any], *, folder: Path, limits: Sequence[Limit]) -> tuple[Word, ...]:
+    """The words of the machine, the file and the command line; CascadeError where the run could not come to its end."""
+    words = (*machine_words(), *file_words(graph, params), *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
+    check_demands(graph, words)
+    check_files(graph, folder)
+    return words
+
+
+def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
+    """The file layer: amounts that are expressions over params are evaluated."""
+    dimensions: dict[str, Dimension] = {r.name: r.dimension for r in graph.resources}
+    given = {n.id: params[n.name] for n in graph.nodes if isinstance(n, Param)}
+    words: list[Word] = []
+    for limit in graph.limits:
+        if not isinstance(limit.amount, int | None):
+            dimension: Dimension = "count"
+            if limit.scope.kind == "resource":
+                dimension = dimensions[limit.scope.pattern]
+            try:
+                value = evaluate(limit.amount, Env({}, given.__getitem__))
+                limit = replace(limit, amount=base_amount(dimension, value))
+            except (EvalError, ValueError) as error:
+                raise fail(
+                    "CSC351",
+                    f"limit {limit.scope}: {error}",
+                    help="the amount of a limit is an expression over params: give one that makes it a fitting number",
+                ) from None
+        words.append(Word(Layer.FILE, limit))
+    return tuple(words)
+
+
+def check_demands(graph: Graph, words: Sequence[Word]) -> None:
+    """A demand that could not be met on an empty machine is refused before anything runs, with what would fit."""
+    state = new_state(graph)
+    for word in words:
+        state.ledger.set_word(word)
+    found: list[Diagnostic] = []
+    for site in state.plan.sites.values():
+        if site.task is None or site.clauses is None:
+            continue
+        if site.facts is None:
+            found += _literal_fault(site.task.name, site.clauses, state.plan.dimensions)
+            continue
+        for pool, need, capacity in state.ledger.impossible(site.shape, site.facts.amounts):
+            dimension = state.plan.dimensions[pool]
+            found.append(
+                Diagnostic(
+                    code="CSC507",
+                    message=(
+                        f"`{site.task.name}` needs {pool} {_amount(dimension, need)}, "
+                        f"the limit is {_amount(dimension, capacity)}"
+                    ),
+                    help=(
+                        (
+                            f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
+                            if capacity
+                            else f"take `requires {pool}` from `{site.task.name}`, "
+                        )
+                        + f'or raise it with `--limit "{pool} {_amount(dimension, need)}"`'
+                    ),
+                )
+            )
+    if found:
+        raise CascadeError(dict.fromkeys(found))
+
+
+def _literal_fault(task: str, clauses: Clauses, dimensions: dict[str, Dimension]) -> list[Diagnostic]:
+    """What is wrong with clauses whose amounts all stand in the program."""
+    try:
+        literal_facts(clauses, dimensions)
+    except ValueError as error:
+        help = "counts, amounts and durations in clauses are not negative, and not too large"
+        return [Diagnostic(code="CSC330", message=f"`{task}`: {error}", help=help)]
+    return []
+
+
+def _amount(dimension: Dimension, amount: int) -> str:
+    match dimension:
+        case "bytes":
+            return show_size(amount)
+        case "millicpu":
+            return f"{amount / MILLI:g}"
+        case "count":
+            return str(amount)
+
+
+_NAMES_ONLY = frozenset({"exists", "basename", "dirname", "stem", "ext", "str"})
+"""Functions that make something of a path whether or not a file is there; so does text."""
+
+
+def check_files(graph: Graph, folder: Path) -> None:
+    """Files that the program names outright must be there before anything runs."""
+    found: list[Diagnostic] = []
+    for node in walk(graph.nodes):
+        stack: list[Expr] = []
+        if isinstance(node, Compute):
+            stack = [node.expr]
+        elif isinstance(node, Call) and not node.after:  # what it waits for may make the file
+            stack = [expr for _, expr in node.args]
+        while stack:
+            at = stack.pop()
+            if isinstance(at, Text) or (isinstance(at, Apply) and at.function in _NAMES_ONLY):
+                continue
+            stack.extend(children(at))
+            if isinstance(at, Apply) and at.function in ("file", "dir") and at.args and isinstance(at.args[0], Lit):
+                text = at.args[0].value
+                there = folder / str(text)
+                if at.function == "file" and not there.is_file():
+                    found.append(_missing(at.function, str(text), there.is_dir()))
+                elif at.function == "dir" and not there.is_dir():
+                    found.append(_missing(at.function, str(text), there.is_file()))
+    if found:
+        raise CascadeError(dict.fromkeys(found))
+
+
+def _missing(kind: str, text: str, other: bool) -> Diagnostic:
+    if other:
+        message = f"`{text}` is a {'folder' if kind == 'file' else 'file'}, the program wants a {kind}"
+    else:
+        message = f"there is no {kind} `{text}`"
+    return Diagnostic(
+        code="CSC509", message=message, help="paths in a program are relative to the folder of the file that is run"
+    )
