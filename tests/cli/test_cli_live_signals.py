@@ -15,7 +15,7 @@ limit task:work 2
 
 task work(i: int) -> int {
   requires cpu = 0.1
-  sh "cat gate/{{i}}; echo {{i}} >> ended; echo {{i}}"
+  sh "echo {{i}} >> up; cat gate/{{i}}; echo {{i}} >> ended; echo {{i}}"
 }
 
 got = [work(i) for i in range(5)]
@@ -39,7 +39,7 @@ def begin_gated(project: Project) -> LiveRun:
     project.write("gated.csc", GATED)
     project.fifos(range(5))
     run = project.start("run", "gated.csc")
-    project.wait_started(2)
+    project.wait_for("up", 2)
     return run
 
 
@@ -62,7 +62,7 @@ def test_the_first_interrupt_drains_and_continue_goes_on(project: Project) -> No
     assert set(project.started().values()) == {1}
 
 
-POLITE = GATED.replace('sh "', """sh "trap 'echo asked >> asked; exit 3' TERM; echo {{i}} >> up; """).replace(
+POLITE = GATED.replace('sh "', """sh "trap 'echo asked >> asked; exit 3' TERM; """).replace(
     "cat gate/{{i}};", "cat gate/{{i}} & wait;"
 )
 

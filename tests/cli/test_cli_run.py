@@ -49,7 +49,7 @@ def cascade(folder: Path, *args: str) -> tuple[int, str, str]:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    return {**os.environ, "XDG_RUNTIME_DIR": str(folder), "CASCADE_RUN": "", "COLUMNS": "100"}
+    return {**os.environ, "XDG_RUNTIME_DIR": str(folder), "TMPDIR": str(folder), "CASCADE_RUN": "", "COLUMNS": "100"}
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_explain_prints_the_page() -> None:
 
 
 def test_log_without_a_run(tmp_path: Path) -> None:
-    assert cascade("log", "pages", cwd=tmp_path, XDG_RUNTIME_DIR=str(tmp_path)) == (
+    assert cascade("log", "pages", cwd=tmp_path, XDG_RUNTIME_DIR=str(tmp_path), TMPDIR=str(tmp_path)) == (
         2,
         "",
         "error[CSC508]: no program was run in this folder\n  help: go to the folder of the program that was run\n",
@@ -248,7 +248,7 @@ def test_log_prints_the_newest_attempt(tmp_path: Path) -> None:
 
 
 def test_without_a_live_run_a_good_sentence_is_4_and_a_bad_one_2(tmp_path: Path) -> None:
-    nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "CASCADE_RUN": ""}
+    nowhere = {"XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path), "CASCADE_RUN": ""}
     assert cascade("limit", "task:fetch", "3", cwd=tmp_path, **nowhere) == (
         4,
         "",
@@ -281,7 +281,7 @@ def test_what_a_verb_loads(line: str, allowed: tuple[str, ...], tmp_path: Path) 
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *words(line)],
-        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     loaded = re.search(r"LOADED (.*)", done.stdout)
     assert loaded is not None, done.stderr

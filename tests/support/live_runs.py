@@ -94,7 +94,8 @@ class Project:
     def __init__(self, folder: Path, registry: Path, **env: str) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CASCADE_", "XDG_"))}
-        self.env = {**kept, "XDG_RUNTIME_DIR": str(registry), "COLUMNS": "100", "USER": "tester", **env}
+        own = {"XDG_RUNTIME_DIR": str(registry), "TMPDIR": str(registry), "COLUMNS": "100", "USER": "tester"}
+        self.env = {**kept, **own, **env}  # so that runs of others on this machine are not seen
         self._started: list[LiveRun] = []
 
     def write(self, name: str, text: str) -> Path:
