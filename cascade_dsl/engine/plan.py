@@ -97,6 +97,8 @@ class Body:
     """(position, outer id) for each wait on an enclosing body."""
     calls: int = 0
     """How many of the sites are calls."""
+    entries: list[Site] = field(default_factory=list["Site"])
+    """Calls, of this body and of those inside it, that wait for no other call of the element."""
     varies: bool = False
     """Elements may differ in what they wait for: a window over them may have to widen."""
 
@@ -151,7 +153,9 @@ def plan(graph: Graph) -> Plan:
     for body in _bodies(root):
         body.unmet = [len(s.local) + (s.stream is not None) for s in body.sites]
         body.calls = sum(isinstance(s.node, Call) for s in body.sites)
-        body.varies = len(body.sites) > 1 or any(isinstance(s.node, Call) and s.facts is None for s in body.sites)
+        body.entries = _entries(body)
+        work = sum(not isinstance(s.node, Compute) for s in body.sites)
+        body.varies = work > 1 or any(e.facts is None for e in body.entries) or any(s.inner for s in body.sites)
     for site in sites.values():
         if isinstance(site.node, Call):
             site.begun = _begun(site)
@@ -340,6 +344,40 @@ def _gate(site: Site, sites: dict[int, Site]) -> None:
         elif target not in site.outer:
             site.outer = (*site.outer, target)
             site.soft_outer.add(target)
+
+
+def _entries(body: Body) -> list[Site]:
+    """Calls that wait for no other call of the element, also those of lists inside it."""
+    found: list[Site] = []
+    late: set[int] = set()
+    for site in _in_order(body):
+        works = isinstance(site.node, Call) or site.inner is not None
+        if any(pos in late for pos in (*site.local, *(() if site.stream is None else (site.stream,)))):
+            late.add(site.pos)
+        elif works:
+            late.add(site.pos)
+            found += [site] if site.inner is None else _entries(site.inner)
+    return found
+
+
+def _in_order(body: Body) -> list[Site]:
+    """The sites of a body, each after those that it waits for."""
+    order: list[Site] = []
+    seen: set[int] = set()
+    for start in body.sites:
+        stack = [start]
+        while stack:
+            site = stack[-1]
+            waits = [body.sites[p] for p in (*site.local, *(() if site.stream is None else (site.stream,)))]
+            missing = [s for s in waits if s.pos not in seen]
+            if missing and site.pos not in seen:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if site.pos not in seen:
+                seen.add(site.pos)
+                order.append(site)
+    return order
 
 
 def _begun(site: Site) -> bool:

@@ -41,7 +41,7 @@ from ..ir.events import (
     WordDropped,
     WordSet,
 )
-from ..ir.graph import Graph, NodeKey
+from ..ir.graph import Graph, NodeKey, Requirement
 from ..limits.ledger import Ledger
 from .apply import apply
 from .effects import Effect, Publish
@@ -67,7 +67,7 @@ from .inputs import (
     StallAccepted,
     TimeReached,
 )
-from .plan import plan, resources_of
+from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
 from .state import At, State
 
@@ -413,10 +413,22 @@ class _Turn:
             frame = state.frames.get(key)
             if frame is None or (not frame.available and frame.next >= frame.count):
                 del state.to_widen[key]
-            elif not frame.active and len(frame.hot) >= frame.window:
+            elif not frame.active and len(frame.hot) >= frame.window and self._others_could_start(frame.body):
                 self.emit(Widened(region=key, window=frame.window * 2))
                 return True
         return False
+
+    def _others_could_start(self, body: Body) -> bool:
+        """Whether there is room for a call that an element begins with.
+
+        Where all elements ask for the same, those that are hot would have taken that room: then they are past that
+        call and wait for something else. Where they differ, one that asks for the least might be among the cold.
+        """
+        ledger = self.state.ledger
+        return any(
+            ledger.has_room(site.shape, site.facts.amounts if site.facts is not None else _LEAST * len(_requires(site)))
+            for site in body.entries
+        )
 
     def _ending(self) -> RunStatus | None:
         state = self.state
@@ -433,6 +445,14 @@ class _Turn:
             if not whole:
                 return "drained"
         return "failed"
+
+
+_LEAST = (1,)
+
+
+def _requires(site: Site) -> tuple[Requirement, ...]:
+    assert site.clauses is not None
+    return site.clauses.requires
 
 
 def _is_among(on: tuple[int | str, ...], reason: str, exit_code: int | None) -> bool:

@@ -347,6 +347,11 @@ class Ledger:
                 out.append((name, amount, capacity))
         return tuple(out)
 
+    def has_room(self, shape: int, amounts: tuple[int, ...]) -> bool:
+        """Whether a node that asks for so much would fit now, reservations left aside."""
+        demands = self._shape(self._templates[shape], amounts).demands
+        return all(pool.capacity is None or asks(amounts, column) <= pool.free() for pool, column in demands)
+
     def can_ever_start(self) -> bool:
         """Whether something waits that would fit an empty machine under the words and pauses of now."""
         return any(cls.lead() is not None for cls in self._classes())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphs import Table, call, fan, graph, output, param, scope_of, task, word
+from graphs import Table, call, compute, fan, graph, output, param, scope_of, task, word
 
 from cascade_dsl.engine.handles import handle
 from cascade_dsl.engine.inputs import (
@@ -354,3 +354,18 @@ def test_what_streamed_in_while_the_way_was_closed_starts_in_order() -> None:
     run.turn(limit("task:u", 1))
     assert run.play() == "done"
     assert [k[1] for _, k in started(run) if k[0] == 7] == list(range(3000))
+
+
+def test_a_window_stays_as_it_is_while_a_later_stage_takes_all_room() -> None:
+    most = 0
+
+    def look(state: State) -> None:
+        nonlocal most
+        most = max([most, *(len(frame.hot) for frame in state.frames.values())])
+
+    body: list[Node] = [compute(4, 3), call(5, "t", 3)]
+    nodes: list[Node] = [call(1, "u"), fan(2, 1, 3, body, 5, condition=4), fan(6, 2, 7, [call(8, "u", 7)], 8)]
+    program = graph([task("t"), task("u")], nodes)
+    run = Simulation(program, Table(lengths={1: 6000}), words=(word("cpu", 2000),), check=look)
+    assert run.play() == "done"
+    assert most == 1024
