@@ -230,9 +230,11 @@ class Interpreter:
         if not self._inbox and not self._orders:
             self._look_for_stall()
         if not self._inbox and not self._orders:
-            wait_s = float("inf") if due is None else max(0.0, (due - self._clock.now_ns()) / NS_PER_S)
-            with trio.move_on_after(wait_s):
+            if due is None:
                 await self._bell.wait()
+            else:
+                with trio.move_on_after(max(0.0, (due - self._clock.now_ns()) / NS_PER_S)):
+                    await self._bell.wait()
         else:
             await trio.lowlevel.checkpoint()
         self._bell = trio.Event()
@@ -290,7 +292,7 @@ class Interpreter:
                 if executor is not None:
                     executor.stop(str(serial), self._grace_s)
             case Publish():
-                self._disk.submit(partial(_publish, effect), partial(self._on_published, effect))
+                self._publish(effect)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
                 self._evaluator.ask(effect)
             case EndRun():
@@ -436,6 +438,17 @@ class Interpreter:
         if os.path.isdir(prepared.folder):
             self._disk.submit(partial(shutil.rmtree, prepared.folder, ignore_errors=True), _ignore)
 
+    def _publish(self, effect: Publish) -> None:
+        """Into free places at once, a rename each; what may take long, removing what is there, in a thread."""
+        if effect.redo or any(os.path.lexists(file.final) for file in effect.files):
+            self._disk.submit(partial(_published, effect), partial(self._on_published, effect))
+            return
+        try:
+            result: bool | Exception = _published(effect)
+        except (CascadeError, OSError) as error:
+            result = error
+        self._on_published(effect, result)
+
     def _on_published(self, effect: Publish, result: bool | Exception) -> None:
         if result is True:
             self._tell(FilesPublished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt))
@@ -472,7 +485,7 @@ class Interpreter:
             await trio.sleep(_STATUS_EVERY_S)
 
 
-def _publish(effect: Publish) -> bool:
+def _published(effect: Publish) -> bool:
     if effect.redo:
         return redo(effect.files)
     perform(effect.files)

@@ -42,10 +42,9 @@ class Produced(NamedTuple):
 def final_path(base: Path, text: str) -> Path:
     """The absolute path that an output's path means; CSC713 where it is not inside the project's folder `base`."""
     if text and "\0" not in text:
-        path = os.path.normpath(os.path.join(base, text))
-        inside = os.path.relpath(path, base)
-        first = inside.split(os.sep, 1)[0]
-        if first not in (os.curdir, os.pardir, STATE_FOLDER):
+        root = os.path.normpath(base).rstrip(os.sep) + os.sep
+        path = os.path.normpath(root + text if not os.path.isabs(text) else text)
+        if path.startswith(root) and path[len(root) :].split(os.sep, 1)[0] != STATE_FOLDER:
             return Path(path)
     raise fail(
         "CSC713",
