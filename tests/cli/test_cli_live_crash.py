@@ -45,9 +45,9 @@ output result = twos
 
 def begun_and_ended(project: Project) -> dict[str, list[int]]:
     """Positions in the journal of the start and the end of each node."""
-    names = project.names()
+    events, names = project.events(), project.names()
     places: dict[str, list[int]] = {}
-    for place, (_, event) in enumerate(project.events()):
+    for place, (_, event) in enumerate(events):
         if isinstance(event, AttemptStarted | AttemptFinished):
             places.setdefault(names[event.key], []).append(place)
     return places
@@ -172,8 +172,8 @@ def test_after_a_killed_engine_nothing_finished_runs_again(project: Project) -> 
 
 def ends(project: Project) -> Counter[str]:
     """How often each node finished."""
-    names = project.names()
-    return Counter(names[event.key] for _, event in project.of(AttemptFinished))
+    finished, names = project.of(AttemptFinished), project.names()
+    return Counter(names[event.key] for _, event in finished)
 
 
 def in_force(status: dict[str, Any]) -> dict[str, int | None]:
@@ -188,7 +188,7 @@ task find() -> list[int] {
 }
 
 task first(i: int) -> page: file = "out/{{i}}.txt" {
-  sh "echo first-{{i}} >> ran; echo {{i}} > {{page}}"
+  sh "echo first-{{i}} >> ran; if [ {{i}} = 199 ]; then cat gate/last; fi; echo {{i}} > {{page}}"
 }
 
 task second(page: file) -> int {
@@ -204,6 +204,7 @@ output sum = sum(got)
 
 def test_killed_at_any_instant_twice(project: Project) -> None:
     project.write("quick.csc", QUICK)
+    project.fifos(["last"])  # so that it cannot end before it is killed
     run = project.start("run", "quick.csc")
     for count in (90, 210):
         project.wait_for("ran", count)
@@ -214,6 +215,7 @@ def test_killed_at_any_instant_twice(project: Project) -> None:
         assert set(finished.values()) == {1}
         run = project.start("continue")
         project.wait(lambda: project.of(RunContinued), "the run to go on")
+    project.open_gates()
     done = project.finish()
     assert (done.code, done.out) == (0, f"sum = {sum(range(200)) - 3}\n")
     assert {

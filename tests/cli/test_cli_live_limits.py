@@ -35,10 +35,8 @@ def begin(project: Project, program: str = PROGRAM) -> None:
 def follows(project: Project, kind: type[Event]) -> list[str]:
     """Who was started in the turn of the newest event of a kind."""
     turn_ns, _ = project.of(kind)[-1]
-    names = project.names()
-    return [
-        names[event.key] for t_ns, event in project.events() if t_ns == turn_ns and isinstance(event, AttemptStarted)
-    ]
+    events, names = project.events(), project.names()
+    return [names[event.key] for t_ns, event in events if t_ns == turn_ns and isinstance(event, AttemptStarted)]
 
 
 def said(project: Project, *words: str) -> str:

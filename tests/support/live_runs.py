@@ -235,8 +235,8 @@ class Project:
 
     def started(self, run: str | None = None) -> Counter[str]:
         """How many attempts of each node were started."""
-        names = self.names(run)
-        return Counter(names[event.key] for _, event in self.of(AttemptStarted, run))
+        started, names = self.of(AttemptStarted, run), self.names(run)
+        return Counter(names[event.key] for _, event in started)
 
     def wait_started(self, count: int) -> None:
         """Until so many attempts of the newest run were started."""
