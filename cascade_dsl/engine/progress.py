@@ -78,7 +78,8 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     site = frame.body.sites[pos]
     key = frame.key(index, pos)
     facts = site.facts if site.facts is not None else state.facts[key]
-    rank = (-facts.priority, 0 if site.begun else 1, -site.height)
+    begun = site.begun or key in state.epochs  # what was lost had begun
+    rank = (-facts.priority, 0 if begun else 1, -site.height)
     state.ledger.enqueue(key, site.shape, rank, facts.amounts)
     move(state, frame, index, pos, At.READY)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from signal import Signals
+from signal import SIGINT, Signals
 from typing import Any, Protocol
 
 import trio
@@ -65,6 +65,7 @@ from .values import Values
 _SYNC_EVERY_S = 1.0
 _STATUS_EVERY_S = 0.15
 _CLAIM_EVERY_S = 0.2
+_INTERRUPT_IS_KNOWN_AFTER_S = 0.5
 _VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned)
 
 
@@ -146,6 +147,8 @@ class Interpreter:
         self._python: Executor = PythonExecutor(self._on_outcome)
         self._disk = Disk()
         self._stalled = False
+        self.interrupted = trio.Event()
+        """A signal has asked the run to end."""
         self.kept: list[Path] = []
         """Scratch folders that failed attempts worked in, left for the user to look at."""
         self._fault: BaseException | None = None
@@ -392,15 +395,32 @@ class Interpreter:
                     self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
                     self._tidy(prepared)
                 return
+            case AttemptExited() if outcome.signal == SIGINT and not self._is_stopping(key):
+                self._slow.start_soon(self._after_interrupt, prepared, outcome)
+                return
             case AttemptExited():
-                reason: FailureReason = "exit" if outcome.code is not None else "signal"
-                code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
-                message = outcome.message or self._sentence(prepared, outcome)
-                self._break(key, epoch, attempt, reason, code, message, log)
+                self._on_bad_end(prepared, outcome)
         if Path(prepared.spec.cwd).is_relative_to(prepared.folder):
             self.kept.append(prepared.folder)
         else:
             self._tidy(prepared)
+
+    def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited) -> None:
+        reason: FailureReason = "exit" if outcome.code is not None else "signal"
+        code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
+        message = outcome.message or self._sentence(prepared, outcome)
+        log = prepared.spec.log_path
+        self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message, log)
+
+    async def _after_interrupt(self, prepared: Prepared, outcome: AttemptExited) -> None:
+        """A Ctrl-C meant for the run may reach a child that has only just been forked: then it did not fail."""
+        with trio.move_on_after(_INTERRUPT_IS_KNOWN_AFTER_S):
+            await self.interrupted.wait()
+        if self.interrupted.is_set():
+            self._tell(AttemptVanished(key=prepared.key, epoch=prepared.epoch, attempt=prepared.attempt, why="stopped"))
+        else:
+            self._on_bad_end(prepared, outcome)
+        self._tidy(prepared)
 
     def _sentence(self, prepared: Prepared, outcome: AttemptExited) -> str:
         running = self.state.running.get(prepared.key)

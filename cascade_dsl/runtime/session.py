@@ -287,6 +287,7 @@ def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interr
     if number == signal.SIGTERM and not interrupted:
         interrupted.append("SIGTERM")
     interrupted.append("SIGINT")
+    interpreter.interrupted.set()
     match len(interrupted):
         case 1:
             reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")

@@ -41,16 +41,19 @@ class Produced(NamedTuple):
 
 def final_path(base: Path, text: str) -> Path:
     """The absolute path that an output's path means; CSC713 where it is not inside the project's folder `base`."""
+    message = f"the output path `{text}` is not inside the project's folder"
     if text and "\0" not in text:
         root = os.path.normpath(base).rstrip(os.sep) + os.sep
-        path = os.path.normpath(root + text if not os.path.isabs(text) else text)
-        if path.startswith(root) and path[len(root) :].split(os.sep, 1)[0] != STATE_FOLDER:
-            return Path(path)
+        path = os.path.normpath(text if os.path.isabs(text) else root + text)
+        if path.startswith(root):
+            if path[len(root) :].split(os.sep, 1)[0] != STATE_FOLDER:
+                return Path(path)
+            message = f"the output path `{text}` is in `{STATE_FOLDER}`, which is Cascade's own"
     raise fail(
         "CSC713",
-        f"the output path `{text}` is not inside the project's folder",
+        message,
         notes=(f"the project's folder is `{base}`",),
-        help="give a path relative to that folder, as in `out/result.csv`, and not below `.cascade`",
+        help=f"give a path relative to that folder, as in `out/result.csv`, and not below `{STATE_FOLDER}`",
     )
 
 

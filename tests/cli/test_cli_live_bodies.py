@@ -90,7 +90,7 @@ failed: j (missing_in_a_shell): exit 127 (a command was not found)
 failed: j2 (not_to_run): cannot start ./data.txt: it is not executable
   log: LOG
 failed: k (outside): the output path `../outside.txt` is not inside the project's folder
-failed: k2 (into_state): the output path `.cascade/x` is not inside the project's folder
+failed: k2 (into_state): the output path `.cascade/x` is in `.cascade`, which is Cascade's own
 failed: l[1] (same): it would publish out/same-0.txt, which l[0] publishes too
 failed: n (in_nowhere): the working directory HERE/nowhere does not exist
   log: LOG

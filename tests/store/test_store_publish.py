@@ -74,7 +74,7 @@ def test_an_output_path_is_inside_the_project(text: str, meant: str) -> None:
     assert final_path(Path("/base"), text) == Path("/base") / meant
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", "../x", "a/../../x", "/etc/passwd", "/base", "/basement/x", "a\0b", ".cascade/x", "./.cascade"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", ".", "..", "../x", "a/../../x", "/etc/passwd", "/base", "/basement/x", "a\0b"])  # fmt: skip
 def test_an_output_path_outside_is_refused(text: str) -> None:
     with pytest.raises(CascadeError) as caught:
         final_path(Path("/base"), text)
@@ -86,6 +86,15 @@ def test_an_output_path_outside_is_refused(text: str) -> None:
             help="give a path relative to that folder, as in `out/result.csv`, and not below `.cascade`",
         ),
     )
+
+
+@pytest.mark.parametrize("text", [".cascade/x", "./.cascade", "a/../.cascade/y"])
+def test_an_output_is_not_put_among_the_state(text: str) -> None:
+    with pytest.raises(CascadeError) as caught:
+        final_path(Path("/base"), text)
+    assert [d.message for d in caught.value.diagnostics] == [
+        f"the output path `{text}` is in `.cascade`, which is Cascade's own"
+    ]
 
 
 @given(st.text(alphabet="./ab\0", max_size=12))
