@@ -65,15 +65,24 @@ _NAME_UNLESS: dict[str, re.Pattern[str]] = {
 _SCOPE_FOLLOWS = re.compile(r"[ \t]+[A-Za-z_]|[ \t]*\Z")
 
 TEXTS: dict[str, re.Pattern[str]] = {
-    '"': re.compile(r'(?:[^"\\{\n]++|\\\{\{|\\[^\n]|\{(?!\{))*+'),
-    '"""': re.compile(r'(?:[^"\\{]++|\\\{\{|\\"""|\\|\{(?!\{)|"(?!""))*+'),
-    "'": re.compile(r"[^'\n]*+"),
-    "'''": re.compile(r"(?:[^']++|'(?!''))*+"),
+    '"': re.compile(r'[^"\\{\n]+|\\\{\{|\\[^\n]|\{(?!\{)'),
+    '"""': re.compile(r'[^"\\{]+|\\\{\{|\\"""|\\|\{(?!\{)|"(?!"")'),
+    "'": re.compile(r"[^'\n]+"),
+    "'''": re.compile(r"[^']+|'(?!'')"),
 }
+"""By quotes: one piece of what stands between them. Pieces are taken one by one, so that nothing is ever tried twice:
+possessive quantifiers would say it in one pattern, and are wrong over groups before Python 3.11.5."""
 _CODES: dict[str, re.Pattern[str]] = TEXTS | {
-    '"': re.compile(r'(?:[^"\\\n]++|\\[^\n])*+'),
-    '"""': re.compile(r'(?:[^"\\]++|\\"""|\\|"(?!""))*+'),
+    '"': re.compile(r'[^"\\\n]+|\\[^\n]'),
+    '"""': re.compile(r'[^"\\]+|\\"""|\\|"(?!"")'),
 }
+
+
+def text_end(piece: re.Pattern[str], text: str, at: int) -> int:
+    """Where a run of pieces ends."""
+    while (match := piece.match(text, at)) is not None:
+        at = match.end()
+    return at
 
 
 class Token:
@@ -227,9 +236,7 @@ class Lexer:
         text, start = self.text, self.at
         quote = text[start] * 3 if text.startswith(text[start] * 3, start) else text[start]
         code = "CODE" in can or (can is NOTHING and self.previous == "PYTHON")
-        match = (_CODES if code else TEXTS)[quote].match(text, start + len(quote))
-        assert match is not None
-        end = match.end()
+        end = text_end((_CODES if code else TEXTS)[quote], text, start + len(quote))
         if text.startswith(quote, end):
             return self._token("CODE" if code else "STRING", end + len(quote))
         if not code and text.startswith("{{", end):
@@ -239,9 +246,7 @@ class Lexer:
     def _in_string(self) -> Token:
         text, start = self.text, self.at
         _, opened, quote = self.stack[-1]
-        match = TEXTS[quote].match(text, start)
-        assert match is not None
-        end = match.end()
+        end = text_end(TEXTS[quote], text, start)
         if end > start:
             return self._token("TEXT", end)
         if text.startswith("{{", end):

@@ -217,8 +217,7 @@ class Bodies:
         body = task.body
         stdout: str | None = None
         if isinstance(body, ShellBody | ExecBody) and any(o.form == "value" for o in task.outputs):
-            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-            stdout = str(folder / "stdout")
+            stdout = f"{folder}.stdout"
         match body:
             case ShellBody():
                 return CommandSpec(argv=self._script(body, folder, seen, value_of), stdout_path=stdout), stdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,7 @@ from .evaluating import Evaluator
 from .names import Names
 from .picture import Picture
 from .results import BadResult, Results, read_results
-from .values import Values
+from .values import INLINE_BYTES, Values
 
 _SYNC_EVERY_S = 1.0
 _STATUS_EVERY_S = 0.15
@@ -389,8 +390,7 @@ class Interpreter:
                 self._tell(AttemptVanished(key=key, epoch=epoch, attempt=attempt, why=outcome.reason))
             case AttemptExited(code=0, message=""):
                 if prepared.task.outputs:
-                    job = partial(read_results, prepared, outcome, self._project, self._store, self._blobs)
-                    self._disk.submit(job, partial(self._on_results, prepared))
+                    self._read_results(prepared, outcome)
                 else:
                     self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
                     self._tidy(prepared)
@@ -404,6 +404,18 @@ class Interpreter:
             self.kept.append(prepared.folder)
         else:
             self._tidy(prepared)
+
+    def _read_results(self, prepared: Prepared, outcome: AttemptExited) -> None:
+        """A short value here, it has just been written; files and what is long in a thread."""
+        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs)
+        if prepared.places or outcome.result_file or not _is_short(prepared.stdout_path):
+            self._disk.submit(read, partial(self._on_results, prepared))
+            return
+        try:
+            results: Results | BadResult = read()
+        except BadResult as error:
+            results = error
+        self._on_results(prepared, results)
 
     def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited) -> None:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
@@ -454,7 +466,10 @@ class Interpreter:
         self._tidy(prepared)
 
     def _tidy(self, prepared: Prepared) -> None:
-        """Remove the attempt's scratch folder, where it has one; what it publishes does not lie there."""
+        """Remove what the attempt left in the scratch folder, but for what it publishes."""
+        if prepared.stdout_path is not None:
+            with suppress(OSError):
+                os.unlink(prepared.stdout_path)
         if os.path.isdir(prepared.folder):
             self._disk.submit(partial(shutil.rmtree, prepared.folder, ignore_errors=True), _ignore)
 
@@ -510,6 +525,14 @@ def _published(effect: Publish) -> bool:
         return redo(effect.files)
     perform(effect.files)
     return True
+
+
+def _is_short(path: str | None) -> bool:
+    """A result that stands in its event."""
+    try:
+        return path is None or os.stat(path).st_size <= INLINE_BYTES
+    except OSError:
+        return False
 
 
 def _ignore(_: Any) -> None:
