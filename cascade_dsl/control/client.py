@@ -40,7 +40,10 @@ def ask(run: LiveRun, request: dict[str, Any], timeout_s: float = 10.0) -> dict[
             connection.settimeout(timeout_s)
             with dialable(run.socket) as address:
                 connection.connect(address)
-            connection.sendall(request_line(number, verb, fields))
+            try:
+                connection.sendall(request_line(number, verb, fields))
+            except BrokenPipeError:
+                pass  # it would not listen: what it said when it closed is there to be read
             line = _receive(connection, deadline)
     except TimeoutError:
         raise _silent(run, f"it said nothing for {timeout_s:g} s") from None
