@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 
 from .address import dialable
 from .protocol import ANSWER_MAX_BYTES, VERSION, refused, request_line
@@ -40,10 +41,8 @@ def ask(run: LiveRun, request: dict[str, Any], timeout_s: float = 10.0) -> dict[
             connection.settimeout(timeout_s)
             with dialable(run.socket) as address:
                 connection.connect(address)
-            try:
+            with suppress(BrokenPipeError):  # it would not listen: what it said when it closed is there to be read
                 connection.sendall(request_line(number, verb, fields))
-            except BrokenPipeError:
-                pass  # it would not listen: what it said when it closed is there to be read
             line = _receive(connection, deadline)
     except TimeoutError:
         raise _silent(run, f"it said nothing for {timeout_s:g} s") from None
