@@ -18,7 +18,7 @@ from cascade_dsl.executors.fake import FakeExecutor
 from cascade_dsl.executors.protocol import AttemptExited, AttemptSpec, Deliver, Outcome, PythonSpec
 from cascade_dsl.ir.events import Event
 from cascade_dsl.report.result import RunResult
-from cascade_dsl.runtime import interpreter
+from cascade_dsl.runtime import attempts
 
 
 class Mute:
@@ -74,7 +74,7 @@ def install(script: Callable[[AttemptSpec], Outcome] = succeed) -> None:
         return Forgetful(deliver, script)
 
     for name in ("ProcessExecutor", "PythonExecutor"):
-        setattr(interpreter, name, fake)
+        setattr(attempts, name, fake)
 
 
 def play(program: str, folder: Path, params: dict[str, Any], jobs: int) -> RunResult:

@@ -247,7 +247,7 @@ def _play(
         except BaseExceptionGroup as group:
             raise _first(group) from group
         run.write_info(run.info()._replace(state=state.status or "running"))
-        if not interpreter.kept:
+        if not interpreter.attempts.kept:
             run.clear_scratch()
         outputs = {
             node.name: values.get(handle(state, node.node, ()))
@@ -287,7 +287,7 @@ def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interr
     if number == signal.SIGTERM and not interrupted:
         interrupted.append("SIGTERM")
     interrupted.append("SIGINT")
-    interpreter.interrupted.set()
+    interpreter.attempts.interrupted.set()
     match len(interrupted):
         case 1:
             reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")
@@ -298,4 +298,4 @@ def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interr
         case _:
             reporter.note("interrupted: what runs is killed")
             interpreter.tell(CancelAsked(why="interrupted"))
-            interpreter.kill()
+            interpreter.attempts.kill()
