@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -98,10 +96,8 @@ def control(base: Path, reps: int) -> dict[str, Times]:
                 times[name].cpu_s.append(cpu)
         return times
     finally:
-        for _ in range(3):
-            run.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                run.wait(1)
+        run.terminate()  # the warden passes it on, and ends when all is dead
+        run.wait(30)
         run.stderr.close()
 
 
