@@ -293,7 +293,7 @@ class Attempts:
         if prepared.stdout_path is not None:
             with suppress(OSError):
                 os.unlink(prepared.stdout_path)
-        if os.path.isdir(prepared.folder):
+        if prepared.may_have_folder and os.path.isdir(prepared.folder):
             self._disk.submit(partial(shutil.rmtree, prepared.folder, ignore_errors=True), _ignore)
 
     def publish(self, effect: Publish) -> None:

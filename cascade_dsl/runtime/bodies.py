@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from shlex import quote, split
 from typing import Any
@@ -52,6 +53,7 @@ class Prepared:
     result_path: str
     folder: Path
     """The attempt's own scratch folder, made only if something is written there; removed when it has ended."""
+    may_have_folder: bool
 
 
 class CannotStart(Exception):
@@ -156,6 +158,7 @@ class Bodies:
             stdout_path=stdout,
             result_path=str(folder / "result.json"),
             folder=folder,
+            may_have_folder=(clauses.scratch or isinstance(work, PythonSpec) or work.argv[-1].startswith(str(folder))),
         )
 
     def _need(self, site: Site, facts: Facts) -> dict[str, Any]:
@@ -259,7 +262,7 @@ class Bodies:
                 lines.append(f"{value.variable}=({words})")
             else:
                 lines.append(f"{value.variable}={quote(_no_nul('a value', show(what)))}")
-        shell = tuple(split(body.shell)) if body.shell is not None else self._shell
+        shell = _words_of(body.shell) if body.shell is not None else self._shell
         # The prelude is one line, so that line numbers in the shell's messages are those of the body.
         script = (";".join(lines) + "\n" if lines else "") + body.script
         if len(script) <= SCRIPT_ARGUMENT_MAX // 4 or len(script.encode()) <= SCRIPT_ARGUMENT_MAX:
@@ -268,6 +271,11 @@ class Bodies:
         file = folder / "script.sh"
         file.write_bytes(os.fsencode(script))  # as an argument would be encoded
         return (*shell, str(file))
+
+
+@lru_cache(maxsize=256)
+def _words_of(shell: str) -> tuple[str, ...]:
+    return tuple(split(shell))
 
 
 def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
