@@ -41,7 +41,7 @@ from ..ir.events import (
     WordDropped,
     WordSet,
 )
-from ..ir.graph import Graph, NodeKey, Requirement
+from ..ir.graph import FanOut, Graph, NodeKey, Requirement
 from ..limits.ledger import Ledger
 from .apply import apply
 from .effects import Effect, Publish
@@ -390,9 +390,9 @@ class _Turn:
         while state.to_expand or state.to_extend:
             if state.to_expand:
                 key = state.to_expand[0]
-                site = state.site_of(key)
-                source = getattr(site.node, "source")  # noqa: B009 - a FanOut's, by construction
-                over = state.plan.sites[source]
+                node = state.site_of(key).node
+                assert isinstance(node, FanOut)
+                over = state.plan.sites[node.source]
                 self.emit(Expanded(region=key, count=state.lengths[(over.id, *key[1 : 1 + over.depth])]))
                 continue
             key = next(iter(state.to_extend))
