@@ -37,6 +37,8 @@ from .values import Values
 T = TypeVar("T")
 _SLICE = 200
 """Answers between two looks at the loop."""
+_SHORT = 100
+"""Items of a list that is put together on the spot."""
 _BATCH = 256
 """Expressions that travel to a worker together."""
 
@@ -256,7 +258,9 @@ class Evaluator:
                 pieces.append(",".join(texts))
                 length += len(texts)
                 await trio.lowlevel.checkpoint()
-            stored = store_text("[" + ",".join(pieces) + "]", length, self._blobs)
+            store = partial(store_text, "[" + ",".join(pieces) + "]", length, self._blobs)
+            # A list that is long goes to disk as a blob, which may take its time.
+            stored = store() if length < _SHORT else await trio.to_thread.run_sync(store)
         except CascadeError as error:
             self._answer(EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
             return
