@@ -11,6 +11,7 @@ from graphs import Table, call, compute, fan, graph, output, param, scope_of, ta
 
 from cascade_dsl.engine.handles import handle
 from cascade_dsl.engine.inputs import (
+    AttemptBroke,
     CancelAsked,
     DrainAsked,
     Input,
@@ -344,6 +345,8 @@ def test_a_run_taken_over_has_the_machine_of_now() -> None:
     run = wide(6, words=(word("global", 1, Layer.MACHINE), word("task:t", 5)))
     run.crash(words=(word("global", 3, Layer.MACHINE),))
     assert len(run.state.running) == 3
+    run.crash(words=())
+    assert len(run.state.running) == 5, "what the machine of then said is forgotten, what the operator said is not"
 
 
 def test_what_streamed_in_while_the_way_was_closed_starts_in_order() -> None:
@@ -369,3 +372,11 @@ def test_a_window_stays_as_it_is_while_a_later_stage_takes_all_room() -> None:
     run = Simulation(program, Table(lengths={1: 6000}), words=(word("cpu", 2000),), check=look)
     assert run.play() == "done"
     assert most == 1024
+
+
+def test_an_argument_that_cannot_be_evaluated_is_not_tried_again() -> None:
+    program = graph([task("t", retry=(3, 1, 1))], [call(1, "t")])
+    run = Simulation(program, Table(played={(1,): [Played(takes_ns=10**9)]}))
+    run.turn(AttemptBroke(key=(1,), epoch=0, attempt=1, reason="value", exit=None, message="input x: no"))
+    assert run.status == "failed"
+    assert [e.retry_at_ns for _, e in run.events if isinstance(e, AttemptFailed)] == [None]
