@@ -378,6 +378,10 @@ def _can_be_parameter(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name)
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def answer_call(code: Code, spec: dict[str, Any]) -> dict[str, Any]:
     """The answer to a request: the result, or the exit code and message of a failure, its traceback printed."""
     folder = spec["folder"]
@@ -399,8 +403,8 @@ def answer_call(code: Code, spec: dict[str, Any]) -> dict[str, Any]:
     if len(text) <= _RESULT_INLINE_BYTES:
         return {"code": 0, "result": text.decode()}
     try:
-        os.makedirs(os.path.dirname(spec["result_path"]), exist_ok=True)
-        with open(spec["result_path"], "wb") as file:
+        os.makedirs(os.path.dirname(spec["result_path"]), mode=0o700, exist_ok=True)
+        with open(spec["result_path"], "wb", opener=_private) as file:
             file.write(text)
     except OSError as error:
         return {"code": 1, "message": f"cannot write the result: {error}"}
