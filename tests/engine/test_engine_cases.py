@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from graphs import Table, call, compute, fan, graph, output, param, scope_of, task, word
 
 from cascade_dsl.engine.handles import handle
 from cascade_dsl.engine.inputs import (
     AttemptBroke,
+    AttemptSucceeded,
+    AttemptVanished,
     CancelAsked,
     DrainAsked,
     Input,
@@ -21,8 +24,10 @@ from cascade_dsl.engine.inputs import (
     ResumeAsked,
     StallAccepted,
 )
+from cascade_dsl.engine.progress import EngineFault
+from cascade_dsl.engine.snapshot import snapshot
 from cascade_dsl.engine.state import State
-from cascade_dsl.engine.step import is_stalled
+from cascade_dsl.engine.step import is_stalled, replay
 from cascade_dsl.ir.events import (
     AttemptFailed,
     AttemptFinished,
@@ -30,6 +35,7 @@ from cascade_dsl.ir.events import (
     AttemptStarted,
     AttemptStopping,
     Facts,
+    PlannedFile,
     PublishPlanned,
     Word,
 )
@@ -122,6 +128,7 @@ def test_a_pause_starts_none_of_those_that_queue() -> None:
     assert is_stalled(run.state)
     run.turn(ResumeAsked(scope=scope_of("task:t")))
     assert load.now == 2, "resume starts them in the same turn, under the limit that stands"
+    assert run.state.paused == {}
     assert run.play() == "done"
     assert load.most == 2
 
@@ -315,6 +322,7 @@ def test_a_window_of_blocked_elements_widens_so_that_others_start() -> None:
     assert run.play() == "stalled"
     assert sorted(k[1] for _, k in started(run)) == list(range(1500, 1600))
     assert run.state.ledger.waits()[0][3].startswith("t needs mem 100B")
+    assert snapshot(replay(program, run.events)) == snapshot(run.state), "a window widens by an event"
     run.turn(limit("mem", 1000))
     assert run.play() == "done"
 
@@ -380,3 +388,20 @@ def test_an_argument_that_cannot_be_evaluated_is_not_tried_again() -> None:
     run.turn(AttemptBroke(key=(1,), epoch=0, attempt=1, reason="value", exit=None, message="input x: no"))
     assert run.status == "failed"
     assert [e.retry_at_ns for _, e in run.events if isinstance(e, AttemptFailed)] == [None]
+
+
+def test_an_end_of_an_earlier_epoch_is_a_fault() -> None:
+    run = Simulation(graph([task("t")], [call(1, "t")]), Table(played={(1,): [Played(takes_ns=10**9)]}))
+    lost = AttemptVanished(key=(1,), epoch=0, attempt=1, why="lost")
+    run.turn(lost)
+    with pytest.raises(EngineFault):
+        run.turn(lost)
+
+
+def test_what_is_being_published_is_not_stopped() -> None:
+    run = Simulation(graph([task("t")], [call(1, "t")]), Table(played={(1,): [Played(takes_ns=10**9)]}))
+    files = (PlannedFile(scratch="s", final="f", size=0, digest="", inode=0),)
+    run.turn(AttemptSucceeded(key=(1,), epoch=0, attempt=1, value="null", files=files))
+    run.turn(CancelAsked(why="interrupted"))
+    assert not any(isinstance(e, AttemptStopping) for _, e in run.events)
+    assert run.play() == "done"
