@@ -135,6 +135,8 @@ CODES: dict[str, str] = {
     "CSC714": "An output cannot be published",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
-    # warnings
 }
 """Code → title of its page."""
+
+WARNINGS: dict[str, str] = {}
+"""Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

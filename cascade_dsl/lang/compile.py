@@ -16,6 +16,7 @@ from ..base.diagnostics import CascadeError, Diagnostic, Source
 from ..ir.expr import Ref
 from ..ir.graph import Graph, Param, SourceDigest, TaskDef
 from . import ast
+from .allowed import spared
 from .annotations import Annotations
 from .bodies import Bodies
 from .context import Context
@@ -57,7 +58,7 @@ def compile_source(source: Source, *, folder: Path) -> Compiled:
     found = Report(source).findings
     for diagnostic in (*parsed.diagnostics, *compiler.report.findings.found):
         found.add(diagnostic)
-    return Compiled(graph=None if found.errors else graph, diagnostics=found.sorted())
+    return Compiled(graph=None if found.errors else graph, diagnostics=spared(source, found.sorted()))
 
 
 class _Compiler:

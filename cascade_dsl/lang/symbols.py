@@ -130,6 +130,30 @@ class Report:
             )
         )
 
+    def warn(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        label: str = "",
+        also: Sequence[tuple[Span, str]] = (),
+        help: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """One warning: what is legal but suspect. Its code has a name in WARNINGS, by which its line can be spared it."""
+        self.findings.add(
+            Diagnostic(
+                code=code,
+                message=message,
+                severity="warning",
+                primary=self.source.label(span, label),
+                secondary=tuple(self.source.label(s, text) for s, text in also),
+                notes=tuple(notes),
+                help=help,
+            )
+        )
+
     def unbuilt(self, span: Span, what: str, help: str | None = None) -> None:
         """A construct of the language that is parsed, but not built yet."""
         self.error("CSC490", span, f"{what} is not built yet", help=help)
