@@ -82,6 +82,11 @@ CODES: dict[str, str] = {
     "CSC347": "An output that cannot be",
     "CSC350": "A limit that the file holds hard",
     "CSC351": "The amount of a limit cannot be evaluated",
+    "CSC352": "A shell script that could not be followed",
+    "CSC353": "A place in a shell script where only an int may stand",
+    "CSC354": "A list where a shell takes one word",
+    "CSC355": "`raw` outside a shell script",
+    "CSC356": "A node without a shell script",
     # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",
@@ -135,8 +140,18 @@ CODES: dict[str, str] = {
     "CSC714": "An output cannot be published",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    # warnings
+    "CSCW340": "A value in a program for a second interpreter",
+    "CSCW341": "`raw` of what comes from outside",
+    "CSCW342": "A file is written outside the outputs",
+    "CSCW343": "A value that the shell may evaluate as arithmetic",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {}
+WARNINGS: dict[str, str] = {
+    "CSCW340": "second-interpreter",
+    "CSCW341": "raw-param",
+    "CSCW342": "relative-write",
+    "CSCW343": "value-in-arithmetic",
+}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

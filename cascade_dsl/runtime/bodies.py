@@ -7,9 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from shlex import quote, split
 from typing import Any
 
 from ..base.diagnostics import CascadeError
@@ -23,9 +21,8 @@ from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Typ
 from ..store.publish import extension, final_path, scratch_path
 from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value, show
-
-SCRIPT_ARGUMENT_MAX = 100_000
-"""A longer script travels in a file: one argument may not be longer than 128 KiB."""
+from .refusals import CannotStart, no_nul
+from .scripts import chosen_shell, command_line, default_shell, render
 
 ValueOf = Callable[[Expr, Mapping[str, Any]], Any]
 
@@ -56,10 +53,6 @@ class Prepared:
     may_have_folder: bool
 
 
-class CannotStart(Exception):
-    """An attempt that has no sense: the message is a sentence for the user."""
-
-
 class Bodies:
     """Builds attempts for one run."""
 
@@ -73,7 +66,8 @@ class Bodies:
         self.environ = {**environ, "CASCADE_RUN": run}
         """What every process of the run inherits."""
         bash = shutil.which("bash", path=environ.get("PATH"))
-        self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
+        self.shell = default_shell(bash)
+        """What reads a script whose task does not choose."""
         self.has_bash = bash is not None
         self._sources = {str(project / source.path) for source in plan.graph.sources}
         self._expressions: dict[int, list[Expr]] = {}
@@ -140,7 +134,7 @@ class Bodies:
             if "mem" in need:
                 env["CASCADE_MEM"] = show(need["mem"])
             for name, expr in clauses.env:
-                env[name] = _no_nul(f"env {name}", show(value_of(expr, seen)))
+                env[name] = no_nul(f"env {name}", show(value_of(expr, seen)))
             work, stdout = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
             raise CannotStart(str(error)) from None
@@ -254,28 +248,15 @@ class Bodies:
                 )
 
     def _script(self, body: ShellBody, folder: Path, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
-        lines: list[str] = []
-        for value in body.values:
-            what = value_of(value.expr, seen)
-            if value.is_list:
-                words = " ".join(quote(_no_nul("a value", show(item))) for item in what)
-                lines.append(f"{value.variable}=({words})")
-            else:
-                lines.append(f"{value.variable}={quote(_no_nul('a value', show(what)))}")
-        shell = _words_of(body.shell) if body.shell is not None else self._shell
-        # The prelude is one line, so that line numbers in the shell's messages are those of the body.
-        script = (";".join(lines) + "\n" if lines else "") + body.script
-        if len(script) <= SCRIPT_ARGUMENT_MAX // 4 or len(script.encode()) <= SCRIPT_ARGUMENT_MAX:
-            return (*shell, "-c", script)
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        file = folder / "script.sh"
-        file.write_bytes(os.fsencode(script))  # as an argument would be encoded
-        return (*shell, str(file))
+        shell = self.shell if body.shell is None else chosen_shell(body.shell)
 
+        def write(script: bytes) -> Path:
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            file = folder / "script.sh"
+            file.write_bytes(script)
+            return file
 
-@lru_cache(maxsize=256)
-def _words_of(shell: str) -> tuple[str, ...]:
-    return tuple(split(shell))
+        return command_line(render(body, shell, lambda e: value_of(e, seen), self.environ), shell, write)
 
 
 def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
@@ -283,18 +264,12 @@ def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
     return site.node.args
 
 
-def _no_nul(what: str, text: str) -> str:
-    if "\0" in text:
-        raise CannotStart(f"{what} holds a NUL character, which no program can be given")
-    return text
-
-
 def _words(body: ExecBody, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
     words: list[str] = []
     for expr in body.words:
         value = value_of(expr, seen)
         many: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
-        words.extend(_no_nul("an argument", show(v)) for v in many)
+        words.extend(no_nul("an argument", show(v)) for v in many)
     if not words or not words[0]:
         raise CannotStart("exec: there is no program to run: the first word is empty")
     return tuple(words)
