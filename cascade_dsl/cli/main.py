@@ -67,6 +67,10 @@ def _dispatch(words: list[str]) -> int:
             from .past import explain, log
 
             return (explain if verb == "explain" else log)(parse(known, rest))
+        case "show-script":
+            from .scripts import show_script
+
+            return show_script(parse(known, rest))
         case "ps":
             from .steer import ps
 

@@ -105,5 +105,11 @@ VERBS: dict[str, Verb] = {
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
+        Verb(
+            "show-script",
+            "Print the script of a node's newest attempt as it ran, to paste into a terminal.",
+            (("NODE", "one"),),
+            (_PAST_RUN,),
+        ),
     )
 }

@@ -42,7 +42,7 @@ def log(parsed: Parsed) -> int:
         raise fail(
             "CSC508",
             f"nothing in the run {run.name} has a log as `{node}`",
-            help=did_you_mean(node, _names(run))
+            help=did_you_mean(node, known_names(run))
             or "a node is called as its failure calls it: `pages[oslo]` or `pages.oslo`",
         )
     sys.stdout.flush()
@@ -75,8 +75,8 @@ def run_folder(wanted: str | None) -> Path:
 
 
 def _newest_log(run: Path, node: str) -> Path | None:
-    with closing(_journal(run)) as db:
-        for name in _spellings(node):
+    with closing(open_journal(run)) as db:
+        for name in spellings(node):
             row = db.execute(
                 "SELECT serial, log FROM attempts WHERE name = ? ORDER BY serial DESC LIMIT 1", (name,)
             ).fetchone()
@@ -87,18 +87,20 @@ def _newest_log(run: Path, node: str) -> Path | None:
     return None
 
 
-def _spellings(node: str) -> list[str]:
+def spellings(node: str) -> list[str]:
     """The name as it is, then `pages.oslo` as `pages[oslo]`, `parts.a.0` as `parts[a,0]`."""
     pieces = node.split(".")
     return [node] + [f"{'.'.join(pieces[:n])}[{','.join(pieces[n:])}]" for n in range(len(pieces) - 1, 0, -1)]
 
 
-def _names(run: Path) -> list[str]:
-    with closing(_journal(run)) as db:
+def known_names(run: Path) -> list[str]:
+    """The names of the nodes that were tried last."""
+    with closing(open_journal(run)) as db:
         rows = db.execute("SELECT DISTINCT name FROM attempts ORDER BY serial DESC LIMIT 2000").fetchall()
     return [str(row[0]) for row in rows]
 
 
-def _journal(run: Path) -> sqlite3.Connection:
+def open_journal(run: Path) -> sqlite3.Connection:
+    """The journal of a run, to read."""
     quoted = re.sub(r"[?#%]", lambda m: f"%{ord(m[0]):02X}", str(run / "journal.db"))
     return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True)

@@ -113,7 +113,7 @@ class Bodies:
         folder = self._scratch / str(serial)
         try:
             if serial // 1000 not in self._log_folders:
-                (self._logs / f"{serial // 1000:03}").mkdir(mode=0o700, exist_ok=True)
+                self._make(self._logs / f"{serial // 1000:03}")
                 self._log_folders.add(serial // 1000)
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
             files = [given[i.name] for i in task.inputs if str(i.type) in ("file", "file?")]
@@ -122,7 +122,7 @@ class Bodies:
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
             if clauses.scratch:
                 cwd = folder / "work"
-                cwd.mkdir(parents=True, mode=0o700, exist_ok=True)
+                self._make(cwd)
             seen: dict[str, Any] = {
                 **given,
                 **{p.spec.name: str(p.scratch) for p in places},
@@ -154,6 +154,9 @@ class Bodies:
             folder=folder,
             may_have_folder=(clauses.scratch or isinstance(work, PythonSpec) or work.argv[-1].startswith(str(folder))),
         )
+
+    def _make(self, folder: Path) -> None:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
 
     def _need(self, site: Site, facts: Facts) -> dict[str, Any]:
         assert site.clauses is not None
@@ -251,7 +254,7 @@ class Bodies:
         shell = self.shell if body.shell is None else chosen_shell(body.shell)
 
         def write(script: bytes) -> Path:
-            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            self._make(folder)
             file = folder / "script.sh"
             file.write_bytes(script)
             return file

@@ -67,7 +67,7 @@ def render(body: ShellBody, shell: Shell, value_of: Callable[[Expr], Any], envir
             settings = ["set +a", *settings, "set -a"]
         out += ["; ".join(settings), "; "]
     for part in body.parts:
-        out.append(part if isinstance(part, str) else _reference(body, part, values[part.value], shell))
+        out.append(part if isinstance(part, str) else reference(body, part, values[part.value], shell))
     return _encoded("".join(out))
 
 
@@ -81,7 +81,8 @@ def command_line(script: bytes, shell: Shell, write: Callable[[bytes], Path]) ->
 # ---- references -------------------------------------------------------------------------------------------------
 
 
-def _reference(body: ShellBody, place: ShellPlace, value: Any, shell: Shell) -> str:
+def reference(body: ShellBody, place: ShellPlace, value: Any, shell: Shell) -> str:
+    """What stands in the script for one place."""
     spec = body.values[place.value]
     name = spec.variable
     match place.where:

@@ -19,7 +19,7 @@ _DOUBLE = re.compile(r"[^\"\\$`\0]+")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|[0-9@*#?$!-])", re.ASCII)
 _PARAMETER = re.compile(r"[^\\'\"$`}<>\0]+")
 _PARAMETER_HEAD = re.compile(
-    r"\$\{[!#]?(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(?:\[[^\]'\"`\\${}]*\])?(:?[-=+?])?", re.ASCII
+    r"\$\{[!#]?(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(?:\[[^\]'\"`\\${}\0]*\])?(:?[-=+?])?", re.ASCII
 )
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 

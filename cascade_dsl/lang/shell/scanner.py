@@ -38,6 +38,8 @@ class Scanner(Conditions, Pieces):
         try:
             self._read()
             self.commands.conclude()
+            if len(self.places) != self.text.count(MARK):
+                raise lost("it could not be read to its end", 0)
         except LostError as error:
             return Scan(self.places, lost=error.lost)
         found = self.commands
