@@ -44,6 +44,7 @@ class Bodies:
         parameters: tuple[str, ...],
         shell: ast.ShellClause | None,
         *,
+        task: str = "",
         scratch: bool = False,
         outputs: Sequence[str] = (),
     ) -> Body | None:
@@ -51,7 +52,7 @@ class Bodies:
         and `outputs`, paths known before a run, are what a script may write."""
         match body:
             case ast.ShBody():
-                return self.scripts.lower(body, at, shell, scratch=scratch, outputs=outputs)
+                return self.scripts.lower(body, at, shell, task=task, scratch=scratch, outputs=outputs)
             case ast.ExecBody():
                 return self._exec(body, at)
             case ast.PythonBody():

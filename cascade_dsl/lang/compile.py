@@ -26,6 +26,7 @@ from .finish import Finisher, moved_ids
 from .nodes import Nodes
 from .parse import parse_source, read_source
 from .published import check_paths
+from .raws import warn_of_raws
 from .requirements import Requirements, sentences_of
 from .symbols import Refused, Report, Scope, Symbol, Task, Value
 from .tasks import Tasks
@@ -98,6 +99,7 @@ class _Compiler:
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
         limits = required.limits(module, lowered, names, resources, tags, self.source)
         check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.paths)
+        warn_of_raws(self.report, bodies.scripts.raws, nodes.body)
         if self.report.findings.errors:
             return None
         made = tuple(nodes.body)

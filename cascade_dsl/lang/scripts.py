@@ -25,6 +25,7 @@ _SHOWN_LINE = 60
 class RawUse(NamedTuple):
     """A `raw(…)` in a body: where it stands, and what it inserts."""
 
+    task: str
     span: Span
     expr: Expr
 
@@ -37,11 +38,20 @@ class Scripts:
         self.typing = typing
         self.raws: list[RawUse] = []
         """Every `raw(…)` of the bodies so far."""
+        self._task = ""
 
     def lower(
-        self, body: ast.ShBody, at: Context, clause: ast.ShellClause | None, *, scratch: bool, outputs: Sequence[str]
+        self,
+        body: ast.ShBody,
+        at: Context,
+        clause: ast.ShellClause | None,
+        *,
+        task: str,
+        scratch: bool,
+        outputs: Sequence[str],
     ) -> ShellBody | None:
         """The body for the graph, None where it is wrong."""
+        self._task = task
         script = body.script
         shell = None if clause is None else self._command(clause)
         exprs = [p for p in script.parts if not isinstance(p, str)]
@@ -117,7 +127,7 @@ class Scripts:
         if isinstance(found.type, OptionalType):
             refuse_optional(self.report, self.typing, argument.span, found.type)
             return None
-        self.raws.append(RawUse(span, found.expr))
+        self.raws.append(RawUse(self._task, span, found.expr))
         text = joined(found.expr) if is_words(found.type) else as_text(found.expr, found.type)
         return ShellPlace(_index(values, text, is_list=False), "raw")
 
@@ -242,14 +252,12 @@ class Scripts:
         at = source.find(path)
         span = script.span if at < 0 else Span(script.span.start + at, script.span.start + at + len(path))
         if path in outputs:
-            help = (
-                "write to the output itself, `{{out}}` or its name: it moves to this path when the body has succeeded"
-            )
+            message = f"`{path}` is the place of an output, and is written before the body has succeeded"
+            help = "write to the output by its name, `{{out}}` where it has none: it moves there in one step"
         else:
+            message = f"`{path}` is written in the project's folder, and is no output of the task"
             help = "declare it as an output, write below `$(mktemp -d)`, or let the task run `in scratch`"
-        self.report.warn(
-            "CSCW342", span, f"`{path}` is written in the project's folder, and is no output of the task", help=help
-        )
+        self.report.warn("CSCW342", span, message, help=help)
 
 
 def refuse_optional(report: Report, typing: Expressions, span: Span, type_: Type) -> None:

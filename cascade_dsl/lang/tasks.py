@@ -131,7 +131,7 @@ class Tasks:
             at = self._context(task, outputs, "a task's body", need=True, in_body=True)
             scratch = any(isinstance(c, ast.InClause) and c.folder is None for c in decl.clauses)
             paths = [o.path.value for o in outputs if isinstance(o.path, Lit)]
-            lowered = bodies.lower(body, at, parameters, shell, scratch=scratch, outputs=paths)
+            lowered = bodies.lower(body, at, parameters, shell, task=task.name, scratch=scratch, outputs=paths)
         if lowered is None or clauses is None or len(self.report.findings.errors) > before:
             return None
         return TaskDef(

@@ -24,7 +24,6 @@ from .refusals import CannotStart
 from .scripts import chosen_shell, render
 from .values import Values
 
-
 _OF_THE_RUN = ("CASCADE_RUN", "CASCADE_CPU", "CASCADE_MEM")
 
 

@@ -20,7 +20,6 @@ from cascade_dsl.ir.expr import Expr
 from cascade_dsl.ir.graph import ShellBody
 from cascade_dsl.lang.compile import compile_source
 from cascade_dsl.report.plain import render_all
-from cascade_dsl.runtime.refusals import CannotStart
 from cascade_dsl.runtime.scripts import Shell, chosen_shell, command_line, default_shell, render
 from cascade_dsl.values.evaluate import Env, evaluate
 
@@ -194,7 +193,12 @@ def run(body: ShellBody, variables: Mapping[str, Any], folder: Path, shell: Shel
     work = folder / "work"
     work.mkdir(exist_ok=True)
     done = subprocess.run(
-        argv, cwd=work, env={"PATH": "/usr/bin:/bin", "HOME": "/h"}, capture_output=True, stdin=subprocess.DEVNULL, check=False
+        argv,
+        cwd=work,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/h"},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
     assert list(work.iterdir()) == [], "a value ran as code"

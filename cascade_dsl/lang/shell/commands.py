@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from .frames import Frame
-from .interpreters import interpreted
+from .interpreters import interpreted, reads_program
 from .places import MARK, Dialect, Place, lost
 from .words import ASSIGNMENT, DECLARING, EXPANDED, QUOTED, Command, Word
 
@@ -27,6 +27,8 @@ _TESTS = frozenset({
     "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", ")",
 })  # fmt: skip
 _RELATIVE = re.compile(r"(?![/~&-])[^\x02\x03\0*?\[\]{}]+")
+_PRINTING = frozenset({"echo", "printf"})
+"""They put out what they are given."""
 _LEAVING = frozenset({"cd", "pushd", "popd", "chroot"})
 
 
@@ -146,12 +148,19 @@ class Commands:
         if not words:
             return
         name = words[0].plain
+        if name not in _PRINTING:
+            for word in words:
+                for index in word.places:
+                    self.places[index].in_arithmetic = False
         for word in words[1:]:
             found = word.assigns
             if found in _RUN and word.places:
                 self.refuse(word, "shell-variable")
         for index, interpreter in interpreted(words):
             self.places[index].interpreter = self.places[index].interpreter or interpreter
+        reader = reads_program(words) if command.fed else ""
+        for index in (index for word in command.fed for index in word.places):
+            self.places[index].interpreter = self.places[index].interpreter or reader
         if name is None:
             return
         if name in _LEAVING:
@@ -174,10 +183,15 @@ class Commands:
             if len(words) > 1:
                 self._aliases = words[0].start
         elif name in ("printf", "wait"):
-            for before, word in pairwise(words):
-                if before.value in ("-v", "-p") or re.match(r"-[vp]", word.value):
-                    self.refuse(word, "variable-name")
+            self._named_result(name, words)
         del frame
+
+    def _named_result(self, name: str, words: list[Word]) -> None:
+        """The variable after `printf -v` and `wait -p`."""
+        pairs = list(pairwise(words))
+        for before, word in pairs[:2] if name == "printf" else pairs:
+            if before.value in ("-v", "-p") or re.match(r"-[vp].", word.value):
+                self.refuse(word, "variable-name")
 
     def _refuse_all(self, words: list[Word], reason: str) -> None:
         for word in words[1:]:
@@ -201,13 +215,13 @@ class Commands:
 
     def _declare(self, name: str, words: list[Word]) -> None:
         flags = ""
+        unknown = False
+        """A word before, which the shell makes out of a variable, may be an option."""
         for word in words[1:]:
             value = word.value
             if word.plain is not None and re.match(r"[-+][A-Za-z]", value):
                 flags += value
                 continue
-            if word.skeleton and word.skeleton[0] == EXPANDED and name not in ("export", "readonly"):
-                flags += "i"
             equals = value.find("=")
             head = value if equals < 0 else value[:equals]
             if MARK in head:
@@ -222,6 +236,7 @@ class Commands:
                 self._references.add(variable)
             if re.search("[aA]", flags) or "[" in head or word.shape.endswith("("):
                 self._arrays.add(variable)
+            unknown = unknown or (equals < 0 and value.startswith(EXPANDED))
             if equals >= 0:
                 self.joined(word)
                 if variable in _RUN:
@@ -229,6 +244,8 @@ class Commands:
                 rows = [(variable, index) for index in word.places if self.places[index].where != "subscript"]
                 self._assignments += rows
                 self._declarations += rows
+                if unknown:
+                    self.refuse(word, "declared-array")
 
     def _naming(self, name: str, words: list[Word]) -> None:
         self._refuse_all(words, "read-name")

@@ -6,6 +6,7 @@ import re
 
 from .arithmetic import Arithmetic
 from .frames import Document, Frame
+from .interpreters import reads_program
 from .places import MARK, REASONS, lost
 from .words import Word
 
@@ -51,7 +52,7 @@ class Documents(Arithmetic):
         holder = Frame("docs", at, frame)
         for document in documents:
             start, end, resume = self._lines(document, at)
-            holder.queue.append((start, end, resume, document.quoted))
+            holder.queue.append((start, end, resume, document))
             at = resume
         self.pending -= len(documents)
         documents.clear()
@@ -89,7 +90,7 @@ class Documents(Arithmetic):
             return
         char = text[at]
         if char == MARK:
-            self.record("here")
+            self.places[self.record("here")].interpreter = frame.interpreter
             self.at += 1
         elif char == "\\":
             if text.startswith(MARK, at + 1):
@@ -114,12 +115,13 @@ class Documents(Arithmetic):
         if not frame.queue:
             self.stack.pop()
             return
-        start, end, resume, quoted = frame.queue.pop(0)
-        if quoted:
+        start, end, resume, document = frame.queue.pop(0)
+        if document.quoted:
             self.skip_marks(start, end, "quoted-here")
             self.at = resume
             return
         body = Frame("here", start, frame)
         body.quoted, body.end, body.resume, body.word = True, end, resume, Word(start)
+        body.interpreter = reads_program(document.command.words)
         self.at = start
         self.push(body)

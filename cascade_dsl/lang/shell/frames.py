@@ -19,13 +19,14 @@ LISTS = frozenset({"script", "(", "{", "if", "loop", "for", "case", "$(", "<("})
 class Document:
     """A here-document whose lines come after the next newline."""
 
-    __slots__ = ("end", "quoted", "tabs", "word")
+    __slots__ = ("command", "quoted", "tabs", "word")
 
-    def __init__(self, word: str, tabs: bool, quoted: bool) -> None:
+    def __init__(self, word: str, tabs: bool, quoted: bool, command: Command) -> None:
         self.word = word
         self.tabs = tabs
         self.quoted = quoted
-        self.end = 0
+        self.command = command
+        """Whose standard input it is."""
 
 
 class Frame:
@@ -38,6 +39,7 @@ class Frame:
         "depth",
         "documents",
         "end",
+        "interpreter",
         "kind",
         "left",
         "literal",
@@ -82,8 +84,10 @@ class Frame:
         """A `'` in it is an ordinary character."""
         self.end = 0
         self.resume = 0
-        self.queue: list[tuple[int, int, int, bool]] = []
+        self.queue: list[tuple[int, int, int, Document]] = []
         self.operator = ""
+        self.interpreter = ""
+        """What reads a here-document as a program."""
         self.left: Word | None = None
         self.name = ""
         """The variable of a `for`."""

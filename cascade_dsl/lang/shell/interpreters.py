@@ -44,6 +44,9 @@ _TAKES_VALUE: dict[str, frozenset[str]] = {
 }
 _TAKES_TWO = frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile"})
 _SECOND = frozenset({"sqlite3"})
+_PROGRAMS = frozenset({*_CODE_OPTION, *_FIRST, *_SECOND, "ssh", "rsh", "parallel", "watch"})
+_MOST = 8
+"""Interpreters that are looked for in one command."""
 _WRAPPERS = frozenset({
     "exec", "env", "nohup", "nice", "time", "timeout", "sudo", "doas", "setsid", "stdbuf", "ionice", "chroot", "unshare",
     "nsenter", "taskset", "xargs", "parallel", "watch", "busybox", "docker", "podman", "kubectl", "srun", "strace",
@@ -61,8 +64,28 @@ def interpreted(words: list[Word]) -> Iterator[tuple[int, str]]:
         yield from _all(words[1:], "eval")
         return
     starts = range(len(words)) if name in _WRAPPERS else range(1)
+    found = 0
     for start in starts:
-        yield from _of_command(words, start, _base(words[start]))
+        program = _base(words[start])
+        if program in _PROGRAMS:
+            yield from _of_command(words, start, program)
+            found += 1
+            if found == _MOST:
+                return
+
+
+def reads_program(words: list[Word]) -> str:
+    """The interpreter among the words that reads its program from standard input; empty for none."""
+    starts = range(len(words)) if words and _base(words[0]) in _WRAPPERS else range(min(1, len(words)))
+    for start in starts:
+        name = _base(words[start])
+        if name in ("ssh", "rsh", "psql", "mysql", "mariadb", "sqlite3", "duckdb", "bc", "dc"):
+            return name
+        if name in _CODE_OPTION:
+            rest = [w.value for w in words[start + 1 :]]
+            if "-s" in rest or "-" in rest or all(v.startswith("-") and v not in ("-c", "-e") for v in rest):
+                return name
+    return ""
 
 
 def _of_command(words: list[Word], start: int, name: str) -> Iterator[tuple[int, str]]:
@@ -88,8 +111,6 @@ def _of_command(words: list[Word], start: int, name: str) -> Iterator[tuple[int,
         yield from _all(words[host + 1 :], name)
     elif name in ("parallel", "watch"):
         yield from _all(words[start + 1 :], name)
-    elif name == "find":
-        pass
 
 
 def _first_argument(words: list[Word], start: int, name: str) -> Iterator[tuple[int, str]]:

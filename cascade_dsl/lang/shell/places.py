@@ -108,16 +108,19 @@ REASONS: dict[str, tuple[str, str]] = {
         "write `x=( {x} )`",
     ),
     "reference": ("as the value of a `declare -n`, which is a name", "the name of a variable stands in the script"),
-    "read-name": ("as an argument of `{command}`, which takes names of variables", ASSIGN),
+    "read-name": (
+        "as an argument of `read`, `unset` and the like, which take names of variables",
+        "the name of a variable stands in the script",
+    ),
     "let": ("as an argument of `let`", "write `x=$(( … ))`"),
     "trap": (
         "as an argument of `trap`, which runs it later",
         "give it to a variable, `x={x}`, and write `trap '… \"$x\"' …`",
     ),
     "alias": ("as an argument of `alias`, which is code", "write a function"),
-    "complete": ("as an argument of `{command}`, which runs what stands in it", ""),
+    "complete": ("as an argument of `complete` and the like, which run what stands in it", ""),
     "test-operator": (
-        "where `{command}` may take it for an operator",
+        "where `[ ]` may take it for an operator",
         'write `[ -n {x} ]`, or `[ {x} = "…" ]`',
     ),
     "shell-variable": (

@@ -190,6 +190,8 @@ class Scanner(Conditions, Pieces):
         self.commands.check_shape(word)
         if command.redirect:
             self.commands.target(word, command.redirect)
+            if command.redirect == "<<<":
+                command.fed.append(word)
             command.redirect = ""
             command.redirected = True
             if command.state == "start":
@@ -544,7 +546,7 @@ class Scanner(Conditions, Pieces):
         found = _DOCUMENT.match(self.text, self.at)
         assert found is not None
         word, quoted, self.at = self.end_word_of_document(found.end())
-        frame.documents.append(Document(word, found[1] == "-", quoted))
+        frame.documents.append(Document(word, found[1] == "-", quoted, frame.command))
         self.pending += 1
         command = frame.command
         command.redirected = True

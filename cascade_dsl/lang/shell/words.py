@@ -87,7 +87,7 @@ class Word:
 class Command:
     """A simple command that is being read. `state`: what its next word is."""
 
-    __slots__ = ("assignments", "redirect", "redirected", "state", "timed", "words")
+    __slots__ = ("assignments", "fed", "redirect", "redirected", "state", "timed", "words")
 
     def __init__(self) -> None:
         self.state = "start"
@@ -97,4 +97,6 @@ class Command:
         self.redirect = ""
         """The operator whose target comes next."""
         self.redirected = False
+        self.fed: list[Word] = []
+        """What `<<<` puts on its standard input."""
         self.timed = False
