@@ -87,6 +87,7 @@ CODES: dict[str, str] = {
     "CSC354": "A list where a shell takes one word",
     "CSC355": "`raw` outside a shell script",
     "CSC356": "A node without a shell script",
+    "CSC357": "A script that wants bash where there is none",
     # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",

@@ -44,7 +44,7 @@ from .interpreter import Interpreter, Reporter
 from .machine import machine_words
 from .names import Names
 from .picture import counts
-from .preflight import preflight
+from .preflight import preflight, wants_bash
 from .results import store_value
 from .values import Values
 from .warden import sweep
@@ -238,6 +238,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            if not bodies.has_bash and wants_bash(graph):
+                reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
             await interpreter.run(first, [control, signals])
             return interpreter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,26 @@ def test_a_failed_run_and_one_that_is_live(project: Project, tmp_path: Path) -> 
     (project.folder / "go").touch()
     assert paste(show(project, "wait"), tmp_path).stdout == b"live\n"
     assert run.finish().code == 0
+
+
+def test_without_bash_scripts_run_in_sh_or_are_refused_before_the_run(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "bin"
+    path.mkdir()
+    for name in ("sh", "printf", "cat"):
+        found = shutil.which(name)
+        assert found is not None
+        (path / name).symlink_to(found)
+    env = {**project.env, "PATH": str(path)}
+    (project.folder / "p.csc").write_text(
+        'task t(x: str, xs: list[str]) -> str { sh "printf \'<%s>\' {{x}} {{xs}} \'in {{x}}\'" }\noutput o = t("a\\nb", ["c d", "*"])\n'
+    )
+    done = project.cascade("run", "p.csc", env=env)
+    assert (done.code, done.out) == (0, 'o = "<a\\nb><c d><*><in a\\nb>"\n')
+    assert "there is no bash here: scripts that choose no shell run in `sh -eu`" in done.err
+    (project.folder / "q.csc").write_text('task t(x: str) { sh "[[ {{x}} == a ]]" }\nt("a")\n')
+    done = project.cascade("run", "q.csc", env=env)
+    assert done.code == 2
+    assert (
+        "error[CSC357]: `t` wants bash, which is not there: `[[ ]]` is read by bash, and otherwise by another sh"
+        in done.err
+    )
