@@ -72,8 +72,11 @@ def render(body: ShellBody, shell: Shell, value_of: Callable[[Expr], Any], envir
 
 
 def command_line(script: bytes, shell: Shell, write: Callable[[bytes], Path]) -> tuple[str, ...]:
-    """The words that start the shell on a script; a long one is written to a file."""
-    if len(script) <= ARGUMENT_BYTES:
+    """The words that start the shell on a script; a long one is written to a file.
+
+    So is one for a shell that exports all variables: bash has the text after `-c` in one.
+    """
+    if len(script) <= ARGUMENT_BYTES and not shell.exports:
         return (*shell.words, "-c", os.fsdecode(script))
     return (*shell.words, str(write(script)))
 

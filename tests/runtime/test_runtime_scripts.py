@@ -6,6 +6,8 @@ of a run. What the shell prints is compared with the value, not with another ren
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -16,10 +18,11 @@ from typing import Any
 import pytest
 
 from cascade_dsl.base.diagnostics import Source
-from cascade_dsl.ir.expr import Expr
-from cascade_dsl.ir.graph import ShellBody
+from cascade_dsl.ir.expr import Expr, Lit
+from cascade_dsl.ir.graph import ShellBody, ShellPlace, ShellValue, Where
 from cascade_dsl.lang.compile import compile_source
 from cascade_dsl.report.plain import render_all
+from cascade_dsl.runtime.refusals import CannotStart
 from cascade_dsl.runtime.scripts import Shell, chosen_shell, command_line, default_shell, render
 from cascade_dsl.values.evaluate import Env, evaluate
 
@@ -127,7 +130,7 @@ TWO
   p {{v}} | cat; p {{v}} && p {{v}} || :
   h={{v}} p {{v}}
   {{c}} '%s\0' {{v}}
-  p $(( {{n}} + 1 )) $((3-{{n}})) "$(({{n}}*{{n}}))"
+  k=1; p $(( {{n}} + 1 )) $((3-{{n}})) "$(({{n}}*{{n}}))" $((-{{n}})) $((k-{{n}}))
   p {{n}} "{{b}} {{fl}}" {{nil}} end {{o}}
   set -f; IFS=ab0; p {{v}} {{xs}}x "{{xs}}"; set +f
   IFS=; p {{v}} {{xs}}; cat <<END
@@ -240,7 +243,7 @@ def expected(name: str, v: bytes, xs: list[bytes], n: int) -> bytes:
     p(v, v, v)
     p(v)
     p(v)
-    p(*(str(k).encode() for k in (n + 1, 3 - n, n * n)))
+    p(*(str(k).encode() for k in (n + 1, 3 - n, n * n, -n, 1 - n)))
     p(str(n).encode(), b"true 0.5", b"end", b"--flag", v)
     p(v, *([b"x"] if not xs else [*xs[:-1], xs[-1] + b"x"]), spaced)
     p(v, *xs)
@@ -274,3 +277,124 @@ def test_a_value_comes_out_of_every_place_as_it_went_in(name: str, case: str, tm
         got = run(everything(name), variables, tmp_path)
         wanted = expected(name, data, [x.encode("utf-8", "surrogateescape") for x in xs], -7)
         assert got.split(b"\0") == wanted.split(b"\0")
+
+
+@shells
+@pytest.mark.parametrize("case", [c for c, v in HOSTILE.items() if 0 < len(v) < 200 and "/" not in v])
+def test_a_file_is_named_by_a_value(name: str, case: str, tmp_path: Path) -> None:
+    body = compiled(
+        f'task t(v: str) {{ shell "{name} -eu"; sh "printf x > {{{{v}}}}; printf y >> {{{{v}}}}; cat < {{{{v}}}}" }}\nt("")'
+    )
+    shell = chosen_shell(f"{name} -eu")
+    argv = command_line(render(body, shell, evaluator({"v": HOSTILE[case]}), {}), shell, lambda script: tmp_path)
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"xy", b"")
+    assert [os.fsencode(p) for p in os.listdir(tmp_path)] == [HOSTILE[case].encode("utf-8", "surrogateescape")]
+
+
+@shells
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "en_US.UTF-8", "POSIX"])
+def test_the_locale_does_not_matter(name: str, locale: str, tmp_path: Path) -> None:
+    value = HOSTILE["every byte"]
+    body = compiled(f'task t(v: str) {{ shell "{name} -eu"; sh "printf %s {{{{v}}}} \'{{{{v}}}}\'" }}\nt("")')
+    shell = chosen_shell(f"{name} -eu")
+    argv = command_line(render(body, shell, evaluator({"v": value}), {}), shell, lambda script: tmp_path)
+    done = subprocess.run(
+        argv, cwd=tmp_path, capture_output=True, env={"LC_ALL": locale, "PATH": "/usr/bin:/bin"}, check=False
+    )
+    assert done.stdout == value.encode("utf-8", "surrogateescape") * 2
+
+
+@shells
+@pytest.mark.parametrize("value", ["a", "a\nb\nc", "x\n" * 400])
+def test_line_numbers_in_messages_are_those_of_the_body(name: str, value: str, tmp_path: Path) -> None:
+    body = compiled(
+        f'task t(v: str) {{\n  shell "{name}"\n  sh """\n    : {{{{v}}}}\n    :\n    nothing_of_this_name\n  """\n}}\nt("")'
+    )
+    shell = chosen_shell(name)
+    for argv in (
+        command_line(render(body, shell, evaluator({"v": value}), {}), shell, lambda script: tmp_path),
+        command_line(render(body, shell, evaluator({"v": value + "y" * 200_000}), {}), shell, _written(tmp_path)),
+    ):
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert re.search(r"(line |: )3: nothing_of_this_name", done.stderr), done.stderr
+
+
+def _written(folder: Path) -> Callable[[bytes], Path]:
+    def write(script: bytes) -> Path:
+        (folder / "script.sh").write_bytes(script)
+        return folder / "script.sh"
+
+    return write
+
+
+@shells
+@pytest.mark.parametrize("options", ["-a", "-aeu", "-o allexport"])
+def test_the_prelude_exports_nothing(name: str, options: str, tmp_path: Path) -> None:
+    if name == "dash" and "allexport" in options:
+        options = "-eua"
+    body = compiled(
+        f'task t(v: str, xs: list[str]) {{ shell "{name} {options}"; sh "x={{{{v}}}}; env | sort; : {{{{xs}}}}" }}\nt("", [])'
+    )
+    shell = chosen_shell(f"{name} {options}")
+    script = render(body, shell, evaluator({"v": "a\n" * 300, "xs": ["b", "c"]}), {})
+    done = subprocess.run(
+        command_line(script, shell, _written(tmp_path)),
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    assert b"__csc" not in done.stdout
+    assert b"x=a\n" in done.stdout
+
+
+def test_a_script_that_holds_the_names_of_the_prelude_gets_others(tmp_path: Path) -> None:
+    body = compiled("task t(v: str) { sh \"__csc_0=mine; printf '%s' {{v}} $__csc_0\" }\nt('')")
+    assert [v.variable for v in body.values] == ["__csc__0"]
+    assert run(body, {"v": "theirs"}, tmp_path) == b"theirsmine"
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", "a\udc00\ud834"])
+@shells
+def test_what_no_program_can_be_given_is_refused(name: str, value: str) -> None:
+    body = compiled(
+        f'task t(v: str, xs: list[str]) {{ shell "{name} -eu"; sh "echo {{{{v}}}} {{{{xs}}}} {{{{raw(v)}}}}" }}\nt("", [])'
+    )
+    shell = chosen_shell(f"{name} -eu")
+    cases: list[dict[str, Any]] = [{"v": value, "xs": []}, {"v": "", "xs": [value]}]
+    for variables in cases:
+        with pytest.raises(CannotStart) as caught:
+            render(body, shell, evaluator(variables), {})
+        assert str(caught.value) in (
+            "a value holds a NUL character, which no program can be given",
+            "a value holds half of a surrogate pair, which is no text",
+        )
+
+
+@pytest.mark.parametrize("where", ["arith", "subscript"])
+def test_a_graph_from_outside_cannot_put_text_into_arithmetic(where: Where) -> None:
+    body = ShellBody(
+        parts=("echo $((", ShellPlace(0, where), "))"),
+        values=(ShellValue(variable="v", expr=Lit("a[$(touch pwned)]")),),
+    )
+    with pytest.raises(CannotStart, match="a value that stands in arithmetic is no whole number"):
+        render(body, default_shell("/bin/bash"), evaluator({}), {})
+
+
+def test_a_script_for_bash_alone_is_not_rendered_for_another_shell() -> None:
+    body = compiled('task t(v: str) { sh "[[ -n {{v}} ]]" }\nt("")')
+    with pytest.raises(CannotStart, match="its script wants bash, which is not there"):
+        render(body, default_shell(None), evaluator({"v": ""}), {})
+
+
+@shells
+def test_raw_is_text_of_the_script(name: str, tmp_path: Path) -> None:
+    body = compiled(
+        f'''task t(v: str, xs: list[str]) {{
+          shell "{name} -eu"
+          sh "printf '%s,' {{{{raw(v)}}}} `echo {{{{raw(v)}}}}` ${{x:-{{{{raw(v)}}}}}} '{{{{raw(v)}}}}' {{{{raw(xs)}}}} {{{{v}}}}"
+        }}
+        t("", [])'''
+    )
+    got = run(body, {"v": "a  b", "xs": ["c", "$((1 + 1))"]}, tmp_path, chosen_shell(f"{name} -eu"))
+    assert got == b"a,b,a,b,a,b,a  b,c,2,a  b,"
