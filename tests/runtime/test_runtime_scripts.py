@@ -82,7 +82,7 @@ HOSTILE: dict[str, str] = {
     "invalid UTF-8": "a\udcff\udc80\udcc3",
     "every byte": bytes(range(1, 256)).decode("utf-8", "surrogateescape"),
     "own variable": "${__csc_0} $__csc_0",
-    "many lines": "line\n" * 500,
+    "many lines": "-%d \\ 'line' %\n" * 500,
     "300 KB": "0123456789'\"$(x)\\ \n" * 15_000,
     "300 KB on one line": "ab'cd " * 50_000,
 }
