@@ -274,7 +274,7 @@ def _example(type_: Type) -> Json:
         case NeverType():
             return None
         case Scalar(name):
-            return {"bool": True, "int": 3, "float": 0.5, "duration": "30s", "size": "4GB", "none": None}.get(
+            return {"bool": True, "int": 3, "float": 0.5, "duration": 30, "size": 4_000_000_000, "none": None}.get(
                 name, {"file": "a.txt", "dir": "data"}.get(name, "a")
             )
 

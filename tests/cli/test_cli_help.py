@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,11 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from cascade_dsl.api.params import bind_params
 from cascade_dsl.base.diagnostics import CascadeError
-from cascade_dsl.cli.about import option_of, program_help, typed
+from cascade_dsl.cli.about import _example, _is_json, option_of, program_help, typed
 from cascade_dsl.cli.examples import ARGS, EXAMPLES, MEANT, SHORT
 from cascade_dsl.cli.help import help_app
 from cascade_dsl.cli.main import main
@@ -22,6 +25,7 @@ from cascade_dsl.cli.options import RUN, VERBS
 from cascade_dsl.cli.parse import parse
 from cascade_dsl.ir import types as ty
 from cascade_dsl.ir.graph import Graph, Param
+from cascade_dsl.values.typing import parse_text
 
 PROGRAM = """\
 ## Rank the words of some pages, and say how they were found: a sentence that is wrapped where the terminal ends.
@@ -143,6 +147,33 @@ def test_the_help_is_bold_on_a_terminal_only() -> None:
     assert bold.count("\x1b[1m") == bold.count("\x1b[0m") == 2
 
 
+SCALARS = st.sampled_from([ty.Scalar(name) for name in ty.SCALARS if name != "none"])
+TYPES = st.recursive(
+    st.one_of(SCALARS, st.just(ty.ChoiceType(("fast", "safe")))),
+    lambda inner: st.one_of(
+        inner.map(ty.ListType),
+        inner.map(ty.DictType),
+        inner.filter(lambda t: not isinstance(t, ty.OptionalType)).map(ty.OptionalType),
+        st.lists(inner, min_size=1, max_size=3).map(
+            lambda types: ty.RecordType(tuple((f"f{n}", one) for n, one in enumerate(types)))
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@given(TYPES)
+def test_the_value_that_the_help_shows_is_one_of_the_type(type_: ty.Type) -> None:
+    parse_text(
+        type_ if _is_json(type_) else ty.ListType(type_),
+        json.dumps(_example(type_) if _is_json(type_) else [_example(type_)]),
+    )
+    graph = Graph(name="g", file="g.csc", tasks=(), resources=(), limits=(), nodes=(Param(id=0, name="n", type=type_),))
+    assert (f"such as --n '{json.dumps(_example(type_))}'." in program_help(graph, "g.csc", width=10_000)) is _is_json(
+        type_
+    )
+
+
 # ---- params whose name is an option -----------------------------------------------------------------------------
 
 
@@ -168,8 +199,8 @@ def test_every_param_can_be_set_by_param(tmp_path: Path) -> None:
     (tmp_path / "all.csc").write_text(
         "".join(f"param {name}: str\n" for name in names) + f'output all = join([{", ".join(names)}], " ")\n'
     )
-    given = [word for name in names for word in ("--param", f"{name}={name}=1")]
-    code, out, err = cascade("run", "all.csc", *given, cwd=tmp_path)
+    said = [word for name in names for word in ("--param", f"{name}={name}=1")]
+    code, out, err = cascade("run", "all.csc", *said, cwd=tmp_path)
     assert (code, out) == (0, f"all = {' '.join(f'{name}=1' for name in names)}\n"), err
 
 
