@@ -43,6 +43,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade resume", "lift every pause"),
         ("cascade resume task:fetch", "lift this one"),
     ),
+    "completion": (
+        ('eval "$(cascade completion bash)"', "now; the same line in ~/.bashrc, for good"),
+        ('eval "$(cascade completion zsh)"', "in ~/.zshrc, after compinit"),
+        ("cascade completion fish > ~/.config/fish/completions/cascade.fish", "for fish"),
+    ),
     "log": (
         ("cascade log index", "what the node `index` wrote"),
         ("cascade log 'pages[oslo]'", "an instance of a fan-out; pages.oslo means the same"),

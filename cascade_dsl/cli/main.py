@@ -43,6 +43,10 @@ def _dispatch(words: list[str]) -> int:
 
         print(f"cascade {__version__}")
         return 0
+    if verb == "__complete":
+        from .complete import main as complete
+
+        return complete(words[1:])
     if verb in ("--help", "-h", "help"):
         return _help([word for word in words[1:] if word not in ("--help", "-h")])
     known = VERBS.get(verb)
@@ -74,6 +78,10 @@ def _dispatch(words: list[str]) -> int:
             from .past import explain, log
 
             return (explain if verb == "explain" else log)(parse(known, rest))
+        case "completion":
+            from .shells import completion
+
+            return completion(parse(known, rest))
         case "ps":
             from .steer import ps
 

@@ -104,6 +104,7 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
     )
 }
