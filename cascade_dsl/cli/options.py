@@ -63,7 +63,7 @@ RUN = Verb(
     (("FILE", "one"), ("TARGET", "any")),
     (
         Option("--params", VALUE, "Params from a JSON or TOML file.", "FILE"),
-        Option("--param", MANY, "A param whose name is an option of run.", "NAME=VALUE"),
+        Option("--param", MANY, "A param, also one whose name is an option of run.", "NAME=VALUE"),
         Option("--jobs", VALUE, "At most N at once.", "N", short="-j"),
         Option("--limit", MANY, "A limit sentence, such as 'task:fetch 3'.", "SENTENCE"),
         Option(

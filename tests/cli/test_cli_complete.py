@@ -259,6 +259,29 @@ def test_a_run_that_does_not_answer_is_not_waited_for(here: Path) -> None:
         assert asked("limit", "", cwd=here) == (0, "", "")
 
 
+def test_a_live_run_has_300_ms_for_its_answer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cascade_dsl.cli import complete as module
+    from cascade_dsl.control import client
+    from cascade_dsl.store.live import LiveRun
+
+    asked: list[tuple[str, float]] = []
+    runs = [LiveRun(run=run, folder="", file="", pid=1, warden=None, started_ns=0) for run in "abcd"]
+
+    def live(_: str | None) -> list[LiveRun]:
+        return runs
+
+    def ask(run: LiveRun, request: dict[str, str], timeout_s: float) -> dict[str, object]:
+        asked.append((request["verb"], timeout_s))
+        if run.run == "b":
+            raise TimeoutError
+        return {"pools": [], "paused": []} if request["verb"] == "status" else {"scopes": ["task:x"]}
+
+    monkeypatch.setattr(client, "ask", ask)
+    monkeypatch.setattr(module, "_live", live)
+    assert module.live_scopes(None) == [("task:x", "")]
+    assert asked == [("status", 0.3), ("scopes", 0.3), ("status", 0.3), ("status", 0.3), ("scopes", 0.3)]
+
+
 def test_scripts_are_printed_and_read_by_their_shell(tmp_path: Path) -> None:
     for shell, script in SCRIPTS.items():
         done = subprocess.run(
