@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live_runs import Project
+from live_runs import Project, wait_until
 from shell_terminal import Bash
 
 from cascade_dsl.base.diagnostics import CascadeError
@@ -257,6 +257,28 @@ def test_a_run_that_does_not_answer_is_not_waited_for(here: Path) -> None:
     with open(run / "lock", "w") as lock:  # and one whose engine died while another holds its lock
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert asked("limit", "", cwd=here) == (0, "", "")
+
+
+def test_a_program_that_takes_long_is_there_at_the_next_tab(here: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import os, sys, time\n"
+        "from cascade_dsl.cli import complete, offered\n"
+        "compile_ = offered._compile\n"
+        "def slowly(path):\n"
+        "    while not os.path.exists('gate'): time.sleep(0.01)\n"
+        "    return compile_(path)\n"
+        "offered._compile, complete.BOUND_S = slowly, 0.05\n"
+        "sys.exit(complete.main(sys.argv[1:]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, slow, "run", "work.csc", "--mo"], cwd=here, capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # its output has ended, the compiler goes on
+    (here / "gate").touch()
+    kept = tmp_path / "elsewhere" / "cascade" / "programs"
+    wait_until(lambda: kept.is_dir() and any(path.suffix == ".json" for path in kept.iterdir()), "what it has found")
+    assert asked("run", "work.csc", "--mo", cwd=here) == (0, "--mode\thow\n", "")
 
 
 def test_a_live_run_has_300_ms_for_its_answer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
