@@ -126,7 +126,7 @@ class _Line:
         self.open_param = ""
         self.after_dashes = False
         self._file: Any = None
-        self.program = next((word for word in before if _is_program(word)), "") if verb.open else ""
+        self.program = program_among(verb, before) if verb.open else ""
         by_name = {name: option for option in verb.options for name in (option.name, option.short) if name}
         self.by_name = by_name
         at = 0
@@ -292,8 +292,24 @@ def _value_of(param: dict[str, Any], current: str) -> Reply:
             return _fitting(current, ((choice, "") for choice in param["choices"]))
 
 
-def _is_program(word: str) -> bool:
-    return word.endswith((".csc", ".json")) and not word.startswith("-")
+def program_among(verb: Verb, words: list[str]) -> str:
+    """The program that a line names, as far as can be told without it: what follows an unknown option may be its value."""
+    takes = {name for option in verb.options if option.kind != FLAG for name in (option.name, option.short) if name}
+    plain: list[str] = []
+    after_option: list[str] = []
+    before = ""
+    for word in words:
+        if not word.startswith("-") and before not in takes:
+            (after_option if before.startswith("--") and "=" not in before else plain).append(word)
+        before = word
+    fits = (
+        word
+        for found in (plain, after_option)
+        for ending in (".csc", ".json")
+        for word in found
+        if word.endswith(ending)
+    )
+    return next(fits, "")
 
 
 # ---- runs -------------------------------------------------------------------------------------------------------

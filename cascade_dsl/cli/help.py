@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .complete import program_among
 from .examples import ARGS, EXAMPLES
 from .options import FLAG, MANY, VERBS, Verb
 
@@ -37,10 +38,13 @@ def _program(verb: Verb, words: list[str]) -> str | None:
     from .run import file_of
 
     asked = [word for word in words if word not in ("--help", "-h")]
-    with suppress(CascadeError):
+    try:
         parsed = parse(verb, asked)
+    except CascadeError:
+        return program_among(verb, asked) or None
+    with suppress(CascadeError):
         return file_of(parsed.args, parsed)
-    return next((word for word in asked if word.endswith((".csc", ".json"))), None)
+    return None
 
 
 def _show_program(file: str) -> int:

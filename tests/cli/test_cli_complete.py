@@ -132,6 +132,10 @@ def test_params_choices_targets_and_scopes_of_the_program(here: Path) -> None:
     assert offers("run work.csc --param mode=f") == ["mode=fast"]
     assert offers("run work.csc --limit t") == ["task:work", "task:other", "tag:net"]
     assert offers("help run work.csc --mo") == ["--mode"]
+    assert offers("run --params p.json work.csc --mo") == ["--mode"]
+    assert offers("run --names x.json work.csc --mo") == ["--mode"]
+    assert offers("run --names x.csc work.csc --mo") == ["--mode"]
+    assert offers("run --deep work.csc --mo") == ["--mode"]
     about = dict(complete(["run", "work.csc", "--m"]).items)
     assert about == {"--mode": "how", "--max-wait": "how long"}
 

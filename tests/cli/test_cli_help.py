@@ -92,6 +92,9 @@ def test_help_of_a_program(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     assert helped("run", "--mode", "fast", "words.csc", "-h", cwd=tmp_path) == shown
     assert helped("run", "words.csc", "--unknown=3", "--help", cwd=tmp_path) == shown
     assert max(map(len, shown.splitlines())) <= 80
+    assert helped("run", "words.csc", "--no-such", "--json=3", "-h", cwd=tmp_path) == shown
+    (tmp_path / "p.json").write_text("{}")
+    assert "Usage: cascade run [OPTIONS]" in helped("run", "--params", "p.json", "--help", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 200])
@@ -220,7 +223,8 @@ def test_examples_of_a_verb_are_command_lines_that_it_reads(verb: str, capsys: p
     assert main(["help", verb]) == 0
     shown = capsys.readouterr().out
     for line, about in EXAMPLES[verb]:
-        program, name, *words = shlex.split(line.partition(" > ")[0])
+        inner = re.search(r"\$\((.*)\)", line)
+        program, name, *words = shlex.split((inner[1] if inner else line).partition(" > ")[0])
         assert (program, name) == ("cascade", verb)
         assert about in shown
         if "--help" not in words:
