@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .options import FLAG, MANY, VERBS, Option, Verb
+from .options import _PAST_RUN, FLAG, MANY, VERBS, Option, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,8 +201,7 @@ class _Line:
         if option.name == "--limit":
             return _fitting(current, self.file.scopes)
         if option.name == "--run":
-            past = self.verb.name in ("log", "show", "why", "why-run", "show-script", "graph")
-            return _fitting(current, _past_runs() if past else _live_runs())
+            return _fitting(current, _past_runs() if option is _PAST_RUN else _live_runs())
         return Reply(files=()) if option.metavar in ("FILE", "PATH") else Reply()
 
     def _argument(self, name: str, current: str) -> Reply:

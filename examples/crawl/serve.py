@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -135,7 +136,8 @@ def handler(desk, site, service_s, log):
 
         def log_message(self, format, *args):
             if not getattr(self, "path", "").startswith(("/stats", "/gate")):
-                log.write(f"{self.log_date_time_string()} {format % args}\n")
+                with suppress(ValueError):  # the log is closed: we are at the end
+                    log.write(f"{self.log_date_time_string()} {format % args}\n")
 
     return Handler
 
@@ -165,6 +167,8 @@ def main():
             server = ThreadingHTTPServer(("127.0.0.1", port), handler(desk, pages(), options.service, log))
         except OSError as error:
             sys.exit(f"serve.py: port {port}: {error.strerror}; `--port 0` takes a free one")
+        except OverflowError:
+            sys.exit(f"serve.py: port {port}: a port is a number up to 65535")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
         code = run(command, base) if command else wait(base)

@@ -414,6 +414,8 @@ def test_of_many_nodes_the_next_part_of_their_names_is_offered(here: Path) -> No
     db.close()
     assert offers("log ") == ["index", "pages.", "parts."]
     assert complete(["log", ""]).nospace
+    assert offers("log --run ") == offers("continue ") == ["20260101-000000-abc"]
+    assert offers("ps --run ") == [], "it is over"
     assert offers("log parts.") == ["parts.x.", "parts.y.", "parts.z."]
     assert len(offers("log parts.x.")) == 99 > LISTED_MAX
     assert offers("log pages.29") == ["pages.299", *(f"pages.{n}" for n in range(298, 289, -1)), "pages.29"]
