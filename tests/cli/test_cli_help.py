@@ -128,6 +128,22 @@ def test_help_of_a_program_without_anything(tmp_path: Path) -> None:
     )
 
 
+def test_defaults_are_shown_as_one_would_give_them(tmp_path: Path) -> None:
+    (tmp_path / "units.csc").write_text(
+        "param wait: duration = 90s\nparam room: size = 4GB\nparam odd: size = 1234567B\nparam rest: size? = none\n"
+        'param text: str = "a b"\nparam word: str = "a"\nparam empty: str = ""\noutput all = [wait]\n'
+    )
+    assert helped("run", "units.csc", "--help", cwd=tmp_path).partition("Params\n")[2].partition("\n\n")[0] == (
+        "  --wait DURATION  [default: 1m30s]\n"
+        "  --room SIZE      [default: 4GB]\n"
+        "  --odd SIZE       [default: 1234567B]\n"
+        "  --rest SIZE\n"
+        '  --text STR       [default: "a b"]\n'
+        "  --word STR       [default: a]\n"
+        '  --empty STR      [default: ""]'
+    )
+
+
 def test_help_of_a_broken_program_is_its_diagnostics(tmp_path: Path) -> None:
     (tmp_path / "bad.csc").write_text("output n = m\n")
     assert cascade("run", "bad.csc", "--help", cwd=tmp_path) == (
