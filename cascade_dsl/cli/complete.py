@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from ..store.live import LiveRun
 
 BOUND_S = 1.5
-"""After so long nothing is said; what a large program offers is found out all the same, for the next time."""
+"""After so long nothing is said; what a large program offers is found out all the same, for the next time.
+CASCADE_COMPLETE_S in the environment is another bound, for a machine that is slow."""
+_ANSWERS = 5
+"""A live run may take this part of the bound for an answer: 300 ms."""
 _AFTERWARDS_S = 60.0
-ANSWER_S = 0.3
-"""How long a live run may take for its answer."""
 NODES_MAX = 2000
 LISTED_MAX = 60
 """Of more nodes only the next part of their names is offered."""
@@ -77,7 +78,7 @@ def main(words: list[str]) -> int:
         signal.setitimer(signal.ITIMER_REAL, _AFTERWARDS_S)
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, BOUND_S)
+    signal.setitimer(signal.ITIMER_REAL, bound_s())
     try:
         lines = complete(words).lines()
     except Exception:
@@ -88,6 +89,14 @@ def main(words: list[str]) -> int:
     except (OSError, ValueError):
         os.dup2(silence, 1)  # the shell has gone: what is left in the buffer is for nobody
     return 0
+
+
+def bound_s() -> float:
+    """How long an answer may take."""
+    try:
+        return min(max(float(os.environ.get("CASCADE_COMPLETE_S", "")), 0.01), 60.0)
+    except ValueError:
+        return BOUND_S
 
 
 def _end(*_: object) -> None:
@@ -364,7 +373,7 @@ def _ask(run: LiveRun, verb: str) -> dict[str, Any] | None:
     from ..control.client import ask
 
     try:
-        return ask(run, {"verb": verb}, timeout_s=ANSWER_S)
+        return ask(run, {"verb": verb}, timeout_s=bound_s() / _ANSWERS)
     except Exception:
         return None
 

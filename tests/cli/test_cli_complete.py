@@ -221,10 +221,14 @@ def refusals(verb: Verb, words: list[str]) -> list[str]:
 # ---- the program itself -----------------------------------------------------------------------------------------
 
 
+SLOWLY_S = "10"
+"""Tests are not about how fast this machine is now."""
+
+
 def asked(*words: str, cwd: Path, env: dict[str, str] | None = None) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "cascade_dsl", "__complete", *words],
-        cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20,
+        cwd=cwd, env={**os.environ, "CASCADE_COMPLETE_S": SLOWLY_S, **(env or {})}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
@@ -256,7 +260,7 @@ def test_a_run_that_does_not_answer_is_not_waited_for(here: Path) -> None:
         listener.bind(str(run.relative_to(here) / "control.sock"))
         listener.listen(5)
         assert [one.run for one in find_live(here)] == [run.name]
-        assert asked("limit", "", cwd=here) == (0, "", "")
+        assert asked("limit", "", cwd=here, env={"CASCADE_COMPLETE_S": "0.5"}) == (0, "", "")
         assert asked("limit", "--run", "", cwd=here) == (0, "20260101-000000-abc\twork.csc\n", "")
     with open(run / "lock", "w") as lock:  # and one whose engine died while another holds its lock
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -272,12 +276,13 @@ def test_a_program_that_takes_long_is_there_at_the_next_tab(here: Path, tmp_path
         "def slowly(path):\n"
         "    while not os.path.exists('gate'): time.sleep(0.01)\n"
         "    return compile_(path)\n"
-        "offered._compile, complete.BOUND_S = slowly, 0.05\n"
+        "offered._compile = slowly\n"
         "sys.exit(complete.main(sys.argv[1:]))\n"
     )
     done = subprocess.run(
-        [sys.executable, slow, "run", "work.csc", "--mo"], cwd=here, capture_output=True, text=True, timeout=20
-    )
+        [sys.executable, slow, "run", "work.csc", "--mo"],
+        cwd=here, env={**os.environ, "CASCADE_COMPLETE_S": "0.05"}, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # its output has ended, the compiler goes on
     (here / "gate").touch()
     kept = tmp_path / "elsewhere" / "cascade" / "programs"
@@ -286,6 +291,7 @@ def test_a_program_that_takes_long_is_there_at_the_next_tab(here: Path, tmp_path
 
 
 def test_a_live_run_has_300_ms_for_its_answer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CASCADE_COMPLETE_S", raising=False)
     from cascade_dsl.cli import complete as module
     from cascade_dsl.control import client
     from cascade_dsl.store.live import LiveRun
@@ -335,6 +341,7 @@ def bash(project: Project, tmp_path: Path) -> Iterator[Bash]:
     (tools / "cascade").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cascade_dsl "$@"\n')
     (tools / "cascade").chmod(0o755)
     env = {**project.env, "PATH": f"{tools}:{project.env['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    env["CASCADE_COMPLETE_S"] = SLOWLY_S
     project.write("work.csc", PROGRAM)
     project.write("data/reads one.txt", "")
     made = Bash(project.folder, env, 'eval "$(cascade completion bash)"')
