@@ -37,6 +37,7 @@ ALIKE = [
     ("cat <<END >@\n@ $(x @) \"@\" '@'\nEND\necho @", "word here word here here word"),
     ("cat <<A - <<-B\n@\nA\n\t@\n\tB\necho @", "here here word"),
     ("x $(cat <<E\n@ )\nE\n) @", "here word"),
+    ("echo 'x'#@ $y#@ $#@", "word word word"),
     ("awk '{print $1}' @ \"$HOME/@\" ${HOME} $((1 + 2)) ${x#a} ${#x} @", "word double word"),
     ("[ @ = b ]; test -n @; [ ! @ ]; [ -n @ -a x = @ ]", "word word word word word"),
     ("@ a; \"@\" b; @", "word double word"),
