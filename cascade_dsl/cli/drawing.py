@@ -59,7 +59,14 @@ def _of_run(run: Run, program: Graph, parsed: Parsed, want: Want) -> Diagram:
     state = known.status or ("running" if live else "interrupted")
     shown = select(ran, parsed.args[1:])
     lengths = Lengths(ran, known.lengths)
-    return build(shown, tallies=known.tallies, lengths=lengths, pools=want, note=f"run {run.id}: {state}")
+    return build(
+        shown,
+        tallies=known.tallies,
+        elements=known.elements,
+        lengths=lengths,
+        pools=want,
+        note=f"run {run.id}: {state}",
+    )
 
 
 def _run(path: Path, program: Graph, wanted: str | None) -> Run | None:

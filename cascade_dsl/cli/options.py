@@ -98,7 +98,13 @@ VERBS: dict[str, Verb] = {
             "Draw the graph of a program, or what became of it in a run.",
             (("FILE", "one"), ("TARGET", "any")),
             (
-                Option("--format", VALUE, "Mermaid text, Graphviz text, or an SVG.", "FORM", choices=("mermaid", "dot", "svg")),
+                Option(
+                    "--format",
+                    VALUE,
+                    "Mermaid text, Graphviz text, or an SVG.",
+                    "FORM",
+                    choices=("mermaid", "dot", "svg"),
+                ),
                 Option("--output", VALUE, "Write to a file.", "FILE", short="-o"),
                 Option("--run", VALUE, "Show the states of a run of this program; `last`: of the newest.", "ID"),
                 Option(

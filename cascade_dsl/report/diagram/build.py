@@ -51,12 +51,13 @@ def build(
     graph: Graph,
     *,
     tallies: Mapping[int, Tally] | None = None,
+    elements: Mapping[int, tuple[int, bool]] | None = None,
     lengths: Lengths | None = None,
     pools: Want = "limited",
     note: str = "",
 ) -> Diagram:
-    """The picture of a graph; `tallies` by template id colour it."""
-    builder = _Builder(graph, tallies, lengths or Lengths(graph))
+    """The picture of a graph; `tallies` and `elements` by template id are those of a run."""
+    builder = _Builder(graph, tallies, elements or {}, lengths or Lengths(graph))
     builder.body(graph.nodes, "", ())
     builder.requirements(pools)
     return Diagram(
@@ -72,8 +73,15 @@ def build(
 class _Builder:
     """Boxes, areas and edges as they are found."""
 
-    def __init__(self, graph: Graph, tallies: Mapping[int, Tally] | None, lengths: Lengths) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        tallies: Mapping[int, Tally] | None,
+        elements: Mapping[int, tuple[int, bool]],
+        lengths: Lengths,
+    ) -> None:
         self.graph = graph
+        self.elements = elements
         self.tallies = tallies
         self.lengths = lengths
         self.boxes: dict[str, Box] = {}
@@ -210,7 +218,9 @@ class _Builder:
             return
         call = self._only_call(fan)
         if call is None:
-            title = f"{self._items(fan)} {self._times(self.lengths.of(fan.source))}"
+            count, more = self.elements.get(fan.id, (0, True))
+            known = f"×{count}{'+' if more else ''}" if count or not more else self._times(self.lengths.of(fan.source))
+            title = f"{self._items(fan)} {known}"
             title += " if …" if fan.condition is not None else ""
             name = "" if fan.result is None else f"{fan.name}: "
             self._frame(Area(id=id_, kind="fan", title=clean(name + title), nodes=(fan.id,), area=area))

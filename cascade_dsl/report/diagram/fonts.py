@@ -56,3 +56,16 @@ def fitted(text: str, room: float, size: float, bold: bool = False) -> str:
             break
         kept += 1
     return text[:kept].rstrip() + "…"
+
+
+def broken(text: str, room: float, size: float, most: int) -> list[str]:
+    """The text in at most so many lines of so much room, the last one shortened where it does not fit."""
+    lines: list[str] = []
+    words = text.split()
+    while words and len(lines) < most - 1:
+        count = 1
+        while count < len(words) and width(" ".join(words[: count + 1]), size) <= room:
+            count += 1
+        lines.append(fitted(" ".join(words[:count]), room, size))
+        words = words[count:]
+    return [*lines, fitted(" ".join(words), room, size)] if words else lines

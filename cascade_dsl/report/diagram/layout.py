@@ -51,8 +51,6 @@ class Placed:
     boxes: Mapping[str, Rect]
     areas: Mapping[str, Rect]
     curves: tuple[tuple[Edge, tuple[Point, ...]], ...]
-    labels: Mapping[Edge, Point]
-    """The middle of each edge's label."""
     size: Size
     direction: Direction
 
@@ -144,7 +142,7 @@ class _Sketch:
 
     def lines(self) -> Iterator[str]:
         yield "digraph {"
-        yield f'graph [rankdir={self.direction}, compound=true, nodesep=0.28, ranksep=0.5, margin=0, pad=0, pack=24, packmode=array_it];'
+        yield f"graph [rankdir={self.direction}, compound=true, nodesep=0.28, ranksep=0.45, margin=0, pad=0, pack=24, packmode=array_it];"
         yield "/*settings*/"
         yield 'node [shape=box, fixedsize=true, label=""]; edge [arrowsize=0.7, label=""];'
         yield from self.inside("")
@@ -182,8 +180,6 @@ class _Sketch:
             # A pool stands before what needs it, like everything that has to be there first.
             tail, head = head, tail
             attributes += ["dir=none", "weight=0"]
-        if edge.label:
-            attributes.append(f"label={_room(7.0 * len(edge.label), 13)}")
         if tail in self.frames:
             attributes.append(f"ltail=cluster_{tail}")
             tail = f"x{tail}"
@@ -250,22 +246,17 @@ def _read(diagram: Diagram, grids: Mapping[str, Grid], direction: Direction, fou
             else:
                 boxes[name] = place
     curves: list[tuple[Edge, tuple[Point, ...]]] = []
-    labels: dict[Edge, Point] = {}
     for one in found.get("edges", ()):
         if "id" not in one:
             continue
         edge = diagram.edges[int(one["id"])]
         curves.append((edge, tuple((x - left, top - y) for x, y in _spline(one["pos"]))))
-        if "lp" in one:
-            x, y = _numbers(one["lp"])
-            labels[edge] = (x - left, top - y)
     size = Size(right - left, top - bottom)
     return Placed(
         diagram=diagram,
         boxes=boxes,
         areas=areas,
         curves=tuple(curves),
-        labels=labels,
         size=_shelved(diagram, boxes, size),
         direction=direction,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from .model import Box, Diagram, Edge, clean
 
+_READ = re.compile(r"(?<!\w)_+|_+(?!\w)|[.)+-](?= )|[^\w .,:;()\[\]/×≤…·◇+=?-]")
 EDGES_AT_MOST = 500
 """Mermaid refuses more unless its `maxEdges` is raised where it is set up; a diagram may not do that itself."""
 
@@ -18,7 +20,7 @@ _ARROWS = {"data": "-->", "after": "-.->", "needs": "-.-"}
 _CLASSES = {
     "param": "fill:#fff5d6,stroke:#b08800,color:#1f2328", "value": "fill:#f1ecff,stroke:#8250df,color:#1f2328",
     "call": "fill:#e7f1fd,stroke:#3b7dc4,color:#1f2328", "fan": "fill:#e7f1fd,stroke:#3b7dc4,color:#1f2328,stroke-width:2px",
-    "region": "fill:#eef0f2,stroke:#6e7781,color:#1f2328", "output": "fill:#e3f6e8,stroke:#2f8f4e,color:#1f2328",
+    "region": "fill:#eef0f2,stroke:#6e7781,color:#1f2328", "output": "fill:#dff3f4,stroke:#1f7a8c,color:#1f2328",
     "pool": "fill:#fdeef6,stroke:#bf3989,color:#1f2328", "failed": "fill:#ffe3e3,stroke:#cf222e,stroke-width:2px,color:#1f2328",
     "running": "fill:#d9ecff,stroke:#0969da,stroke-width:2px,color:#1f2328", "waiting": "fill:#fff4cf,stroke:#9a6700,color:#1f2328",
     "done": "fill:#dcf5e3,stroke:#1a7f37,color:#1f2328", "skipped": "fill:#efe7fb,stroke:#7a4fc9,color:#1f2328",
@@ -77,7 +79,7 @@ def _look(box: Box) -> str:
 
 def _escaped(text: str) -> str:
     """Text in a quoted label: every sign that Mermaid, Markdown or HTML might read becomes an entity."""
-    return "".join(c if c.isalnum() or c in " .,:;()[]/×≤…·◇+-=?" else f"#{ord(c)};" for c in clean(text))
+    return _READ.sub(lambda found: "".join(f"#{ord(c)};" for c in found[0]), clean(text))
 
 
 def _plain(text: str) -> str:

@@ -31,6 +31,8 @@ class Progress:
     """A run for a picture. `lengths` are those of params that are lists; `status` None where it has not ended."""
 
     tallies: dict[int, Tally]
+    elements: dict[int, tuple[int, bool]]
+    """Of each fan-out how many elements all its instances have together, and whether more may become known."""
     lengths: dict[int, int]
     status: RunStatus | None
 
@@ -64,6 +66,7 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
         frames.setdefault(frame.body.region, []).append(frame)
     going = live and state.status is None
     tallies: dict[int, Tally] = {}
+    elements: dict[int, tuple[int, bool]] = {}
     for site in state.plan.sites.values():
         counts: Counter[Word] = Counter()
         for frame in frames.get(site.body.region, ()):
@@ -71,8 +74,11 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
                 word = _WORDS[At(at)]
                 counts[word if going or at >= ENDED else "cancelled"] += number
         more = going and _grows(site.body, frames)
+        if site.inner is not None:
+            count = sum(frame.count for frame in frames.get(site.id, ()))
+            elements[site.id] = (count, going and _grows(site.inner, frames))
         tallies[site.id] = Tally(tuple((word, counts[word]) for word in STATES if counts[word]), more)
-    return Progress(tallies=tallies, lengths=lengths, status=state.status)
+    return Progress(tallies=tallies, elements=elements, lengths=lengths, status=state.status)
 
 
 def _grows(body: Body, frames: dict[int, list[Frame]]) -> bool:

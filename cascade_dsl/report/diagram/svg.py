@@ -15,7 +15,8 @@ from .model import STATES, Area, Box, BoxKind, Diagram, Edge, EdgeKind, clean
 from .shapes import BAR, HEADING, LEADING, PAD, SHEET, SMALL, TITLE, Rect
 
 _MARGIN = 20.0
-_LEAST_WIDTH = 360.0
+_LEAST_WIDTH = 420.0
+_DOC_LINES = 4
 
 _KINDS: dict[BoxKind, tuple[str, str, str, str]] = {
     "param": ("#fff5d6", "#b08800", "#3a2f0b", "#c69026"),
@@ -23,7 +24,7 @@ _KINDS: dict[BoxKind, tuple[str, str, str, str]] = {
     "call": ("#e7f1fd", "#3b7dc4", "#152a42", "#539bf5"),
     "fan": ("#e7f1fd", "#3b7dc4", "#152a42", "#539bf5"),
     "region": ("#eef0f2", "#6e7781", "#2d333b", "#909dab"),
-    "output": ("#e3f6e8", "#2f8f4e", "#12331e", "#57ab5a"),
+    "output": ("#dff3f4", "#1f7a8c", "#12333a", "#4fb3c4"),
     "pool": ("#fdeef6", "#bf3989", "#3b1a2f", "#d66ba8"),
 }
 """Fill and line of each kind of box, light then dark."""
@@ -55,12 +56,10 @@ class _Drawing:
         self.placed = placed
         self.diagram: Diagram = placed.diagram
         self.legend = _legend(self.diagram)
-        heads = [
-            (self.diagram.title, HEADING, True),
-            (self.diagram.doc, SMALL + 1, False),
-            (self.diagram.note, SMALL + 1, False),
-        ]
-        self.head = [(text, size, bold) for text, size, bold in heads if text]
+        room = max(_LEAST_WIDTH, placed.size.w)
+        self.head = [(self.diagram.title, HEADING, True)]
+        for text, lines in ((self.diagram.doc, _DOC_LINES), (self.diagram.note, 1)):
+            self.head += [(line, SMALL + 1, False) for line in fonts.broken(text, room, SMALL + 1, lines)]
         wide = max([fonts.width(text, size, bold) for text, size, bold in self.head[:1]], default=0)
         self.width = max(_LEAST_WIDTH, placed.size.w + 2 * _MARGIN, wide + 2 * _MARGIN)
         self.top = _MARGIN + sum(size + 7 for _, size, _ in self.head) + 8
@@ -90,10 +89,14 @@ class _Drawing:
         for edge, points in self.placed.curves:
             yield self.curve(edge, points)
         yield from self.steps()
-        for edge, (x, y) in self.placed.labels.items():
-            yield self.text(edge.label, x, y + 4, SMALL - 1, anchor="middle", soft=True)
+        for area in self.diagram.areas:
+            yield self.heading(area)
         for box in self.diagram.boxes:
             yield from self.box(box)
+        for edge, points in self.placed.curves:
+            if edge.label:
+                x, y = _middle(points)
+                yield self.text(edge.label, x, y + 4, SMALL, anchor="middle", soft=True, halo=True)
         yield "</g>"
         y = self.top + self.placed.size.h + 18
         for row in self.rows:
@@ -117,21 +120,21 @@ class _Drawing:
     # -- boxes and frames --
 
     def area(self, area: Area) -> Iterator[str]:
-        place = self.placed.areas.get(area.id)
-        if place is None:
-            return
         yield f'<g class="area {area.kind}" data-id="{area.id}"><title>{_xml(area.title)}</title>'
-        yield _rect(place, rx=8)
-        yield self.text(
-            area.title, place.x + PAD, place.y + LEADING + 2, SMALL, bold=True, room=place.w - 2 * PAD, soft=True
-        )
-        yield "</g>"
+        yield _rect(self.placed.areas[area.id], rx=8) + "</g>"
+
+    def heading(self, area: Area) -> str:
+        """The title of a frame, over the edges that may run below it."""
+        place = self.placed.areas[area.id]
+        room = place.w - 2 * PAD
+        x, y = place.x + PAD, place.y + LEADING + 2
+        return self.text(area.title, x, y, SMALL, bold=True, room=room, soft=True, halo=True)
 
     def box(self, box: Box) -> Iterator[str]:
         place = self.placed.boxes[box.id]
         kind = box.kind
         state = f" s-{box.tally.leading}" if box.tally is not None and box.tally.leading is not None else ""
-        yield f'<g class="box {kind}{state}" data-id="{box.id}"><title>{_xml(box.all_text)}</title>'
+        yield f'<g class="box k-{kind}{state}" data-id="{box.id}"><title>{_xml(box.all_text)}</title>'
         front = place
         if kind == "fan":
             front = Rect(place.x + SHEET, place.y + SHEET, place.w - 2 * SHEET, place.h - 2 * SHEET)
@@ -191,12 +194,14 @@ class _Drawing:
     def text(
         self, text: str, x: float, y: float, size: float, *, bold: bool = False, room: float = 1e9,
         anchor: str = "start", soft: bool = False,
+        halo: bool = False,
     ) -> str:  # fmt: skip
         shown = fonts.fitted(clean(text), room, size, bold)
         long = fonts.width(shown, size, bold)
         weight = ' font-weight="bold"' if bold else ""
         middle = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        soft_ = ' class="soft"' if soft else ""
+        classes = " ".join(name for name, on in (("soft", soft), ("halo", halo)) if on)
+        soft_ = f' class="{classes}"' if classes else ""
         return (
             f'<text x="{_n(x)}" y="{_n(y)}" font-size="{size:g}"{weight}{middle}{soft_} textLength="{_n(long)}" '
             f'lengthAdjust="spacingAndGlyphs">{_xml(shown)}</text>'
@@ -213,13 +218,20 @@ class _Drawing:
                 yield f'<rect class="b-{name}" x="{_n(x)}" y="{_n(y)}" width="24" height="12" rx="2"/>'
             case _:
                 assert name in _KIND_WORDS
-                yield f'<g class="box {name}">'
+                yield f'<g class="box k-{name}">'
                 if name == "fan":
                     yield _rect(Rect(x + 3, y - 3, 21, 12), rx=2, cls="sheet") + _rect(Rect(x, y, 21, 12), rx=2)
                 else:
                     yield f'<path d="{_outline(name, Rect(x, y, 24, 12))}"/>'
                 yield "</g>"
         yield self.text(word, x + 30, y + 10, SMALL, soft=True)
+
+
+def _middle(points: tuple[Point, ...]) -> Point:
+    """The middle of the middle piece of a curve."""
+    at = (len(points) - 1) // 3 // 2 * 3
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points[at : at + 4]
+    return ((ax + 3 * bx + 3 * cx + dx) / 8, (ay + 3 * by + 3 * cy + dy) / 8)
 
 
 def _legend(diagram: Diagram) -> list[tuple[str, str, str]]:
@@ -287,18 +299,18 @@ def _css(diagram: Diagram) -> str:
     kinds = {box.kind for box in diagram.boxes}
     states = {state for box in diagram.boxes if box.tally is not None for state, n in box.tally.counts if n}
     rules = [
-        "text{fill:#1f2328}.soft{fill:#57606a}.page{fill:#fff}.edge{fill:none;stroke:#6e7781;stroke-width:1.2}.tip{fill:#6e7781}",
+        "text{fill:#1f2328}.soft{fill:#57606a}.halo{stroke:#fff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}.page{fill:#fff}.edge{fill:none;stroke:#6e7781;stroke-width:1.2}.tip{fill:#6e7781}",
         ".after{stroke-dasharray:6 4}.needs{stroke-dasharray:1 3.5;stroke-linecap:round;stroke:#bf3989;stroke-width:1.6}",
         ".area>rect{fill:#8c959f;fill-opacity:.08;stroke:#8c959f}.alike>rect,.chain>rect{stroke-dasharray:3 3}.side>rect{stroke-dasharray:2 4}",
         ".box>path,.box>rect{stroke-width:1.2}",
     ]
     dark = [
-        "text{fill:#e6edf3}.soft{fill:#adbac7}.page{fill:#0d1117}.edge{stroke:#909dab}.tip{fill:#909dab}.needs{stroke:#d66ba8}"
+        "text{fill:#e6edf3}.soft{fill:#adbac7}.halo{stroke:#0d1117}.page{fill:#0d1117}.edge{stroke:#909dab}.tip{fill:#909dab}.needs{stroke:#d66ba8}"
     ]
     for kind, (fill, line, dark_fill, dark_line) in _KINDS.items():
         if kind in kinds:
-            rules.append(f".{kind}>path,.{kind}>rect{{fill:{fill};stroke:{line}}}")
-            dark.append(f".{kind}>path,.{kind}>rect{{fill:{dark_fill};stroke:{dark_line}}}")
+            rules.append(f".k-{kind}>path,.k-{kind}>rect{{fill:{fill};stroke:{line}}}")
+            dark.append(f".k-{kind}>path,.k-{kind}>rect{{fill:{dark_fill};stroke:{dark_line}}}")
     for state, (fill, line, dark_fill, dark_line) in _STATES.items():
         if state in states:
             rules.append(
