@@ -12,6 +12,7 @@ that does; an edge joins two things of which none holds the other; the order is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from ...engine.plan import task_expressions
@@ -415,19 +416,15 @@ class _Builder:
         """Pools and what needs them."""
         for pool in self.pools.drawn(want):
             self._add(pool.box)
-            for id_, amount in pool.edges:
-                self.edges[Edge(tail=id_, head=pool.box.id, kind="needs", label=amount)] = None
-            for id_ in pool.marked:
-                box = self.boxes[id_]
-                self.boxes[id_] = _marked(box, pool.box.title)
+            for id_, amount in pool.users:
+                if pool.marks:
+                    box = self.boxes[id_]
+                    mark = f"{pool.box.title} {amount}".rstrip()
+                    self.boxes[id_] = replace(box, marks=(*box.marks, mark))
+                else:
+                    self.edges[Edge(tail=id_, head=pool.box.id, kind="needs", label=amount)] = None
             for id_ in pool.params:
                 self._join((id_,), pool.box.id, "data")
-
-
-def _marked(box: Box, mark: str) -> Box:
-    from dataclasses import replace
-
-    return replace(box, marks=(*box.marks, mark))
 
 
 def _sides(node: Node) -> tuple[str, ...]:

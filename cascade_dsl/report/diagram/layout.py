@@ -139,6 +139,8 @@ class _Sketch:
         self.frames = {area.id for area in diagram.areas} - grids.keys()
         self.around = {one.id: frozenset(diagram.around(one.id)) for one in (*diagram.areas, *diagram.boxes)}
         self.loose = loose(diagram)
+        self.heads = {edge.head for edge in diagram.edges}
+        self.tails = {edge.tail for edge in diagram.edges}
 
     def lines(self) -> Iterator[str]:
         yield "digraph {"
@@ -165,7 +167,18 @@ class _Sketch:
                 yield f"subgraph cluster_{one.id} {{ graph [margin=14, labeljust=l, label={self.heading(one)}];"
                 yield from self.inside(one.id)
                 yield from self.gates(one)
+                if self.direction == "LR" and heading_width(one) > self.length(one):
+                    # Graphviz makes room for a title across the flow, not along it.
+                    yield f"w{one.id} [width={heading_width(one) / 72:.4f}, height=0.01, style=invis];"
                 yield "}}"
+
+    def length(self, area: Area) -> float:
+        """About how long an area is along the flow."""
+        inside = {box.id for box in self.diagram.inside(area.id)}
+        wide = max((box_size(box).w for box in self.diagram.boxes if box.id in inside), default=0)
+        joined = any(e.tail in inside and e.head in inside for e in self.diagram.edges if e.kind != "needs")
+        gates = (area.id in self.heads) + (area.id in self.tails)
+        return wide * (2 if joined else 1) + 30 * gates
 
     def node(self, id_: str, size: Size) -> str:
         return f"{id_} [width={size.w / 72:.4f}, height={size.h / 72:.4f}];"
@@ -190,17 +203,15 @@ class _Sketch:
 
     def gates(self, area: Area) -> Iterator[str]:
         """Points before and behind all that is in an area: edges to and from its frame are led to its front and back."""
-        heads = {edge.head for edge in self.diagram.edges}
-        tails = {edge.tail for edge in self.diagram.edges}
         inside = {edge.head for edge in self.diagram.edges if area.id in self.around[edge.tail]}
         outside = {edge.tail for edge in self.diagram.edges if area.id in self.around[edge.head]}
         point = "[width=0.01, height=0.01, style=invis]"
         first = [unit for unit in self.units(area.id) if unit not in inside]
         last = [unit for unit in self.units(area.id) if unit not in outside]
-        if area.id in heads:
+        if area.id in self.heads:
             yield f"e{area.id} {point};"
             yield from (f"e{area.id} -> {unit} [style=invis];" for unit in first)
-        if area.id in tails:
+        if area.id in self.tails:
             yield f"x{area.id} {point};"
             yield from (f"{unit} -> x{area.id} [style=invis];" for unit in last)
 

@@ -51,8 +51,9 @@ def _lines(diagram: Diagram) -> Iterator[str]:
     for box in diagram.boxes:
         members.setdefault(_look(box), []).append(box.id)
     for name, ids in members.items():
-        yield f"  classDef {name} {_CLASSES[name]}"
-        yield f"  class {','.join(ids)} {name}"
+        # `call`, `end` and others mean something to Mermaid: no class has such a name.
+        yield f"  classDef is_{name} {_CLASSES[name]}"
+        yield f"  class {','.join(ids)} is_{name}"
 
 
 def _inside(diagram: Diagram, area: str, indent: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...base.quantity import show_duration
@@ -19,7 +19,7 @@ from .model import Box, clean
 Want = Literal["all", "limited", "none"]
 """Which pools are drawn: all that a call asks something of, those that a limit of the file names, or none."""
 
-_MOST_EDGES = 12
+_MOST_EDGES, _MOST_EDGES_IN_ALL = 8, 10
 """A pool that more boxes need gets no edges but marks: so many dotted lines say nothing any more."""
 
 
@@ -33,12 +33,13 @@ class _User:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool: its box, (box, amount) for each dotted edge, boxes that get a mark instead, params that its amount uses."""
+    """A pool: its box, (box, amount) for each that needs it, and the params that its own amount uses."""
 
     box: Box
-    edges: tuple[tuple[str, str], ...]
-    marked: tuple[str, ...]
+    users: tuple[tuple[str, str], ...]
     params: tuple[int, ...]
+    marks: bool = False
+    """Those that need it get a mark, not a dotted edge."""
 
 
 class Pools:
@@ -66,11 +67,18 @@ class Pools:
             for user in self._users:
                 for requirement in user.clauses.requires:
                     limits.setdefault(Scope("resource", requirement.resource), [])
-        return [self._pool(f"p{at}", scope, said) for at, (scope, said) in enumerate(limits.items())]
+        pools = [self._pool(f"p{at}", scope, said) for at, (scope, said) in enumerate(limits.items())]
+        left = sum(len(pool.users) for pool in pools)
+        for at in sorted(range(len(pools)), key=lambda at: -len(pools[at].users)):
+            if len(pools[at].users) <= _MOST_EDGES and left <= _MOST_EDGES_IN_ALL:
+                break
+            left -= len(pools[at].users)
+            pools[at] = replace(pools[at], marks=True)
+        return pools
 
     def _pool(self, id_: str, scope: Scope, limits: list[Limit]) -> Pool:
         users = [(user.id, self._amount(user, scope)) for user in self._users if self._needs(user, scope)]
-        everywhere = len(users) == len(self._users) and len(users) > _MOST_EDGES
+        everywhere = len(users) == len(self._users) and len(users) > _MOST_EDGES_IN_ALL
         detail = ", ".join(self._limit(limit) for limit in limits) or "no limit"
         if scope.kind == "global" or everywhere:
             detail += ", every call"
@@ -82,10 +90,13 @@ class Pools:
             detail=clean(detail),
             doc=clean("; ".join(limit.because for limit in limits if limit.because)),
         )
-        many = len(users) > _MOST_EDGES
-        params = [p for limit in limits if limit.amount is not None and not isinstance(limit.amount, int)
-                  for p in refs(limit.amount)]  # fmt: skip
-        return Pool(box, () if many else tuple(users), tuple(u for u, _ in users) if many else (), tuple(params))
+        params = [
+            param
+            for limit in limits
+            if limit.amount is not None and not isinstance(limit.amount, int)
+            for param in refs(limit.amount)
+        ]
+        return Pool(box, tuple(users), tuple(params))
 
     def _needs(self, user: _User, scope: Scope) -> bool:
         asked = tuple(r.resource for r in user.clauses.requires if r.amount != Lit(0))

@@ -95,7 +95,7 @@ class _Drawing:
             yield from self.box(box)
         for edge, points in self.placed.curves:
             if edge.label:
-                x, y = _middle(points)
+                x, y = self.label_place(edge.label, points)
                 yield self.text(edge.label, x, y + 4, SMALL, anchor="middle", soft=True, halo=True)
         yield "</g>"
         y = self.top + self.placed.size.h + 18
@@ -189,6 +189,19 @@ class _Drawing:
                 x1, y1, x2, y2 = map(_n, ends)
                 yield f'<path class="edge {edge.kind}" data-edge="{edge.tail} {edge.head}" d="M{x1} {y1}L{x2} {y2}" marker-end="url(#tip)"/>'
 
+    def label_place(self, text: str, points: tuple[Point, ...]) -> Point:
+        """Where the label of an edge covers no box and no title; in the middle where there is no such place."""
+        w, h = fonts.width(text, SMALL) + 4, LEADING
+        taken = [*self.placed.boxes.values()]
+        for area in self.diagram.areas:
+            place = self.placed.areas[area.id]
+            taken.append(Rect(place.x, place.y, fonts.width(area.title, SMALL, True) + 2 * PAD, LEADING + 6))
+        for share in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8):
+            x, y = _along(points, share)
+            if all(_apart(Rect(x - w / 2, y - h / 2, w, h), other) for other in taken):
+                return x, y
+        return _along(points, 0.5)
+
     # -- text and legend --
 
     def text(
@@ -227,11 +240,22 @@ class _Drawing:
         yield self.text(word, x + 30, y + 10, SMALL, soft=True)
 
 
-def _middle(points: tuple[Point, ...]) -> Point:
-    """The middle of the middle piece of a curve."""
-    at = (len(points) - 1) // 3 // 2 * 3
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points[at : at + 4]
-    return ((ax + 3 * bx + 3 * cx + dx) / 8, (ay + 3 * by + 3 * cy + dy) / 8)
+def _along(points: tuple[Point, ...], share: float) -> Point:
+    """A point of a curve, so far along its pieces."""
+    pieces = (len(points) - 1) // 3
+    piece = min(int(share * pieces), pieces - 1)
+    t = share * pieces - piece
+    u = 1 - t
+    weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+    four = points[3 * piece : 3 * piece + 4]
+    return (
+        sum(w * x for w, (x, _) in zip(weights, four, strict=True)),
+        sum(w * y for w, (_, y) in zip(weights, four, strict=True)),
+    )
+
+
+def _apart(a: Rect, b: Rect) -> bool:
+    return a.x + a.w <= b.x or b.x + b.w <= a.x or a.y + a.h <= b.y or b.y + b.h <= a.y
 
 
 def _legend(diagram: Diagram) -> list[tuple[str, str, str]]:
