@@ -21,7 +21,7 @@ from cascade_dsl.lang.compile import compile_file
 from cascade_dsl.report.diagram import fonts, layout
 from cascade_dsl.report.diagram.build import build
 from cascade_dsl.report.diagram.layout import Placed, place
-from cascade_dsl.report.diagram.model import Tally
+from cascade_dsl.report.diagram.model import STATES, Tally
 from cascade_dsl.report.diagram.packing import packed
 from cascade_dsl.report.diagram.svg import svg
 
@@ -41,7 +41,7 @@ def drawn(source: Graph, **how: Any) -> tuple[Placed, str]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_graph_is_placed_and_drawn(data: st.DataObject) -> None:
     source = random_graph(data.draw, st)
-    word = st.sampled_from(["done", "failed", "running", "waiting", "skipped", "cancelled", "dropped"])
+    word = st.sampled_from(STATES)
     tally = st.lists(st.tuples(word, st.integers(1, 10**6)), max_size=7, unique_by=lambda pair: pair[0])
     tallies = {at: Tally(tuple(data.draw(tally))) for at in range(1, 12)} if data.draw(st.booleans()) else None
     drawn(source, tallies=tallies, note="run x: failed" if tallies else "")
@@ -141,7 +141,10 @@ def test_a_title_is_broken_into_lines() -> None:
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "find_spec", lambda name: None)  # pyright: ignore[reportUnknownLambdaType]
+    def nothing(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(layout, "find_spec", nothing)
     with pytest.raises(CascadeError) as caught:
         place(build(graph([task("t")], [call(1, "t"), call(2, "t", 1)])))
     (found,) = caught.value.diagnostics
