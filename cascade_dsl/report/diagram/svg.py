@@ -41,6 +41,7 @@ _KIND_WORDS: dict[BoxKind, str] = {
     "param": "param", "value": "value that is read", "call": "call", "fan": "fan-out, ×count", "region": "region",
     "output": "output", "pool": "pool with its limit",
 }  # fmt: skip
+_VERBS: dict[EdgeKind, str] = {"data": "goes to", "after": "comes before", "needs": "needs"}
 _EDGE_WORDS: dict[EdgeKind, str] = {"data": "value", "after": "after", "needs": "needs a share"}
 
 
@@ -55,6 +56,7 @@ class _Drawing:
     def __init__(self, placed: Placed) -> None:
         self.placed = placed
         self.diagram: Diagram = placed.diagram
+        self.names = {one.id: one.title for one in (*self.diagram.boxes, *self.diagram.areas)}
         self.legend = _legend(self.diagram)
         room = max(_LEAST_WIDTH, placed.size.w)
         self.head = [(self.diagram.title, HEADING, True)]
@@ -111,11 +113,9 @@ class _Drawing:
         """What the picture shows, for who does not see it."""
         d = self.diagram
         counts = f"{len(d.boxes)} boxes, {len(d.areas)} frames, {len(d.edges)} edges"
-        names = {one.id: one.title for one in (*d.boxes, *d.areas)}
-        verbs = {"data": "goes to", "after": "comes before", "needs": "needs"}
-        told = [f"{names[e.tail]} {verbs[e.kind]} {names[e.head]}" for e in d.edges[:100]]
+        told = [f"{self.names[e.tail]} {_VERBS[e.kind]} {self.names[e.head]}" for e in d.edges[:100]]
         more = [f"and {len(d.edges) - 100} more"] if len(d.edges) > 100 else []
-        return ". ".join(part for part in (d.doc, d.note, counts, "; ".join([*told, *more])) if part)
+        return ". ".join(part.rstrip(".") for part in (d.doc, d.note, counts, "; ".join([*told, *more])) if part)
 
     # -- boxes and frames --
 
@@ -168,10 +168,17 @@ class _Drawing:
     # -- edges --
 
     def curve(self, edge: Edge, points: tuple[Point, ...]) -> str:
-        start, rest = points[0], points[1:]
-        path = f"M{_n(start[0])} {_n(start[1])}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in rest)
+        (x, y), rest = points[0], points[1:]
+        return self.path(edge, f"M{_n(x)} {_n(y)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in rest))
+
+    def path(self, edge: Edge, path: str) -> str:
+        """An edge, which tells what it joins to who points at it."""
         tip = "" if edge.kind == "needs" else ' marker-end="url(#tip)"'
-        return f'<path class="edge {edge.kind}" data-edge="{edge.tail} {edge.head}" d="{path}"{tip}/>'
+        said = f"{self.names[edge.tail]} {_VERBS[edge.kind]} {self.names[edge.head]}"
+        return (
+            f'<path class="edge {edge.kind}" data-edge="{edge.tail} {edge.head}" d="{path}"{tip}>'
+            f"<title>{_xml(said)}</title></path>"
+        )
 
     def steps(self) -> Iterator[str]:
         """The arrows inside a row, from cell to cell."""
@@ -187,7 +194,7 @@ class _Drawing:
                 else:
                     ends = (a.x + a.w / 2, a.y + a.h, b.x + b.w / 2, b.y)
                 x1, y1, x2, y2 = map(_n, ends)
-                yield f'<path class="edge {edge.kind}" data-edge="{edge.tail} {edge.head}" d="M{x1} {y1}L{x2} {y2}" marker-end="url(#tip)"/>'
+                yield self.path(edge, f"M{x1} {y1}L{x2} {y2}")
 
     def label_place(self, text: str, points: tuple[Point, ...]) -> Point:
         """Where the label of an edge covers no box and no title; in the middle where there is no such place."""
@@ -323,7 +330,7 @@ def _css(diagram: Diagram) -> str:
     kinds = {box.kind for box in diagram.boxes}
     states = {state for box in diagram.boxes if box.tally is not None for state, n in box.tally.counts if n}
     rules = [
-        "text{fill:#1f2328}.soft{fill:#57606a}.halo{stroke:#fff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}.page{fill:#fff}.edge{fill:none;stroke:#6e7781;stroke-width:1.2}.tip{fill:#6e7781}",
+        "text{fill:#1f2328}.soft{fill:#57606a}.halo{stroke:#fff;stroke-width:4;stroke-linejoin:round;paint-order:stroke}.page{fill:#fff}.edge{fill:none;stroke:#6e7781;stroke-width:1.2}.edge:hover{stroke:#e36209;stroke-width:3}.tip{fill:#6e7781}",
         ".after{stroke-dasharray:6 4}.needs{stroke-dasharray:1 3.5;stroke-linecap:round;stroke:#bf3989;stroke-width:1.6}",
         ".area>rect{fill:#8c959f;fill-opacity:.08;stroke:#8c959f}.alike>rect,.chain>rect{stroke-dasharray:3 3}.side>rect{stroke-dasharray:2 4}",
         ".box>path,.box>rect{stroke-width:1.2}",
@@ -343,4 +350,9 @@ def _css(diagram: Diagram) -> str:
             dark.append(
                 f".s-{state}>path,.s-{state}>rect{{fill:{dark_fill};stroke:{dark_line}}}.box>.b-{state},.b-{state}{{fill:{dark_line};stroke:none}}"
             )
+    ends = dict.fromkeys(end for edge in diagram.edges for end in (edge.tail, edge.head))
+    pointed = [f'svg:has([data-id="{end}"]:hover) [data-edge~="{end}"]' for end in ends]
+    if pointed:
+        # Who points at a box sees which edges are its own.
+        rules.append(",".join(pointed) + "{stroke:#e36209;stroke-width:3}")
     return "".join(rules) + "@media(prefers-color-scheme:dark){" + "".join(dark) + "}"
