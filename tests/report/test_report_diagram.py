@@ -187,3 +187,13 @@ def test_seven_are_not_framed() -> None:
     chain = [call(1, "t"), *(call(at, "t", at - 1) for at in range(2, 8))]
     diagram = build(graph([task("t")], chain))
     assert packed(diagram) == diagram
+
+
+def test_a_row_ends_where_something_else_comes_in_or_goes_out() -> None:
+    chain = [call(1, "t"), *(call(at, "t", at - 1) for at in range(2, 21))]
+    into = [*chain[:9], replace(chain[9], after=(21,)), *chain[10:], call(21, "u")]
+    (row, rest) = packed(build(graph([task("t"), task("u")], into))).areas
+    assert (row.title, rest.title) == ("9 steps in a row", "11 steps in a row")
+    out = [*chain, call(21, "u", 9), call(22, "u", 12)]
+    titles = [area.title for area in packed(build(graph([task("t"), task("u")], out))).areas]
+    assert titles == ["9 steps in a row", "8 steps in a row"]

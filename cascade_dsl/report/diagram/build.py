@@ -93,7 +93,6 @@ class _Builder:
         self.bound: dict[int, Region] = {}
         self.shown: dict[int, str] = {}
         """Template id → the box or area that stands for it."""
-        self.parents: dict[str, str] = {}
         self.pools = Pools(graph, lengths)
         conditions = {node.condition for node in self.nodes.values() if isinstance(node, FanOut | Branch | Repeat)}
         self.values = {n.id for n in self.nodes.values() if isinstance(n, Compute) and n.reads} - conditions
@@ -201,11 +200,9 @@ class _Builder:
 
     def _add(self, box: Box) -> None:
         self.boxes[box.id] = box
-        self.parents[box.id] = box.area
 
     def _frame(self, area: Area) -> None:
         self.areas.append(area)
-        self.parents[area.id] = area.area
 
     def _call(self, call: Call, id_: str, area: str, flows: tuple[str, ...]) -> None:
         task = self.tasks[call.task]
@@ -353,19 +350,11 @@ class _Builder:
                 self._edge(tail, head, kind)
 
     def _edge(self, tail: str, head: str, kind: EdgeKind) -> None:
-        if tail == head or tail in self._around(head) or head in self._around(tail):
+        if tail == head:
             return
         if kind == "after" and Edge(tail=tail, head=head, kind="data") in self.edges:
             return
         self.edges[Edge(tail=tail, head=head, kind=kind)] = None
-
-    def _around(self, id_: str) -> list[str]:
-        found: list[str] = []
-        at = self.parents.get(id_, "")
-        while at:
-            found.append(at)
-            at = self.parents[at]
-        return found
 
     def _join_call(self, call: Call, id_: str, own: tuple[int, ...]) -> None:
         task = self.tasks[call.task]
