@@ -24,10 +24,9 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade compile words.csc --format json > words.json", "the graph, which `cascade run words.json` runs"),
     ),
     "graph": (
-        ("cascade graph words.csc", "the picture as Mermaid text, for Markdown"),
-        ("cascade graph words.csc --format svg -o words.svg", "an SVG that needs nothing else"),
-        ("cascade graph words.csc --run last", "what became of it in its newest run"),
-        ("cascade graph words.csc table", "only what the output `table` needs"),
+        ("cascade graph words.csc > words.mmd", "as Mermaid, which many pages of documentation draw"),
+        ("cascade graph words.csc --format svg -o words.svg", "as a picture"),
+        ("cascade graph words.csc --format svg -o words.svg --run last", "with what a run has done"),
     ),
     "explain": (("cascade explain CSC101", "what the diagnostic means and how to mend it"),),
     "ps": (
