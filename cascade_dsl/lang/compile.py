@@ -7,18 +7,20 @@ what is wrong has no type, and silences what follows from it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import assert_never
 
-from ..base.diagnostics import CascadeError, Diagnostic, Source
+from ..base.diagnostics import CascadeError, Diagnostic, Source, Span
 from ..ir.expr import Ref
 from ..ir.graph import Graph, Param, SourceDigest, TaskDef
 from . import ast
 from .allowed import spared
 from .annotations import Annotations
 from .bodies import Bodies
+from .broken import Broken
 from .context import Context
 from .dependencies import free_uses
 from .expressions import Expressions
@@ -53,7 +55,7 @@ def compile_source(source: Source, *, folder: Path) -> Compiled:
     parsed = parse_source(source)
     if parsed.module is None:
         return Compiled(graph=None, diagnostics=parsed.diagnostics)
-    compiler = _Compiler(source, folder, parsed.module)
+    compiler = _Compiler(source, folder, parsed.module, parsed.broken)
     graph = compiler.compile()
     found = Report(source).findings
     for diagnostic in (*parsed.diagnostics, *compiler.report.findings.found):
@@ -62,18 +64,21 @@ def compile_source(source: Source, *, folder: Path) -> Compiled:
 
 
 class _Compiler:
-    def __init__(self, source: Source, folder: Path, module: ast.Module) -> None:
+    def __init__(self, source: Source, folder: Path, module: ast.Module, broken: Sequence[Broken]) -> None:
         self.source = source
         self.folder = folder
         self.module = module
         self.report = Report(source)
-        self.scope = Scope()
+        self.broken = broken
+        known = {"": Span(0, 0)} | {ident.name: ident.span for piece in broken for ident in piece.names}
+        self.scope = Scope(Scope(None, [Refused(name, span) for name, span in known.items()]))
+        """The names of the file; around them those that stand in what could not be read."""
         self.typing = Expressions(self.report)
 
     def compile(self) -> Graph | None:
         module = self.module
         declared = [d for d in module.items if isinstance(d, ast.TypeDecl)]
-        tasks = Tasks(self.report, self.typing, Annotations(self.report, declared), self.scope)
+        tasks = Tasks(self.report, self.typing, Annotations(self.report, declared, {i.name for piece in self.broken for i in piece.names}), self.scope)
         nodes = Nodes(self.report, self.typing, self.scope)
         bodies = Bodies(self.report, self.typing, self.folder)
         self._declare(tasks)
@@ -95,10 +100,11 @@ class _Compiler:
         required = Requirements(self.report, self.typing, self.scope)
         resources = required.resources(tasks.amounts, sentences_of(module))
         names = [s.name for s in self.scope.names.values() if isinstance(s, Task)]
+        maybe = {word for piece in self.broken for word in piece.words}
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
-        limits = required.limits(module, lowered, names, resources, tags, self.source)
+        limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
         check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.paths)
-        if self.report.findings.errors:
+        if self.report.findings.errors or self.broken:
             return None
         made = tuple(nodes.body)
         finisher = Finisher(moved_ids(made), changed)

@@ -85,6 +85,15 @@ def acceptable(tables: Tables, states: Sequence[int]) -> set[str]:
     return {kind for kind in found if kind in tables.literals.values() or kind in _KINDS}
 
 
+def accepts(tables: Tables, states: Sequence[int], kind: str) -> bool:
+    """A terminal can really stand next."""
+    stack = list(states)
+    at = tables.states[stack[-1]].get(kind)
+    while at is not None and at < 0:
+        at = _reduce(tables, stack, at, kind)
+    return at is not None
+
+
 def _reduce(tables: Tables, stack: list[int], action: int, kind: str) -> int | None:
     rule = tables.rules[~action]
     if rule.size:

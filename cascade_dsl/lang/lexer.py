@@ -15,6 +15,7 @@ from typing import Literal
 from ..base.diagnostics import Span
 from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
 from .faults import Faults
+from .layout import end_of_long_string, end_of_torn_text
 
 DEPTH_MAX = 200
 END = "$END"
@@ -228,7 +229,7 @@ class Lexer:
         if _SIZE.fullmatch(number[0]):
             return self._token("SIZE", number.end())
         self.faults.number(Span(start, number.end()), number[0])
-        return self._token("INT", number.end(), "0")
+        return self._token("INT", number.end(), "")
 
     # ---- strings
 
@@ -236,6 +237,10 @@ class Lexer:
         text, start = self.text, self.at
         quote = text[start] * 3 if text.startswith(text[start] * 3, start) else text[start]
         code = "CODE" in can or (can is NOTHING and self.previous == "PYTHON")
+        if len(quote) == 3:
+            torn = end_of_torn_text(text, start, quote)
+            if torn is not None:
+                return self._torn_text(start, torn, quote, "CODE" if code else "STRING")
         end = text_end((_CODES if code else TEXTS)[quote], text, start + len(quote))
         if text.startswith(quote, end):
             return self._token("CODE" if code else "STRING", end + len(quote))
@@ -282,6 +287,15 @@ class Lexer:
             end = len(self.text) if line < 0 else line
             if not self.quiet:
                 self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), _close_with(quote))
+            longer = end_of_long_string(self.text, start, end, quote)
+            end = end if longer is None else longer
+        return self._token(kind, end)
+
+    def _torn_text(self, start: int, end: int, quote: str, kind: str) -> Token:
+        if not self.quiet:
+            self.faults.add(
+                "CSC004", f"`{quote}` is not closed", Span(start, start + 3), f"close the string with `{quote}`"
+            )
         return self._token(kind, end)
 
     def _open_place_at_line_end(self, end: int) -> Token:

@@ -9,51 +9,77 @@ goes on. Faults that may be mere echoes of one already reported in the same item
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..base.diagnostics import Diagnostic, Source, Span, fail
 from ..base.suggest import did_you_mean
 from . import ast, tables
+from .broken import Broken
 from .build import BUILDERS, NESTING, Builder
-from .expected import explain
+from .expected import accepts, explain
 from .faults import Faults
+from .layout import BEGINS_ITEM, DECLARES, indent_of
 from .lexer import BAD, DEPTH_MAX, END, NL, NOTHING, Lexer, Token
 
 _ITEMS = ("test_statement", "clause", "statement", "item")
-_BEGINS_ITEM = re.compile(
-    r"[ \t]*(?:(?:use|param|secret|type|limit|task|flow|finally|test|output|return|requires|retry|timeout|cache|env"
-    r"|priority|tag|shell|sh|exec|python|mock|let|expect)\b(?![ \t]*[.(\[,:)\]])|[A-Za-z_]\w*[ \t]*=(?!=)[^,\n]*$|\}[ \t]*$)",
-    re.MULTILINE | re.ASCII,
+_HEADERS: dict[str, tuple[str, ...]] = {
+    "TASK": ("task_header",),
+    "FLOW": ("flow_header",),
+    "IF": ("expression",),
+    "FOR": ("names", "IN", "disjunction"),
+    "TEST": ("string",),
+    "FINALLY": (),
+}
+"""By the word that begins it: what stands between that word and the `{` of its block."""
+_HEADER_END = re.compile(
+    r"\{[ \t]*(?:#[^\n]*)?(?:$|(?=(?:requires|limit|retry|timeout|cache|env|priority|tag|in|shell|sh|exec|python)\b[^:]))",
+    re.MULTILINE,
 )
-_DECLARES = re.compile(r"(?:use|param|secret|type|task|flow|finally|output)[ \t]+[A-Za-z_\"{]")
+_HEADER_LINES_MAX = 30
 
 
-@dataclass(frozen=True, slots=True)
 class Parsed:
-    """What came of a text: its tree, or None where there are errors."""
+    """What came of a text: its tree, of which the pieces in `broken` are missing; None where there is none."""
 
-    module: ast.Module | None
-    diagnostics: tuple[Diagnostic, ...]
+    __slots__ = ("broken", "diagnostics", "module", "places")
+
+    def __init__(
+        self,
+        module: ast.Module | None,
+        diagnostics: tuple[Diagnostic, ...],
+        broken: tuple[Broken, ...] = (),
+        places: tuple[int, ...] = (),
+    ) -> None:
+        self.module, self.diagnostics, self.broken = module, diagnostics, broken
+        self.places = places
+        """Where the findings stand, as offsets."""
 
 
 def parse_source(source: Source) -> Parsed:
-    """The tree of a file, or all that is wrong with it, in the order of the file. Raises nothing, whatever the text."""
+    """The tree of a file and all that is wrong with it, in the order of the file. Raises nothing, whatever the text."""
     faults = Faults(source)
-    module = parse_from(faults, "module")
+    nul = _nul(faults)
+    parser = Parser(faults, "module")
+    module: ast.Module | None = None if nul else parser.run()
     if module is not None and not module.items and not faults.findings.found:
         faults.add("CSC014", f"{source.path} holds no program", Span(0, 0), "write a task and a call of it")
-    return Parsed(None if faults.findings.errors else module, faults.findings.sorted())
+        module = None
+    if faults.fatal:
+        module = None
+    return Parsed(module, faults.findings.sorted(), tuple(parser.broken), tuple(sorted(faults.places)))
 
 
 def parse_from(faults: Faults, start: str) -> Any:
     """What a start rule makes of a text; with findings in `faults` it is None or not to be used."""
+    return None if _nul(faults) else Parser(faults, start).run()
+
+
+def _nul(faults: Faults) -> bool:
     nul = faults.source.text.find("\0")
     if nul >= 0:
         faults.add("CSC013", "the text holds a NUL byte", Span(nul, nul + 1), "a program is plain text")
-        return None
-    return Parser(faults, start).run()
+    return nul >= 0
 
 
 def read_source(path: Path, shown: str | None = None) -> Source:
@@ -101,6 +127,9 @@ class Parser:
         self.nests = [0]
         self.depths = [0]
         """How many brackets are open after each symbol."""
+        self.broken: list[Broken] = []
+        """What was given up."""
+        self.whole = start == "module"
 
     def run(self) -> Any:
         """The value of the start rule; None where the text is past recovery."""
@@ -180,40 +209,157 @@ class Parser:
         torn = self._torn(token, begin, depth)
         if not echo and token.kind != BAD:
             if torn is not None:
-                _, opened, _ = torn
-                what = "{" if torn[0] in ("{", "record") else torn[0]
-                closer = {"(": ")", "[": "]"}.get(what, "}")
-                where = Span(token.start, token.start if token.kind in (NL, END) else token.end)
-                self.faults.unclosed(Span(opened, opened + 1), what, closer, where)
+                self._report_torn(torn, token)
             else:
-                explain(self.faults, self.tables, self.states, token, self.values[-1], self.ends[-1], item, begin)
-        if self.faults.fatal or item is None:
+                meant = explain(
+                    self.faults, self.tables, self.states, token, self.values[-1], self.ends[-1], item, begin
+                )
+                if meant is not None and not self.faults.fatal:
+                    return self._as_meant(meant, at, begin, depth)
+        if self.faults.fatal:
             return None
         if token.kind == NL and "_BLOCK" in self.tables.states[self.states[-1]] and self.text.startswith("{", lexer.at):
             return lexer.next(self.tables.states[self.states[-1]])  # a header and its block, torn apart
+        if item is None:
+            return self._give_up(token)
+        if torn is not None and torn[0] == "{" and accepts(self.tables, self.states, "RBRACE"):
+            return self._close_block(token)
+        block = None if token.kind == END else self._block_of(token, at, depth)
+        if block is not None:
+            return block
         if torn is not None and token.kind != END:
             depth = 0 if torn[0] == "{" else depth
             while at and self.depths[at] > depth:
                 at, item = self._item_around(at - 1)
             if item is None:
-                return None
+                return self._give_up(token)
+            begin = self.starts[at + 1] if at + 1 < len(self.starts) else token.start
             lexer.resume(token.start, depth)
             token = Token(NL, token.start, token.start, "\n", depth)
         else:
-            token = self._skip(token, begin, depth)
-        for stack in (self.states, self.values, self.starts, self.ends, self.nests, self.depths):
-            del stack[at + 1 :]
+            token = self._skip_deeper(self._skip(token, begin, depth), begin, depth)
+        self.broken.append(Broken(self.text, Span(begin, max(begin, token.start))))
+        self._cut(at)
         state = self.tables.states[self.states[-1]][item]
         self._push(state, None, begin, token.start, 0, depth)
         if token.kind == END and depth:
             # the blocks around it never end; what is in them has been read
             if not echo and torn is None:
-                _, opened, _ = lexer.stack[depth - 1]
-                self.faults.unclosed(Span(opened, opened + 1), "{", "}", Span(token.start, token.start))
-            return None
+                self._report_torn(lexer.stack[depth - 1], token)
+            return self._close_block(token)
         if token.kind not in self.tables.states[state] and token.kind != NL:
-            return None
+            return self._give_up(token)
         return token
+
+    def _cut(self, at: int) -> None:
+        """Forget what is on the stack above an index."""
+        for stack in (self.states, self.values, self.starts, self.ends, self.nests, self.depths):
+            del stack[at + 1 :]
+
+    def _as_meant(self, meant: str, at: int, begin: int, depth: int) -> Token:
+        """Go on behind the word that begins an item, as if there stood `meant`: a keyword, or nothing."""
+        self._cut(at)
+        end = begin
+        while end < len(self.text) and (self.text[end].isalnum() or self.text[end] == "_"):
+            end += 1
+        self.lexer.resume(end, depth)
+        if meant:
+            kind = self.tables.literals[meant]
+            self.lexer.previous = kind
+            return Token(kind, begin, end, meant, depth)
+        return self.lexer.next(self.tables.states[self.states[-1]])
+
+    def _close_block(self, token: Token) -> Token:
+        """Go on as if the innermost block ended before a token."""
+        lexer = self.lexer
+        depth = len(lexer.stack) - 1
+        while depth > 0 and (lexer.stack[depth][0] != "{" or lexer.stack[depth][1] >= token.start):
+            depth -= 1
+        before = self.text.rfind("\n", 0, token.start)
+        lexer.resume(token.start if token.kind == END or before < 0 else before, max(depth, 0))
+        lexer.previous = "RBRACE"
+        return Token("RBRACE", token.start, token.start, "}", max(depth, 0))
+
+    def _give_up(self, token: Token) -> Token | None:
+        """Past recovery: the outermost item is lost with all that follows it, what stands before it is kept."""
+        if not self.whole or self.faults.fatal:
+            return None
+        at = max(at for at, state in enumerate(self.states) if "item" in self.tables.states[state])
+        begin = self.starts[at + 1] if at + 1 < len(self.starts) else token.start
+        end = len(self.text)
+        self.broken.append(Broken(self.text, Span(begin, end)))
+        self._cut(at)
+        self._push(self.tables.states[self.states[-1]]["item"], None, begin, end, 0, 0)
+        self.lexer.resume(end, 0)
+        return Token(END, end, end, "", 0)
+
+    def _block_of(self, token: Token, at: int, depth: int) -> Token | None:
+        """The `{` after a header in which the token spoils something: its block is read all the same."""
+        for index in range(len(self.states) - 1, at, -1):
+            word = self.values[index]
+            if not isinstance(word, Token):
+                continue
+            if word.kind == "_BLOCK":
+                return None
+            if word.kind in _HEADERS and self.depths[index] == depth:
+                return self._enter_block(token, index, word, depth)
+        return None
+
+    def _enter_block(self, token: Token, index: int, word: Token, depth: int) -> Token | None:
+        opens = self._header_end(word.end, token.start)
+        if opens is None:
+            return None
+        states = self.tables.states
+        header = Span(word.start, opens)
+        values: dict[str, Any] = {
+            "expression": ast.Name(name="", span=header),
+            "disjunction": ast.Name(name="", span=header),
+            "string": ast.StringLit(parts=(), span=header),
+            "names": tuple(
+                ast.Ident(name=name[0], span=Span(word.end + name.start(), word.end + name.end()))
+                for name in re.finditer(r"[A-Za-z_]\w*(?=[^\n]*?\b(?:in|of)\b)", self.text[word.end : opens])
+                if name[0] not in ("in", "of")
+            ),
+        }
+        state, path = self.states[index], list[tuple[int, str]]()
+        for symbol in _HEADERS[word.kind]:
+            following = states[state].get(symbol)
+            if following is None:
+                return None
+            state = following
+            path.append((state, symbol))
+        if "_BLOCK" not in states[state]:
+            return None
+        self.broken.append(Broken(self.text, header))
+        self._cut(index)
+        for state, symbol in path:
+            self._push(state, values.get(symbol), word.start, opens, 0, depth)
+        self.lexer.resume(opens, depth)
+        return self.lexer.next(states[state])
+
+    def _header_end(self, begin: int, after: int) -> int | None:
+        """Where the `{` stands that opens the block of a header, at or behind an offset."""
+        text = self.text
+        line = text.rfind("\n", 0, after) + 1
+        for number in range(_HEADER_LINES_MAX):
+            end = text.find("\n", line)
+            end = len(text) if end < 0 else end
+            if number and (BEGINS_ITEM.match(text, line) or DECLARES.match(text, line)):
+                return None
+            found = _HEADER_END.search(text, max(line, after, begin), end)
+            if found is not None:
+                return found.start()
+            line = end + 1
+            if line >= len(text):
+                return None
+        return None
+
+    def _report_torn(self, torn: tuple[str, int, str], token: Token) -> None:
+        kind, opened, _ = torn
+        what = "{" if kind in ("{", "record") else kind
+        closer = {"(": ")", "[": "]"}.get(what, "}")
+        where = Span(token.start, token.start if token.kind in (NL, END) else token.end)
+        self.faults.unclosed(Span(opened, opened + 1), what, closer, where)
 
     def _item_around(self, below: int | None = None) -> tuple[int, str | None]:
         """Where on the stack, and what, the innermost item begins that the parser is in."""
@@ -239,9 +385,36 @@ class Parser:
         outdented = token.start - line <= begin - (text.rfind("\n", 0, begin) + 1)
         if outdented and len(opened) > depth and opened[-1][0] in ("(", "[", "record") and self.ends[-1] <= line:
             return opened[-1]
-        if opened and token.start == line and opened[0][0] == "{" and _DECLARES.match(text, line):
+        if opened and token.start == line and opened[0][0] == "{" and DECLARES.match(text, line):
             return opened[-1]
         return None
+
+    def _skip_deeper(self, token: Token, begin: int, depth: int) -> Token:
+        """What stands deeper than a dropped item on the lines below it belongs to it, and so does its closing brace."""
+        text = self.text
+        line = text.rfind("\n", 0, begin) + 1
+        if token.kind != NL or text[line:begin].strip() or not text.startswith("\n", token.start):
+            return token
+        indent, end, skipped = begin - line, token.start, text[line : token.start].rstrip().endswith("{")
+        while True:
+            following = end + 1
+            while following < len(text) and text[following] in " \t\n":
+                following += 1
+            deeper = indent_of(text, following)
+            brace = skipped and deeper == indent and text.startswith("}", following)
+            if following >= len(text) or (deeper <= indent and not brace):
+                break
+            skipped = not brace
+            end = text.find("\n", following)
+            if end < 0:
+                end = len(text)
+        if end == token.start:
+            return token
+        self.lexer.resume(end, depth)
+        if end == len(text):
+            return Token(END, end, end, "", depth)
+        self.lexer.at = end + 1
+        return Token(NL, end, end + 1, "\n", depth)
 
     def _skip(self, token: Token, begin: int, depth: int) -> Token:
         """The token at which the item that begins there ends: an end of line outside its brackets, or what closes its block."""
@@ -272,6 +445,6 @@ class Parser:
                 # a line that plainly begins something else, not deeper than the item: brackets were left open
                 new = text.rfind("\n", before, token.start) + 1
                 opens_line = new and not text[new : token.start].strip() and token.start - new <= indent
-                if opens_line and token.depth >= depth and token.kind != "RBRACE" and _BEGINS_ITEM.match(text, new):
+                if opens_line and token.depth >= depth and token.kind != "RBRACE" and BEGINS_ITEM.match(text, new):
                     lexer.resume(token.start, depth)
                     return Token(NL, new, new, "\n", depth)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..base.diagnostics import Findings, Source
 from ..ir.expr import Apply, Expr, Lit
@@ -69,9 +69,10 @@ class Requirements:
         names: Sequence[str],
         resources: Sequence[Resource],
         tags: Sequence[str],
+        maybe: Collection[str],
         source: Source,
     ) -> tuple[Limit, ...]:
-        """The words of the file layer, in the order of the file."""
+        """The words of the file layer, in the order of the file; a scope of a name in `maybe` may match something."""
         all_tags = dict.fromkeys([*(tag for task in tasks for tag in task.clauses.tags), *tags])
         dimensions: dict[str, Dimension] = {r.name: r.dimension for r in resources}
         known = Known(tasks=tuple(names), tags=tuple(all_tags), flows=(), resources=dimensions)
@@ -82,6 +83,8 @@ class Requirements:
             before = len(faults.findings.found)
             refuse_unbuilt(sentence, faults)
             if len(faults.findings.found) > before:
+                continue
+            if sentence.scope is not None and sentence.scope.pattern in maybe:
                 continue
             scope = Scope("task", task) if task else None
             limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=None, until=None)

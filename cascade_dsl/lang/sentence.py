@@ -204,6 +204,8 @@ def resolve_limit(
 def resolve_scope(scope: ast.Scope, known: Known, faults: Faults, *, matches: bool = True) -> Scope | None:
     """The scope that is written, if it matches anything that is known."""
     names: tuple[str, ...]
+    if not scope.pattern and scope.kind != "global":
+        return None  # reported when it was read
     match scope.kind:
         case "global":
             return Scope("global")
