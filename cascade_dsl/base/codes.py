@@ -32,6 +32,7 @@ CODES: dict[str, str] = {
     "CSC023": "This takes no type in brackets",
     "CSC024": "Not an exit code",
     "CSC025": "Not a time of day, or not days",
+    "CSC026": "A string with a prefix",
     # names 1xx (lang)
     "CSC101": "Unknown name",
     "CSC102": "Unknown task or function",

@@ -462,8 +462,7 @@ class Expressions:
         if target.name in UNBUILT:
             self.report.unbuilt(target.span, f"`{target.name}`", UNBUILT[target.name])
             return
-        tasks = [n for n in at.scope.known() if isinstance(at.scope.find(n), Task)]
-        known = [*tasks, *visible_functions()]
+        known = [*at.scope.tasks(), *visible_functions()]
         help = _FOREIGN_CALLS.get(target.name) or did_you_mean(target.name, known)
         self.report.error("CSC102", target.span, f"there is no task or function `{target.name}`", help=help)
 

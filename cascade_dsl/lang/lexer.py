@@ -285,9 +285,11 @@ class Lexer:
         else:
             line = self.text.find("\n", end)
             end = len(self.text) if line < 0 else line
-            if not self.quiet:
-                self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), _close_with(quote))
             longer = end_of_long_string(self.text, start, end, quote)
+            if not self.quiet:
+                help = f"a string of several lines stands in `{quote * 3}`"
+                help = help if longer is not None else f"close it with `{quote}`; {help}"
+                self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), help)
             end = end if longer is None else longer
         return self._token(kind, end)
 
@@ -322,7 +324,10 @@ class Lexer:
             case ")" | "]" | "}":
                 return self._close(operator, end)
             case "=" if "EQUAL" not in can and "EQ" in can and not self.text.startswith("=", end):
-                return self._bad("CSC001", "`=` binds a name and cannot stand here", 1, "`==` compares")
+                help = "an entry of a record is `key: value`" if "COLON" in can else "`==` compares"
+                return self._bad("CSC001", "`=` binds a name and cannot stand here", 1, help)
+            case "|" if self.text.startswith("||", self.at):
+                return self._bad("CSC006", "`||` is not part of the language", 2, _FOREIGN["||"])
             case _:
                 return self._token(self.literals[operator], end)
 
@@ -394,6 +399,3 @@ _FOREIGN = {
 }
 """What other languages write, and what to write here."""
 
-
-def _close_with(quote: str) -> str:
-    return f"close it with `{quote}`; a string of several lines stands in `{quote * 3}`"

@@ -17,7 +17,7 @@ from ..base.suggest import did_you_mean
 from . import ast, tables
 from .broken import Broken
 from .build import BUILDERS, NESTING, Builder
-from .expected import accepts, explain
+from .expected import CLAUSES, accepts, explain
 from .faults import Faults
 from .layout import BEGINS_ITEM, DECLARES, indent_of
 from .lexer import BAD, DEPTH_MAX, END, NL, NOTHING, Lexer, Token
@@ -37,6 +37,7 @@ _HEADER_END = re.compile(
     re.MULTILINE,
 )
 _HEADER_LINES_MAX = 30
+_OPENS_ENV = re.compile(r"\benv[ \t]*\Z")
 
 
 class Parsed:
@@ -130,10 +131,12 @@ class Parser:
         self.broken: list[Broken] = []
         """What was given up."""
         self.whole = start == "module"
+        self.broken_word = Token(END, 0, 0, "", 0)
 
     def run(self) -> Any:
         """The value of the start rule; None where the text is past recovery."""
         states, rows = self.states, self.tables.states
+        rules, renamed = self.tables.rules, self.tables.renamed
         token = self.lexer.next(rows[states[-1]])
         while not self.faults.fatal:
             action = rows[states[-1]].get(token.kind)
@@ -143,6 +146,11 @@ class Parser:
                     return None
                 token = following
             elif action < 0:
+                if rules[~action].unit:
+                    key = (states[-2], states[-1], token.kind)
+                    top = renamed.get(key)
+                    states[-1] = self._rename(key) if top is None else top
+                    continue
                 self._reduce(~action, token.start)
                 if token.kind == END and states[-1] == self.last:
                     return self.values[-1]
@@ -161,13 +169,18 @@ class Parser:
         self.nests.append(nest)
         self.depths.append(depth)
 
+    def _rename(self, key: tuple[int, int, str]) -> int:
+        """The state on top once every unit rule that applies has been: an operand is an operator's, a sum's, a value."""
+        below, top, kind = key
+        row, rules = self.tables.states, self.tables.rules
+        while (action := row[top].get(kind)) is not None and action < 0 and rules[~action].unit:
+            top = row[below][rules[~action].origin]
+        self.tables.renamed[key] = top
+        return top
+
     def _reduce(self, number: int, at: int) -> None:
         rule = self.tables.rules[number]
         size, kind = rule.size, rule.kind
-        if kind == tables.PASS and size == 1:
-            self.states.pop()
-            self.states.append(self.tables.states[self.states[-1]][rule.origin])
-            return
         if size:
             children = self.values[-size:]
             start, end, nest = self.starts[-size], self.ends[-1], max(self.nests[-size:])
@@ -202,6 +215,8 @@ class Parser:
     def _recover(self, token: Token) -> Token | None:
         """Report a token that cannot be taken, drop the item that it spoils; the token to go on with."""
         lexer = self.lexer
+        if self._leaves_env_open(token):
+            return self._close_block(self.broken_word)
         at, item = self._item_around()
         begin = self.starts[at + 1] if at + 1 < len(self.starts) else token.start
         depth = self.depths[at]
@@ -250,6 +265,22 @@ class Parser:
         if token.kind not in self.tables.states[state] and token.kind != NL:
             return self._give_up(token)
         return token
+
+    def _leaves_env_open(self, token: Token) -> bool:
+        """`env { A = 1`, then a clause on the next line."""
+        word, text = self.values[-1], self.text
+        if not isinstance(word, Token) or word.kind != "NAME" or word.text not in CLAUSES or token.kind == "EQUAL":
+            return False
+        line = text.rfind("\n", 0, word.start) + 1
+        opened = [entry for entry in self.lexer.stack if entry[1] < word.start]
+        if not opened or opened[-1][0] != "{" or not _OPENS_ENV.search(text, 0, opened[-1][1]):
+            return False
+        if text[line : word.start].strip() or not accepts(self.tables, self.states[:-1], "RBRACE"):
+            return False
+        self._report_torn(opened[-1], word)
+        self._cut(len(self.states) - 2)
+        self.broken_word = word
+        return True
 
     def _cut(self, at: int) -> None:
         """Forget what is on the stack above an index."""
