@@ -6,6 +6,7 @@ Guesses on the safe side: a name that is taken for declared is only not reported
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from ..base.diagnostics import Span
@@ -33,6 +34,11 @@ class Broken:
     def words(self) -> set[str]:
         """Every word in it: what it may use."""
         return set(_WORD.findall(self.text))
+
+
+def repeated_words(text: str) -> set[str]:
+    """The words that stand in a text more than once: one of them may declare what another uses."""
+    return {word for word, count in Counter(_WORD.findall(text)).items() if count > 1}
 
 
 def _names(text: str, at: int) -> Iterator[Ident]:

@@ -113,8 +113,9 @@ def _too_large(b: Builder, span: Span, largest: str) -> None:
 
 @builds()
 def string(b: Builder, span: Span, token: Token) -> ast.StringLit:
-    closed = token.start not in b.faults.places
-    text = whole_string(b.faults, token.text, token.start) if closed and not b.faults.fatal else ""
+    if token.start in b.faults.places:
+        return ast.StringLit(parts=(unknown(span),), span=span)
+    text = whole_string(b.faults, token.text, token.start)
     return ast.StringLit(parts=(text,) if text else (), span=span)
 
 
@@ -146,7 +147,7 @@ def parted_string(b: Builder, span: Span, *parts: Token | Place) -> ast.StringLi
 def plain_text(b: Builder, lit: ast.StringLit, what: str) -> str:
     """The text of a string in which no `{{ }}` may stand."""
     text = lit.text
-    if text is None:
+    if text is None and lit.places:
         b.faults.add("CSC019", f"`{{{{` cannot stand in {what}", lit.places[0], "write the text itself")
     return text or ""
 

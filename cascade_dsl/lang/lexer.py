@@ -351,6 +351,8 @@ class Lexer:
         if not stack:
             return self._bad("CSC003", f"`{closer}` closes nothing", 1, "remove it, or open it first")
         _, opened, _ = top = stack[-1]
+        if top[0] == "{":
+            return self._bad("CSC003", f"`{closer}` closes nothing", 1, "remove it, or open it first")
         mend = {"(": ")", "[": "]", "place": "}}"}.get(top[0], "}")
         if not self.quiet:
             opener = OPENED_WITH[top[0]]

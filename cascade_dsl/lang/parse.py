@@ -37,24 +37,32 @@ _HEADER_END = re.compile(
     re.MULTILINE,
 )
 _HEADER_LINES_MAX = 30
+_BINDS = re.compile(r"[ \t]*([A-Za-z_]\w*)[ \t]*=(?!=)", re.ASCII)
 _OPENS_ENV = re.compile(r"\benv[ \t]*\Z")
+
+
+def _word_length(text: str, at: int) -> int:
+    end = at
+    while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+        end += 1
+    return max(1, end - at)
 
 
 class Parsed:
     """What came of a text: its tree, of which the pieces in `broken` are missing; None where there is none."""
 
-    __slots__ = ("broken", "diagnostics", "module", "places")
+    __slots__ = ("broken", "comments", "diagnostics", "module")
 
     def __init__(
         self,
         module: ast.Module | None,
         diagnostics: tuple[Diagnostic, ...],
-        broken: tuple[Broken, ...] = (),
-        places: tuple[int, ...] = (),
+        broken: tuple[Broken, ...],
+        comments: dict[int, int],
     ) -> None:
         self.module, self.diagnostics, self.broken = module, diagnostics, broken
-        self.places = places
-        """Where the findings stand, as offsets."""
+        self.comments = comments
+        """Start → end of each comment, as offsets."""
 
 
 def parse_source(source: Source) -> Parsed:
@@ -68,7 +76,7 @@ def parse_source(source: Source) -> Parsed:
         module = None
     if faults.fatal:
         module = None
-    return Parsed(module, faults.findings.sorted(), tuple(parser.broken), tuple(sorted(faults.places)))
+    return Parsed(module, faults.findings.sorted(), tuple(parser.broken), parser.lexer.comments)
 
 
 def parse_from(faults: Faults, start: str) -> Any:
@@ -98,6 +106,11 @@ def read_source(path: Path, shown: str | None = None) -> Source:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise fail("CSC011", f"{name} cannot be read: {reason}") from None
+    return source_of(data, name)
+
+
+def source_of(data: bytes, name: str) -> Source:
+    """The text that bytes are; raises CascadeError where they are none."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -151,7 +164,7 @@ class Parser:
                     top = renamed.get(key)
                     states[-1] = self._rename(key) if top is None else top
                     continue
-                self._reduce(~action, token.start)
+                self._reduce(~action)
                 if token.kind == END and states[-1] == self.last:
                     return self.values[-1]
             elif token.kind == END:
@@ -178,7 +191,7 @@ class Parser:
         self.tables.renamed[key] = top
         return top
 
-    def _reduce(self, number: int, at: int) -> None:
+    def _reduce(self, number: int) -> None:
         rule = self.tables.rules[number]
         size, kind = rule.size, rule.kind
         if size:
@@ -188,6 +201,7 @@ class Parser:
             del self.states[-size:], self.values[-size:], self.starts[-size:], self.ends[-size:]
             del self.nests[-size:], self.depths[-size:]
         else:
+            at = self.ends[-1]  # what is empty ends where the last thing did, before any comment
             children, start, end, nest, depth = [], at, at, 0, self.depths[-1]
         arguments: list[Any] = []
         for i in rule.plan:
@@ -249,8 +263,10 @@ class Parser:
             if item is None:
                 return self._give_up(token)
             begin = self.starts[at + 1] if at + 1 < len(self.starts) else token.start
-            lexer.resume(token.start, depth)
-            token = Token(NL, token.start, token.start, "\n", depth)
+            line = self.text.rfind("\n", 0, token.start) + 1
+            new = line + indent_of(self.text, line)
+            lexer.resume(new, depth)
+            token = Token(NL, new, new, "\n", depth)
         else:
             token = self._skip_deeper(self._skip(token, begin, depth), begin, depth)
         self.broken.append(Broken(self.text, Span(begin, max(begin, token.start))))
@@ -390,6 +406,10 @@ class Parser:
         what = "{" if kind in ("{", "record") else kind
         closer = {"(": ")", "[": "]"}.get(what, "}")
         where = Span(token.start, token.start if token.kind in (NL, END) else token.end)
+        line = self.text.rfind("\n", 0, token.start) + 1
+        if opened < line and token.kind not in (NL, END):
+            new = line + indent_of(self.text, line)
+            where = Span(new, max(new + 1, min(token.end, new + _word_length(self.text, new))))
         self.faults.unclosed(Span(opened, opened + 1), what, closer, where)
 
     def _item_around(self, below: int | None = None) -> tuple[int, str | None]:
@@ -403,22 +423,36 @@ class Parser:
         return 0, None
 
     def _torn(self, token: Token, begin: int, depth: int) -> tuple[str, int, str] | None:
-        """The bracket that must have been left open, where the token begins something new on a later line."""
-        stack = self.lexer.stack
-        text = self.text
-        line = text.rfind("\n", 0, token.start) + 1
-        first_on_line = not text[line : token.start].strip()
+        """The bracket that must have been left open, where the line of the token plainly begins something new."""
+        stack, text = self.lexer.stack, self.text
         if token.kind == END:
             return stack[-1] if stack and stack[-1][0] != "string" else None
-        if not first_on_line or token.kind in (NL, BAD):
+        if token.kind in (NL, BAD):
             return None
-        opened = stack[: len(stack) - (token.kind in ("LPAR", "LSQB", "_BLOCK", "_RECORD"))]
-        outdented = token.start - line <= begin - (text.rfind("\n", 0, begin) + 1)
-        if outdented and len(opened) > depth and opened[-1][0] in ("(", "[", "record") and self.ends[-1] <= line:
+        line = text.rfind("\n", 0, token.start) + 1
+        indent = indent_of(text, line)
+        first = line + indent == token.start
+        opened = [entry for entry in stack if entry[1] < line]
+        if not opened or begin >= line:
+            return self._torn_block(token, opened, line, indent) if opened and first else None
+        outdented = indent <= begin - (text.rfind("\n", 0, begin) + 1)
+        if outdented and len(opened) > depth and opened[-1][0] in ("(", "[", "record"):
+            if (first and self.ends[-1] <= line) or (not first and BEGINS_ITEM.match(text, line)):
+                return opened[-1]
+        return self._torn_block(token, opened, line, indent) if first else None
+
+    def _torn_block(
+        self, token: Token, opened: list[tuple[str, int, str]], line: int, indent: int
+    ) -> tuple[str, int, str] | None:
+        """A block that is still open where a line begins that belongs outside of it."""
+        text = self.text
+        if opened[0][0] == "{" and not indent and DECLARES.match(text, line):
             return opened[-1]
-        if opened and token.start == line and opened[0][0] == "{" and DECLARES.match(text, line):
-            return opened[-1]
-        return None
+        binds = _BINDS.match(text, line)
+        if opened[-1][0] != "{" or binds is None or binds[1] in CLAUSES or token.text != binds[1]:
+            return None
+        can_be_clause = "REQUIRES" in self.tables.states[self.states[-1]]
+        return opened[-1] if can_be_clause and indent <= indent_of(text, opened[-1][1]) else None
 
     def _skip_deeper(self, token: Token, begin: int, depth: int) -> Token:
         """What stands deeper than a dropped item on the lines below it belongs to it, and so does its closing brace."""

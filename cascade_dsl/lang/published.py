@@ -34,8 +34,7 @@ def check_paths(
     def visit(body: Sequence[Node], inside: FanOut | None, varying: frozenset[int]) -> None:
         for node in body:
             if isinstance(node, FanOut):
-                own = {i.id for i in bound_items(node)} | {n.id for n in walk(node.body)}
-                visit(node.body, node, varying | own)
+                visit(node.body, node, varying | _own(node))
             elif isinstance(node, Call) and node.task in tasks and node.id in calls:
                 for spec in tasks[node.task].outputs:
                     if spec.path is not None:
@@ -52,6 +51,11 @@ def check_paths(
                 also=[(taken[outer].span, f"`{outer}` comes from here")] if taken[outer] is not call else (),
                 help="publish the two side by side, in folders of their own",
             )
+
+
+def _own(node: FanOut) -> frozenset[int]:
+    """What differs from one instance of a fan-out to the next."""
+    return frozenset(i.id for i in bound_items(node)) | {n.id for n in walk(node.body)}
 
 
 def _above(path: str) -> Iterator[str]:
@@ -101,6 +105,14 @@ def _one(
                 "CSC420",
                 call.span,
                 f"every call of `{task.name}` in this fan-out publishes the same path",
+                also=also,
+                help=_mend(task),
+            )
+        elif not any(ref in _own(inside) for expr in args.values() for ref in refs(expr)):
+            report.warn(
+                "CSCW005",
+                call.span,
+                f"the path of `{task.name}` is the same for every item of its inner `for`",
                 also=also,
                 help=_mend(task),
             )

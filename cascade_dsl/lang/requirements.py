@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
 
 from ..base.diagnostics import Findings, Source
 from ..ir.expr import Apply, Expr, Lit
@@ -84,7 +85,7 @@ class Requirements:
             refuse_unbuilt(sentence, faults)
             if len(faults.findings.found) > before:
                 continue
-            if sentence.scope is not None and sentence.scope.pattern in maybe:
+            if sentence.scope is not None and _may_match(sentence.scope.pattern, known, maybe):
                 continue
             scope = Scope("task", task) if task else None
             limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=None, until=None)
@@ -113,6 +114,14 @@ class Requirements:
         if dimension == "millicpu":
             return Apply("round_up", (Apply("mul", (found.expr, Lit(1000))),))
         return found.expr
+
+
+def _may_match(pattern: str, known: Known, maybe: Collection[str]) -> bool:
+    """It matches nothing that is known, but perhaps something that is not."""
+    sure = (*known.tasks, *known.tags, *known.flows, *known.resources)
+    if not maybe or any(fnmatchcase(name, pattern) for name in sure):
+        return False
+    return any(fnmatchcase(name, pattern) for name in maybe)
 
 
 def _sentences(module: ast.Module) -> list[tuple[ast.LimitSentence, str]]:
