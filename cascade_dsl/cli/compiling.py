@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..base.diagnostics import Diagnostic, Source, fail
+from ..base.diagnostics import CascadeError, Diagnostic, fail
 from .parse import Parsed
 
 SHOWN_MAX = 50
@@ -16,12 +16,12 @@ SHOWN_MAX = 50
 
 def check(parsed: Parsed) -> int:
     """Findings of programs, folders of them included, on stdout; 2 where one is an error, with `--strict` a warning."""
-    from ..lang.compile import compile_file, compile_source
+    from ..lang.compile import compile_file
 
     files, found = _programs(parsed.args)
     for file in files:
         if file is None:
-            found += compile_source(_typed_source(), folder=Path()).diagnostics
+            found += _typed()
         else:
             found += compile_file(file).diagnostics
     form = parsed.values.get("--format", "full")
@@ -76,11 +76,16 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(out)
 
 
-def _typed_source() -> Source:
-    """The program that comes in on standard input."""
+def _typed() -> tuple[Diagnostic, ...]:
+    """The findings of the program that comes in on standard input; its paths are relative to where it is typed."""
+    from ..lang.compile import compile_source
     from ..lang.parse import source_of
 
-    return source_of(sys.stdin.buffer.read(), "<stdin>")
+    try:
+        source = source_of(sys.stdin.buffer.read(), "<stdin>")
+    except CascadeError as error:
+        return error.diagnostics
+    return compile_source(source, folder=Path()).diagnostics
 
 
 def compile_(parsed: Parsed) -> int:

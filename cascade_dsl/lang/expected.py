@@ -8,7 +8,7 @@ from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean, nearest
 from .faults import Faults
 from .lexer import END, NL, RESERVED, Token
-from .slips import MEANT, OTHER_WORDS, block_word_mend, mend
+from .slips import MEANT, OTHER_WORDS, keyword_mend, mend
 from .tables import Tables
 
 _VALUES = frozenset(
@@ -119,6 +119,8 @@ def explain(
             "CSC001", "expected the end of the line, found `,`", previous.span, "several values make a list: `[a, b]`"
         )
         return None
+    if token.text == "=" and _binds_several(faults, token, begin):
+        return None
     expected = _in_words(tables, states, can)
     if faults.source.path.startswith("<"):
         expected = expected.replace("the end of the file", "the end")
@@ -135,6 +137,17 @@ def explain(
         found = "the end"
     faults.add("CSC001", f"expected {expected}, found {found}", at, mend(text, can, token, previous, previous_end, begin))
     return None
+
+
+def _binds_several(faults: Faults, token: Token, begin: int) -> bool:
+    """`a, b = f()` as Python writes it."""
+    names = faults.source.text[begin : token.start]
+    if "," not in names or not all(name.strip().isidentifier() for name in names.split(",")):
+        return False
+    comma = begin + names.index(",")
+    help = "bind the whole, `pair = …`, and use `pair[0]`; several names may stand in a `for`"
+    faults.add("CSC001", "expected `=` and a value, found `,`", Span(comma, comma + 1), help)
+    return True
 
 
 def _prefixed(faults: Faults, word: Token, token: Token) -> bool:
@@ -162,7 +175,7 @@ def _no_word_here(faults: Faults, can: set[str], token: Token) -> str | None:
     word, at = token.text, token.span
     known = [w for words in _begins(can) for w in words]
     if word in known:
-        help = block_word_mend(word, faults.source.text[token.end : token.end + 40])
+        help = keyword_mend(word, faults.source.text[token.end : token.end + 40])
         faults.add("CSC015", f"`{word}` cannot be bound or called here", at, help)
         return None
     near = next(iter(nearest(word, known)), None)

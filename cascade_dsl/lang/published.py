@@ -6,7 +6,7 @@ Reads the nodes as they were made; a path is known where all that it uses is con
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..ir.expr import Expr, Lit, refs
 from ..ir.graph import Call, FanOut, Node, OutputSpec, TaskDef, walk
@@ -114,7 +114,7 @@ def _one(
                 call.span,
                 f"the path of `{task.name}` is the same for every item of its inner `for`",
                 also=also,
-                help=_mend(task),
+                help=_mend(task, used),
             )
         return
     if "attempt" in used or reads(path) or any(not isinstance(e, Lit) for e in args.values()):
@@ -141,7 +141,8 @@ def _one(
         )
 
 
-def _mend(task: TaskDef) -> str:
+def _mend(task: TaskDef, used: Collection[str] = ()) -> str:
     if not task.inputs:
         return "bind the call once and use its name"
-    return f"let the path depend on an input: `{{{{{task.inputs[0].name}}}}}`"
+    name = next((i.name for i in task.inputs if i.name not in used), task.inputs[0].name)
+    return f"let the path depend on an input: `{{{{{name}}}}}`"

@@ -103,10 +103,14 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
         return "the `{` of a block stands on its header's line" if after.startswith("{") else "a block follows: `{ … }`"
     if token.kind == NL and token.text == "\n" and can & _CLOSERS and "COMMA" in can:
         return None
-    if token.kind == "NAME":
+    if isinstance(previous, Token) and previous.start == begin and token.text in ("=", ":", "("):
+        if previous.kind not in ("NAME", "STRING") and previous.text.isidentifier():
+            return keyword_mend(previous.text, token.text)
+    if token.kind == "NAME" and rest.lstrip(" \t")[:1] not in ("=", ":"):
         unit = unit_mend(text, token, previous_end)
         if unit is not None and token.start > previous_end:
             return unit
+    if token.kind == "NAME":
         if token.text in _SAID_OTHERWISE and "OR" in can | {"OR" if "_BLOCK" in can else ""}:
             return _SAID_OTHERWISE[token.text]
         if token.text == "of" and "IN" in can:
@@ -116,7 +120,7 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
             return did_you_mean(token.text, LIMIT_OPTIONS)
         scope = re.match(r"[ \t]*(?:limit[ \t]+)?(task|tag|flow)[ \t]+(\w+)[ \t]*\Z", text[line : token.start])
         if scope is not None:
-            return f"a scope is one word: `{scope[1]}:{scope[2]} {token.text}`"
+            return f"a scope is one word: `limit {scope[1]}:{scope[2]} {token.text}`"
     if token.kind == "_CLOSE_PLACE" and "INT" in can:
         return "a place holds an expression; `\\{{` is the text `{{`"
     if token.text == "=":
@@ -130,6 +134,8 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
             return f"write its type: `{last_word(text, previous_end)}: str`"
         if "INT" in can and "SCOPE" not in can and "RATE" in can:
             return "an amount follows its scope without `=`"
+        if {"EQ", "COLON"} <= can and "RSQB" not in can:
+            return "an entry of a record is `key: value`"
         if "EQ" in can:
             return "`==` compares"
     if "ARROW" in can and token.kind in ("COLON", "NAME", "MINUS", "GT"):
@@ -173,11 +179,11 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
         name = text[token.start + 1 : token.end - 1]
         return f"it stands without quotes: `{name}`" if name.isidentifier() else None
     if token.kind in _VALUE_BEGINS and "COMMA" in can and (can & _CLOSERS or re.match(r"[ \t]*=(?!=)", rest)):
-        return f"a comma stands between two of them: `, {token.text}`" if token.kind != "_OPEN_STRING" else "put a comma between them"
+        return f"put a comma before `{token.text}`" if "\n" not in token.text and len(token.text) < 30 else "put a comma before it"
     return None
 
 
-def block_word_mend(word: str, rest: str) -> str | None:
+def keyword_mend(word: str, rest: str) -> str | None:
     """The mend of a keyword that is written as something to be bound or called: `retry = 3`, `sh("…")`."""
     follows = rest.lstrip(" \t")[:1]
     if follows in ("=", ":"):
