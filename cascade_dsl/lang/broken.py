@@ -13,10 +13,14 @@ from ..base.diagnostics import Span
 from .ast_types import Ident
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_LEADING = re.compile(r"[ \t]*(?:[A-Za-z_]\w*[ \t]*,[ \t]*)*[A-Za-z_]\w*[ \t]*(?::[^=\n]*)?:?=(?!=)", re.ASCII | re.MULTILINE)
+_LEADING = re.compile(
+    r"[ \t]*(?:[A-Za-z_]\w*[ \t]*,[ \t]*)*[A-Za-z_]\w*[ \t]*(?::[^=\n]*)?:?=(?!=)", re.ASCII | re.MULTILINE
+)
 _AFTER_WORD = re.compile(r"[ \t]*([A-Za-z_]\w*)[ \t]+([A-Za-z_]\w*)", re.ASCII | re.MULTILINE)
 _USED = re.compile(r"[ \t]*use\b[^\n]*?([A-Za-z_]\w*)(?:\.csc)?[\"' \t]*(?:#[^\n]*)?$", re.MULTILINE | re.ASCII)
-_NO_DECLARATION = frozenset({"limit", "return", "if", "else", "for", "while", "output", "in", "retry", "cache", "tag", "sh"})
+_NO_DECLARATION = frozenset(
+    {"limit", "return", "if", "else", "for", "while", "output", "in", "retry", "cache", "tag", "sh"}
+)
 
 
 class Broken:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 from ..base.diagnostics import Span
 from ..base.suggest import nearest
@@ -396,7 +396,7 @@ def scope(b: Builder, span: Span, token: Token) -> ast.Scope:
         return ast.Scope(kind="resource", pattern="", span=span)
     if not pattern:
         b.faults.add("CSC301", f"`{kind}:` names nothing", span, f"write `{kind}:NAME` without spaces")
-    return ast.Scope(kind=cast(Literal["task", "tag", "flow"], kind), pattern=pattern, span=span)
+    return ast.Scope(kind=kind, pattern=pattern, span=span)
 
 
 @builds()

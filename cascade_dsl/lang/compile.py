@@ -86,7 +86,12 @@ class _Compiler:
     def compile(self) -> Graph | None:
         module = self.module
         declared = [d for d in module.items if isinstance(d, ast.TypeDecl)]
-        tasks = Tasks(self.report, self.typing, Annotations(self.report, declared, {i.name for piece in self.broken for i in piece.names}), self.scope)
+        tasks = Tasks(
+            self.report,
+            self.typing,
+            Annotations(self.report, declared, {i.name for piece in self.broken for i in piece.names}),
+            self.scope,
+        )
         nodes = Nodes(self.report, self.typing, self.scope)
         bodies = Bodies(self.report, self.typing, self.folder)
         self._declare(tasks)

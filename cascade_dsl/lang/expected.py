@@ -33,6 +33,8 @@ _KINDS = {
 }  # fmt: skip
 _SHOWN_MAX = 5
 _PREFIXES = frozenset({"f", "r", "b", "u", "fr", "rf", "rb", "br"})
+
+
 def acceptable(tables: Tables, states: Sequence[int]) -> set[str]:
     """The terminals that can really stand next: those that a state's row names may fail after the reductions."""
     found: set[str] = set()
@@ -135,7 +137,9 @@ def explain(
         return None
     if token.kind == END and faults.source.path.startswith("<"):
         found = "the end"
-    faults.add("CSC001", f"expected {expected}, found {found}", at, mend(text, can, token, previous, previous_end, begin))
+    faults.add(
+        "CSC001", f"expected {expected}, found {found}", at, mend(text, can, token, previous, previous_end, begin)
+    )
     return None
 
 
@@ -187,7 +191,9 @@ def _no_word_here(faults: Faults, can: set[str], token: Token) -> str | None:
     else:
         faults.add("CSC015", f"`{word}` cannot stand in a test", at, help or "a test holds mock, let and expect")
     follows = faults.source.text[token.end : token.end + 40].lstrip(" \t")[:1]
-    return meant if meant in known and follows not in ("=", ":", "(") and word not in _DECLARATIONS + _STATEMENTS else None
+    return (
+        meant if meant in known and follows not in ("=", ":", "(") and word not in _DECLARATIONS + _STATEMENTS else None
+    )
 
 
 def _unknown(faults: Faults, can: set[str], word: Token, token: Token) -> tuple[str | None] | None:

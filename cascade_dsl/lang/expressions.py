@@ -478,7 +478,7 @@ def _mend_of_record(want: RecordType, have: RecordType) -> str | None:
             return f"it has no field `{key}`: {did_you_mean(key, missing) or 'leave it out'}"
         if not assignable(wanted, type_):
             return f"the field `{key}` wants {wanted}, found {type_}"
-    missing = [f"`{k}`" for k, type_ in want.fields if have.get(k) is None]
+    missing = [f"`{k}`" for k, _ in want.fields if have.get(k) is None]
     return f"it lacks {', '.join(missing)}" if missing else None
 
 

@@ -400,4 +400,3 @@ _FOREIGN = {
     "`": "strings stand in `\"` or `'`",
 }
 """What other languages write, and what to write here."""
-

@@ -103,9 +103,14 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
         return "the `{` of a block stands on its header's line" if after.startswith("{") else "a block follows: `{ … }`"
     if token.kind == NL and token.text == "\n" and can & _CLOSERS and "COMMA" in can:
         return None
-    if isinstance(previous, Token) and previous.start == begin and token.text in ("=", ":", "("):
-        if previous.kind not in ("NAME", "STRING") and previous.text.isidentifier():
-            return keyword_mend(previous.text, token.text)
+    if (
+        isinstance(previous, Token)
+        and previous.start == begin
+        and token.text in ("=", ":", "(")
+        and previous.kind not in ("NAME", "STRING")
+        and previous.text.isidentifier()
+    ):
+        return keyword_mend(previous.text, token.text)
     if token.kind == "NAME" and rest.lstrip(" \t")[:1] not in ("=", ":"):
         unit = unit_mend(text, token, previous_end)
         if unit is not None and token.start > previous_end:
@@ -126,7 +131,11 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
     if token.text == "=":
         if begin < line and text[line : token.start].strip().isidentifier():
             return "the line above ends in an operator or a comma, so that it goes on here"
-        if isinstance(previous, Token) and previous.kind in ("PLUS", "MINUS", "STAR", "SLASH") and previous.end == token.start:
+        if (
+            isinstance(previous, Token)
+            and previous.kind in ("PLUS", "MINUS", "STAR", "SLASH")
+            and previous.end == token.start
+        ):
             return "a name is bound once; give the new value a name of its own"
         if rest.startswith(">") and can & {"ARROW", "_BLOCK"}:
             return "outputs stand after `->`"
@@ -179,7 +188,11 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
         name = text[token.start + 1 : token.end - 1]
         return f"it stands without quotes: `{name}`" if name.isidentifier() else None
     if token.kind in _VALUE_BEGINS and "COMMA" in can and (can & _CLOSERS or re.match(r"[ \t]*=(?!=)", rest)):
-        return f"put a comma before `{token.text}`" if "\n" not in token.text and len(token.text) < 30 else "put a comma before it"
+        return (
+            f"put a comma before `{token.text}`"
+            if "\n" not in token.text and len(token.text) < 30
+            else "put a comma before it"
+        )
     return None
 
 

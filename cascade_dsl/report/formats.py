@@ -22,7 +22,9 @@ def concise(diagnostics: Sequence[Diagnostic]) -> str:
 
 def as_json(diagnostics: Sequence[Diagnostic]) -> str:
     """The documented machine form, as one array; a warning has its name too."""
-    return json.dumps([diagnostic.to_json() | _name(diagnostic) for diagnostic in diagnostics], ensure_ascii=False, indent=1)
+    return json.dumps(
+        [diagnostic.to_json() | _name(diagnostic) for diagnostic in diagnostics], ensure_ascii=False, indent=1
+    )
 
 
 def github(diagnostics: Sequence[Diagnostic]) -> str:
@@ -75,7 +77,13 @@ def _command(diagnostic: Diagnostic) -> str:
     at = diagnostic.primary
     properties: dict[str, object] = {}
     if at is not None:
-        properties = {"file": at.file, "line": at.line, "col": at.column, "endLine": at.end_line, "endColumn": at.end_column}
+        properties = {
+            "file": at.file,
+            "line": at.line,
+            "col": at.column,
+            "endLine": at.end_line,
+            "endColumn": at.end_column,
+        }
     properties["title"] = diagnostic.code
     listed = ",".join(f"{key}={_escaped(str(value), _IN_PROPERTY)}" for key, value in properties.items())
     help = f" ({diagnostic.help})" if diagnostic.help else ""

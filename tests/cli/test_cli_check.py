@@ -118,9 +118,7 @@ def test_of_many_errors_the_first_are_shown_and_the_rest_is_counted(folder: Path
     (folder / "many.csc").write_text("".join(f"output o{i} = nothing{i}\n" for i in range(120)))
     code, out, _ = cascade(folder, "check", "many.csc")
     assert (code, out.count("error[CSC101]")) == (2, 50)
-    assert out.endswith(
-        "\n\nand 70 more: `cascade check --format concise` shows all, one line for each\n120 errors\n"
-    )
+    assert out.endswith("\n\nand 70 more: `cascade check --format concise` shows all, one line for each\n120 errors\n")
     assert len(cascade(folder, "check", "many.csc", "--format", "concise")[1].splitlines()) == 120
 
 
