@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 _FEW = 64
 """So many names are compared one by one; of more, those that are a slip or two away are looked up first."""
@@ -14,16 +14,16 @@ _MOST = 20_000
 
 def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
     """Up to `count` names close to `name`, best first; a different case counts as closest."""
-    names = tuple(dict.fromkeys(n for n in known if n))
+    names: Iterable[str] = dict.fromkeys(known)
+    if len(names) > _FEW:
+        names = _within_slips(name, names.keys(), max(count, _BEST))
     lower = name.lower()
     same = [n for n in names if n.lower() == lower and n != name]
-    if len(names) > _FEW:
-        names = _within_slips(name, names)
-    if not names or len(same) >= count:
+    if len(same) >= count:
         return same[:count]
     from difflib import get_close_matches
 
-    close = [n for n in get_close_matches(name, names, n=count, cutoff=0.6) if n not in same]
+    close = [n for n in get_close_matches(name, [n for n in names if n], n=count, cutoff=0.6) if n not in same]
     return (same + close)[:count]
 
 
@@ -38,24 +38,23 @@ _by_rest: dict[str, set[str]] = {}
 _indexed: set[str] = set()
 
 
-def _within_slips(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that are a letter or two too many, missing, other or swapped away from one."""
-    new = [n for n in names if n not in _indexed]
+def _within_slips(name: str, names: Set[str], most: int) -> list[str]:
+    """The names that are a letter or two too many, missing, other or swapped away from one, or of another case."""
+    new = names - _indexed
     if len(new) + len(_indexed) > _MOST:
         _by_rest.clear()
         _indexed.clear()
-        new = list(names[:_MOST])
+        new = set(sorted(names)[:_MOST])
     for one in new:
-        for rest in _rests(one):
+        for rest in _rests(one.lower()):
             _by_rest.setdefault(rest, set()).add(one)
     _indexed.update(new)
-    asked = set(names)
     found: list[str] = []
-    for rest in sorted(_rests(name), key=lambda rest: (-len(rest), rest)):
-        found += sorted(n for n in _by_rest.get(rest, ()) if n in asked and n not in found)
-        if len(found) >= _BEST:
+    for rest in sorted(_rests(name.lower()), key=lambda rest: (-len(rest), rest)):
+        found += sorted(n for n in _by_rest.get(rest, ()) if n in names and n not in found)
+        if len(found) >= most:
             break
-    return tuple(found[:_BEST])
+    return found[:most]
 
 
 def _rests(name: str) -> set[str]:

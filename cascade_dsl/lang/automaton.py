@@ -81,36 +81,49 @@ class Parser(ABC):
 
     def _reduce(self, number: int) -> None:
         rule = self.tables.rules[number]
-        size, kind = rule.size, rule.kind
-        if size:
-            children = self.values[-size:]
+        size = rule.size
+        states, values = self.states, self.values
+        if size == 1:
+            start, end, nest, children = self.starts[-1], self.ends[-1], self.nests[-1], values[-1:]
+        elif size:
+            children = values[-size:]
             start, end, nest = self.starts[-size], self.ends[-1], max(self.nests[-size:])
-            depth = self.depths[-1]
-            del self.states[-size:], self.values[-size:], self.starts[-size:], self.ends[-size:]
-            del self.nests[-size:], self.depths[-size:]
+            rest = 1 - size
+            # the last of the symbols becomes the whole
+            del states[rest:], values[rest:], self.ends[rest:], self.starts[rest:], self.nests[rest:]
+            del self.depths[-size:-1]
+            self.starts[-1] = start
+            self.ends[-1] = end
         else:
-            at = self.ends[-1]  # what is empty ends where the last thing did, before any comment
-            children, start, end, nest, depth = [], at, at, 0, self.depths[-1]
-        arguments: list[Any] = []
-        for i in rule.plan:
-            if i < 0:
-                arguments.append(None)
-            elif i & 1:
-                if arguments:
-                    arguments += children[i >> 1]
+            start = end = self.ends[-1]  # what is empty ends where the last thing did, before any comment
+            children, nest = [], 0
+            self._push(0, None, start, end, 0, self.depths[-1])
+        arguments: list[Any]
+        if rule.picks is not None:
+            arguments = [children[i] for i in rule.picks]
+        else:
+            arguments = []
+            for i in rule.plan:
+                if i < 0:
+                    arguments.append(None)
+                elif i & 1:
+                    if arguments:
+                        arguments += children[i >> 1]
+                    else:
+                        arguments = children[i >> 1]
                 else:
-                    arguments = children[i >> 1]
-            else:
-                arguments.append(children[i >> 1])
-        if kind == tables.BUILD:
+                    arguments.append(children[i >> 1])
+        if rule.kind == tables.BUILD:
             value = BUILDERS[rule.name](self.builder, Span(start, end), *arguments)
             if rule.name in NESTING:
                 nest += 1
                 if nest > DEPTH_MAX:
                     self.faults.too_deep(Span(start, min(end, start + 1)))
         else:
-            value = arguments[0] if kind == tables.PASS else arguments
-        self._push(self.tables.states[self.states[-1]][rule.origin], value, start, end, nest, depth)
+            value = arguments[0] if rule.kind == tables.PASS else arguments
+        values[-1] = value
+        self.nests[-1] = nest
+        states[-1] = self.tables.states[states[-2]][rule.origin]
 
     @abstractmethod
     def recover(self, token: Token) -> Token | None:

@@ -118,10 +118,12 @@ class Requirements:
 
 def _may_match(pattern: str, known: Known, maybe: Collection[str]) -> bool:
     """It matches nothing that is known, but perhaps something that is not."""
-    sure = (*known.tasks, *known.tags, *known.flows, *known.resources)
-    if not maybe or any(fnmatchcase(name, pattern) for name in sure):
+    if not maybe:
         return False
-    return any(fnmatchcase(name, pattern) for name in maybe)
+    sure = (*known.tasks, *known.tags, *known.flows, *known.resources)
+    if not any(sign in pattern for sign in "*?["):
+        return pattern not in sure and pattern in maybe
+    return not any(fnmatchcase(n, pattern) for n in sure) and any(fnmatchcase(n, pattern) for n in maybe)
 
 
 def _sentences(module: ast.Module) -> list[tuple[ast.LimitSentence, str]]:

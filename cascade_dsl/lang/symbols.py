@@ -97,15 +97,6 @@ class Scope:
             at = at.parent
         return out
 
-    def tasks(self) -> list[str]:
-        """The names of tasks, and those of which it is not known whether they are."""
-        out: list[str] = []
-        at: Scope | None = self
-        while at is not None:
-            out += [name for name, symbol in at.names.items() if not isinstance(symbol, Value)]
-            at = at.parent
-        return out
-
 
 class Report:
     """Where passes put what they find; knows the source, so that a place is a span."""

@@ -23,12 +23,14 @@ PASS, SPLICE, BUILD = 0, 1, 2
 class Rule:
     """A production. `plan` lists the arguments: -1 for one left out, else 2·i for symbol i, 2·i+1 for the items of list i."""
 
-    __slots__ = ("kind", "name", "origin", "plan", "size", "unit")
+    __slots__ = ("kind", "name", "origin", "picks", "plan", "size", "unit")
 
     def __init__(self, origin: str, name: str, size: int, kind: int, plan: tuple[int, ...]) -> None:
         self.origin, self.name, self.size, self.kind, self.plan = origin, name, size, kind, plan
         self.unit = kind == PASS and size == 1
         """It only gives its one symbol another name."""
+        self.picks = None if any(i < 0 or i & 1 for i in plan) else tuple(i >> 1 for i in plan)
+        """The symbols that are its arguments, where nothing is left out and no list is spliced."""
 
 
 class Tables:

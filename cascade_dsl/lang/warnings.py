@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import assert_never
 
 from ..base.diagnostics import Span
 from ..base.suggest import nearest
 from ..values.functions import FUNCTIONS
 from . import ast
-from .node import Node, fields
+from .node import Node
 from .sentence import MACHINE
 from .symbols import Report, Scope, Task
 
@@ -35,38 +34,48 @@ class Warner:
         self.tasks = [i for i in module.items if isinstance(i, ast.TaskDecl)]
         self.statements = [i for i in module.items if isinstance(i, ast.Statement)]
         self.used: set[str] = set()
+        """Every name that is used; of python text, which sees the constants of the file, every word."""
+        self.demanding = [c for t in self.tasks for c in t.clauses if isinstance(c, ast.RequiresClause)]
+        self.braced: list[tuple[ast.StringLit, set[str], bool]] = []
+        """Strings with braces in them, the inputs and outputs that they see, and whether they are scripts."""
         for item in module.items:
-            self.used |= _uses(item)
+            if isinstance(item, ast.TaskDecl):
+                local = {one.name.name for one in (*item.inputs, *item.outputs) if one.name is not None}
+                for part in (*item.inputs, *item.outputs, *item.clauses, *item.bodies):
+                    self._gather(part, local, isinstance(part, ast.ShBody))
+            else:
+                self._gather(item, set(), in_script=False)
         for text in helpers:
             self.used.update(_WORD.findall(text.decode("utf-8", "replace")))
 
+    def _gather(self, root: Node, local: set[str], in_script: bool) -> None:
+        text = self.report.source.text
+        for node in _walk(root):
+            match node:
+                case ast.Name():
+                    self.used.add(node.name)
+                case ast.StringLit():
+                    if text.find("{", node.span.start, node.span.end) >= 0:
+                        self.braced.append((node, local, in_script))
+                case ast.PythonBody():
+                    self.used.update(_WORD.findall(node.text))
+                case ast.Call():
+                    self.demanding += [c for c in node.clauses or () if isinstance(c, ast.RequiresClause)]
+                case _:
+                    pass
+
     def warn(self) -> None:
         """Report all that is suspect."""
-        for statement in self.statements:
-            self._strings(statement, set())
-        for task in self.tasks:
-            inputs = {one.name.name for one in task.inputs} | {o.name.name for o in task.outputs if o.name is not None}
-            for part in (*task.outputs, *task.clauses, *task.bodies):
-                if not isinstance(part, ast.PythonBody):
-                    self._strings(part, inputs)
+        for lit, local, in_script in self.braced:
+            self._string(lit, local, in_script)
         runs = any(not isinstance(i, ast.Binding) or self._has_effect(i.value) for i in self._all(self.statements))
-        for item in self.module.items:
-            match item:
-                case ast.TaskDecl():
-                    self._task(item, runs)
-                case ast.ParamDecl():
-                    self._param(item, runs)
-                    self._hides(item.name)
-                case ast.Binding() | ast.IfStatement() | ast.ForStatement():
-                    pass
-                case ast.ExprStatement() | ast.OutputStatement() | ast.ReturnStatement():
-                    pass
-                case ast.UseDecl() | ast.SecretDecl() | ast.TypeDecl() | ast.LimitStatement() | ast.FlowDecl():
-                    pass
-                case ast.FinallyDecl() | ast.TestDecl():
-                    pass
-                case _:
-                    assert_never(item)
+        for task in self.tasks:
+            self._hides(task.name)
+            if runs:  # a file that runs nothing is there for others to use
+                self._unused("CSCW001", task.name, "the task", "call it, or remove it")
+        for param in [i for i in self.module.items if isinstance(i, ast.ParamDecl)]:
+            self._hides(param.name)
+            self._param(param, runs)
         for statement in self._all(self.statements):
             if isinstance(statement, ast.Binding) and runs:
                 self._binding(statement)
@@ -93,18 +102,13 @@ class Warner:
         if name.name not in self.used and not name.name.startswith("_"):
             self.report.warn(code, name.span, f"{what} `{name.name}` is never used", help=help)
 
-    def _task(self, task: ast.TaskDecl, runs: bool) -> None:
-        self._hides(task.name)
-        if runs:  # a file that runs nothing is there for others to use
-            self._unused("CSCW001", task.name, "the task", "call it, or remove it")
-
     def _param(self, param: ast.ParamDecl, runs: bool) -> None:
         bodies = [b.text.strip() for t in self.tasks for b in t.bodies if isinstance(b, ast.PythonBody)]
         if runs and not any(_FILE_REFERENCE.fullmatch(text) and ".py:" not in text for text in bodies):
             self._unused("CSCW002", param.name, "the param", "use it, or remove it")
 
     def _binding(self, binding: ast.Binding) -> None:
-        if not self._has_effect(binding.value):
+        if binding.name.name not in self.used and not self._has_effect(binding.value):
             help = f"use it, make it a result, `output {binding.name.name} = …`, or remove it"
             self._unused("CSCW003", binding.name, "the binding", help)
 
@@ -139,9 +143,7 @@ class Warner:
             if scope is not None and scope.kind == "resource":
                 limited.append(scope.pattern)
         said: set[str] = set()
-        for clause in _clauses(self.module):
-            if not isinstance(clause, ast.RequiresClause):
-                continue
+        for clause in self.demanding:
             for item in clause.items:
                 name = item.resource.name
                 if name in said or any(fnmatchcase(name, pattern) for pattern in limited):
@@ -157,19 +159,11 @@ class Warner:
 
     # ---- braces ----
 
-    def _strings(self, root: Node, local: set[str]) -> None:
-        """Braces that were meant to hold a value: `'{{x}}'` in a raw string, `"{x}"`."""
-        for node in _walk(root):
-            if isinstance(node, ast.StringLit):
-                in_script = isinstance(root, ast.ShBody)
-                self._string(node, local, in_script)
-
     def _string(self, lit: ast.StringLit, local: set[str], in_script: bool) -> None:
+        """Braces that were meant to hold a value: `'{{x}}'` in a raw string, `"{x}"`."""
         text, start = self.report.source.text, lit.span.start
         raw = text.startswith("'", start)
         whole = text[start : lit.span.end]
-        if "{" not in whole:
-            return
         quotes = '"""' if raw and whole.startswith("'''") else '"'
         for found in _RAW_PLACE.finditer(whole) if raw else ():
             if self._is_value(found[1], local):
@@ -200,29 +194,7 @@ def scripts_of(module: ast.Module) -> list[Span]:
     return [b.span for i in module.items if isinstance(i, ast.TaskDecl) for b in i.bodies]
 
 
-def _clauses(module: ast.Module) -> Iterator[ast.Clause]:
-    """Those of tasks and those of calls."""
-    for item in module.items:
-        if isinstance(item, ast.TaskDecl):
-            yield from item.clauses
-        elif isinstance(item, ast.Statement):
-            for node in _walk(item):
-                if isinstance(node, ast.Call):
-                    yield from node.clauses or ()
-
-
-def _uses(root: Node) -> set[str]:
-    """Every name that a piece of the tree uses; of python bodies, which see the file's constants, every word."""
-    found: set[str] = set()
-    for node in _walk(root):
-        match node:
-            case ast.Name():
-                found.add(node.name)
-            case ast.PythonBody():
-                found.update(_WORD.findall(node.text))
-            case _:
-                pass
-    return found
+_PLAIN = (str, Span, int, float, type(None))
 
 
 def _walk(root: Node) -> Iterator[Node]:
@@ -232,6 +204,9 @@ def _walk(root: Node) -> Iterator[Node]:
         at = stack.pop()
         if isinstance(at, Node):
             yield at
-            stack.extend(value for _, value in fields(at))
+            for field in type(at)._fields:
+                value = getattr(at, field)
+                if not isinstance(value, _PLAIN):
+                    stack.append(value)
         elif isinstance(at, tuple):
             stack.extend(at)  # pyright: ignore[reportUnknownArgumentType]
