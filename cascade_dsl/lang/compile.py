@@ -113,6 +113,7 @@ class _Compiler:
         required = Requirements(self.report, self.typing, self.scope)
         resources = required.resources(tasks.amounts, sentences_of(module))
         names = [s.name for s in self.scope.names.values() if isinstance(s, Task)]
+        names += [ident.name for piece in self.broken for ident in piece.names]
         maybe = {word for piece in self.broken for word in piece.words}
         if self.report.findings.errors or not self.sound:
             maybe |= repeated_words(self.source.text)  # what could not be read or typed may name anything

@@ -68,3 +68,18 @@ def end_of_long_string(text: str, start: int, end: int, quote: str) -> int | Non
                     return closer + 1
         line = stop + 1
     return None
+
+
+def ends_as_block(text: str, at: int) -> bool:
+    """Deeper lines follow the line of an offset, and then a `}` of its own indent: a block whose `{` is missing."""
+    indent = indent_of(text, at)
+    line = text.find("\n", at) + 1
+    deeper = False
+    while line:
+        stop = text.find("\n", line)
+        if text[line : stop if stop >= 0 else len(text)].strip():
+            if indent_of(text, line) <= indent:
+                return deeper and indent_of(text, line) == indent and text.startswith("}", line + indent)
+            deeper = True
+        line = stop + 1
+    return False

@@ -283,8 +283,7 @@ class Lexer:
         elif outer is not None:
             return self._open_place_at_line_end(end)
         else:
-            line = self.text.find("\n", end)
-            end = len(self.text) if line < 0 else line
+            end = self._end_of_line(end)
             longer = end_of_long_string(self.text, start, end, quote)
             if not self.quiet:
                 help = f"a string of several lines stands in `{quote * 3}`"
@@ -292,6 +291,17 @@ class Lexer:
                 self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), help)
             end = end if longer is None else longer
         return self._token(kind, end)
+
+    def _end_of_line(self, at: int) -> int:
+        """The end of the line, without the `}` that closes what was opened on it."""
+        text = self.text
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        begin = text.rfind("\n", 0, at) + 1
+        opened = [start for kind, start, _ in self.stack if kind in ("{", "record")]
+        if opened and opened[-1] >= begin and text[at:end].rstrip().endswith("}"):
+            return max(at, text.rindex("}", at, end))
+        return end
 
     def _torn_text(self, start: int, end: int, quote: str, kind: str) -> Token:
         if not self.quiet:
@@ -309,7 +319,7 @@ class Lexer:
             self.faults.add("CSC004", "`{{` is not closed on its line", Span(place, place + 2), "close it with `}}`")
         while self.stack and self.stack[-1][1] >= string:
             self.stack.pop()
-        return self._token(BAD, end)
+        return self._token(BAD, max(self.at, self._end_of_line(place + 2)))
 
     # ---- brackets and operators
 

@@ -19,7 +19,7 @@ from .automaton import Parser
 from .broken import Broken
 from .expected import CLAUSES, accepts, explain
 from .faults import Faults
-from .layout import BEGINS_ITEM, DECLARES, indent_of
+from .layout import BEGINS_ITEM, DECLARES, ends_as_block, indent_of
 from .lexer import BAD, END, NL, NOTHING, Open, Token
 
 _ITEMS = ("test_statement", "clause", "statement", "item")
@@ -74,8 +74,13 @@ class RecoveringParser(Parser):
                     return self._as_meant(meant, at, begin, depth)
         if self.faults.fatal:
             return None
-        if token.kind == NL and "_BLOCK" in self.tables.states[self.states[-1]] and self.text.startswith("{", lexer.at):
-            return lexer.next(self.tables.states[self.states[-1]])  # a header and its block, torn apart
+        if token.kind == NL and accepts(self.tables, self.states, "_BLOCK"):
+            if self.text.startswith("{", lexer.at):
+                return lexer.next({"_BLOCK"})  # a header and its block, torn apart
+            if ends_as_block(self.text, token.start):
+                lexer.stack.append(("{", token.start, ""))
+                lexer.previous = "_BLOCK"
+                return Token("_BLOCK", token.start, token.start, "{", len(lexer.stack))
         if item is None:
             return self._give_up(token)
         if torn is not None and torn[0] == "{" and accepts(self.tables, self.states, "RBRACE"):
@@ -244,6 +249,8 @@ class RecoveringParser(Parser):
         states = self.tables.states
         for at in range(len(self.states) - 1 if below is None else below, -1, -1):
             row = states[self.states[at]]
+            if self.depths[at] > self.depths[-1]:
+                continue  # in a block that has been closed
             for item in _ITEMS:
                 if item in row:
                     return at, item

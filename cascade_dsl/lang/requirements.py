@@ -85,7 +85,7 @@ class Requirements:
             refuse_unbuilt(sentence, faults)
             if len(faults.findings.found) > before:
                 continue
-            if sentence.scope is not None and _may_match(sentence.scope.pattern, known, maybe):
+            if sentence.scope is not None and _may_match(sentence.scope, known, maybe):
                 continue
             scope = Scope("task", task) if task else None
             limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=None, until=None)
@@ -116,11 +116,12 @@ class Requirements:
         return found.expr
 
 
-def _may_match(pattern: str, known: Known, maybe: Collection[str]) -> bool:
+def _may_match(scope: ast.Scope, known: Known, maybe: Collection[str]) -> bool:
     """It matches nothing that is known, but perhaps something that is not."""
     if not maybe:
         return False
-    sure = (*known.tasks, *known.tags, *known.flows, *known.resources)
+    kinds = {"task": known.tasks, "tag": known.tags, "flow": known.flows, "resource": tuple(known.resources)}
+    sure, pattern = kinds.get(scope.kind, ()), scope.pattern
     if not any(sign in pattern for sign in "*?["):
         return pattern not in sure and pattern in maybe
     return not any(fnmatchcase(n, pattern) for n in sure) and any(fnmatchcase(n, pattern) for n in maybe)

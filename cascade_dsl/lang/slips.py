@@ -150,6 +150,8 @@ def mend(text: str, can: set[str], token: Token, previous: object, previous_end:
     if "ARROW" in can and token.kind in ("COLON", "NAME", "MINUS", "GT"):
         kind = token.text if token.kind == "NAME" else (re.match(r"[ \t>]*(\w+)", rest) or ["", "file"])[1]
         return f"outputs stand after `->`: `-> {kind}`"
+    if token.kind == "COLON" and "_BLOCK" in can:
+        return "a block stands in `{ }`"
     if token.kind == "COLON" and "EQUAL" in can:
         if rest.startswith("=") or NL not in can:
             return f"write `{last_word(text, previous_end)} = …`"
