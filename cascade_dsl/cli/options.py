@@ -63,7 +63,7 @@ RUN = Verb(
     (("FILE", "one"), ("TARGET", "any")),
     (
         Option("--params", VALUE, "Params from a JSON or TOML file.", "FILE"),
-        Option("--param", MANY, "A param whose name is an option of run.", "NAME=VALUE"),
+        Option("--param", MANY, "A param, also one whose name is an option of run.", "NAME=VALUE"),
         Option("--jobs", VALUE, "At most N at once.", "N", short="-j"),
         Option("--limit", MANY, "A limit sentence, such as 'task:fetch 3'.", "SENTENCE"),
         Option(
@@ -107,6 +107,30 @@ VERBS: dict[str, Verb] = {
             ),
         ),
         Verb("compile", "Print the compiled graph of a program.", (("FILE", "one"),), (_FORMAT,)),
+        Verb(
+            "graph",
+            "Draw the graph of a program, or what became of it in a run.",
+            (("FILE", "one"), ("TARGET", "any")),
+            (
+                Option(
+                    "--format",
+                    VALUE,
+                    "Mermaid text, Graphviz text, or an SVG.",
+                    "FORM",
+                    choices=("mermaid", "dot", "svg"),
+                ),
+                Option("--output", VALUE, "Write to a file.", "FILE", short="-o"),
+                Option("--run", VALUE, "Show the states of a run of this program; `last`: of the newest.", "ID"),
+                Option(
+                    "--pools",
+                    VALUE,
+                    "The pools to show: those that a limit names (limited), all that are asked for, or none.",
+                    "WHICH",
+                    choices=("limited", "all", "none"),
+                ),
+                Option("--expand", FLAG, "Frame no rows and groups of an SVG: every arrow by itself."),
+            ),
+        ),
         Verb("explain", "Explain a diagnostic at length.", (("CODE", "one"),), ()),
         Verb("ps", "Show live runs: nodes, pools, and what waits for what.", (), (_RUN, _JSON)),
         Verb(
@@ -118,6 +142,7 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
     )
 }
