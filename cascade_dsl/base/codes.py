@@ -32,6 +32,7 @@ CODES: dict[str, str] = {
     "CSC023": "This takes no type in brackets",
     "CSC024": "Not an exit code",
     "CSC025": "Not a time of day, or not days",
+    "CSC026": "A string with a prefix",
     # names 1xx (lang)
     "CSC101": "Unknown name",
     "CSC102": "Unknown task or function",
@@ -97,6 +98,9 @@ CODES: dict[str, str] = {
     "CSC405": "A graph that needs what is not built yet",
     "CSC406": "A graph that is nested too deeply",
     "CSC407": "No binding, output or task of this name",
+    "CSC408": "The library that places the boxes of a picture is missing",
+    "CSC409": "A picture for which no places were found",
+    "CSC410": "A run of another program",
     "CSC420": "A path that is published twice",
     "CSC421": "An output path outside the project",
     "CSC422": "`after` wants a call",
@@ -141,7 +145,17 @@ CODES: dict[str, str] = {
     "CSC714": "An output cannot be published",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
-    # warnings
+    # warnings (lang)
+    "CSCW001": "A task that is never used",
+    "CSCW002": "A param that is never used",
+    "CSCW003": "A binding that is never used",
+    "CSCW004": "A demand that nothing limits",
+    "CSCW005": "An output path that is the same for several calls",
+    "CSCW006": "A name that hides a function",
+    "CSCW007": "`{{ }}` in a raw string",
+    "CSCW008": "Single braces in a string",
+    "CSCW009": "An unknown warning in `allow:`",
+    "CSCW010": "An `allow:` that spares nothing",
     "CSCW340": "A value in a program for a second interpreter",
     "CSCW341": "`raw` of what comes from outside",
     "CSCW342": "A file is written outside the outputs",
@@ -150,6 +164,16 @@ CODES: dict[str, str] = {
 """Code → title of its page."""
 
 WARNINGS: dict[str, str] = {
+    "CSCW001": "unused-task",
+    "CSCW002": "unused-param",
+    "CSCW003": "unused-binding",
+    "CSCW004": "unlimited-demand",
+    "CSCW005": "shared-path",
+    "CSCW006": "hidden-function",
+    "CSCW007": "raw-braces",
+    "CSCW008": "single-braces",
+    "CSCW009": "unknown-allow",
+    "CSCW010": "unneeded-allow",
     "CSCW340": "second-interpreter",
     "CSCW341": "raw-param",
     "CSCW342": "relative-write",

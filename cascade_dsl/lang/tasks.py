@@ -132,7 +132,7 @@ class Tasks:
             scratch = any(isinstance(c, ast.InClause) and c.folder is None for c in decl.clauses)
             paths = [o.path.value for o in outputs if isinstance(o.path, Lit)]
             lowered = bodies.lower(body, at, parameters, shell, task=task.name, scratch=scratch, outputs=paths)
-        if lowered is None or clauses is None or len(self.report.findings.errors) > before:
+        if decl.torn or lowered is None or clauses is None or len(self.report.findings.errors) > before:
             return None
         return TaskDef(
             name=task.name,
@@ -147,6 +147,8 @@ class Tasks:
     def _one_body(self, decl: ast.TaskDecl) -> ast.Body | None:
         if len(decl.bodies) == 1:
             return decl.bodies[0]
+        if decl.torn and not decl.bodies:
+            return None
         if not decl.bodies:
             help = 'write `sh "…"`, `exec [ … ]` or `python "…"`'
             self.report.error("CSC332", decl.name.span, f"the task `{decl.name.name}` has no body", help=help)
@@ -177,6 +179,8 @@ class Tasks:
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
 
     def _need(self, task: Task) -> Type:
+        if task.decl.torn:
+            return JSON  # a clause is missing, which may have been `requires`
         fields: dict[str, Type] = {"cpu": FLOAT}
         for clause in task.decl.clauses:
             if isinstance(clause, ast.RequiresClause):
