@@ -47,10 +47,17 @@ CODES: dict[str, str] = {
     "CSC204": "An argument is missing",
     "CSC205": "An argument too many, or of an unknown name",
     "CSC206": "An argument given twice",
+    "CSC207": "A record whose fields do not fit",
+    "CSC208": "A value that may be none",
     "CSC209": "The names of a loop do not fit its items",
     "CSC210": "No common type",
+    "CSC211": "A text that is no option of a choice",
+    "CSC212": "A list that cannot be ordered or grouped so",
+    "CSC213": "A constant expression without a value",
     "CSC214": "Not callable",
     "CSC215": "A value that is not used",
+    "CSC216": "A type that is too large",
+    "CSC217": "A python function that does not take what its task gives it",
     # requirements and limits 3xx (lang, limits)
     "CSC301": "An unknown kind of scope",
     "CSC302": "A scope that matches nothing",
@@ -133,10 +140,12 @@ CODES: dict[str, str] = {
     "CSC712": "An output is neither a file nor a folder",
     "CSC713": "An output path outside the project",
     "CSC714": "An output cannot be published",
+    # warnings of types W20x, W21x (lang)
+    "CSCW200": "A test for none of what is never none",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {}
+WARNINGS: dict[str, str] = {"CSCW200": "never-none"}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

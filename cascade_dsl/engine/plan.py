@@ -25,6 +25,8 @@ from ..ir.graph import (
     Item,
     Node,
     Output,
+    PythonBody,
+    PythonFunction,
     ShellBody,
     TaskDef,
 )
@@ -242,6 +244,8 @@ def task_expressions(task: TaskDef, clauses: Clauses) -> list[Expr]:
             found += [v.expr for v in values]
         case ExecBody(words=words):
             found += list(words)
+        case PythonBody(values=values) | PythonFunction(values=values):
+            found += [v.expr for v in values]
         case _:
             pass
     return found

@@ -17,7 +17,7 @@ from .expr import Expr
 from .requirement import Limit, Resource
 from .types import Type
 
-GRAPH_SCHEMA = 1
+GRAPH_SCHEMA = 2
 
 NodeKey: TypeAlias = tuple[int, ...]
 """A node instance: the template id followed by the path."""
@@ -125,21 +125,37 @@ class ExecBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PythonValue:
+    """A param or constant of the file that a python body may use by its name."""
+
+    name: str
+    expr: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PythonBody:
-    """The text of the body of a function whose parameters are inputs and file outputs. `line` is where it starts, for tracebacks."""
+    """The text of the body of a function whose parameters are the inputs, file outputs, `attempt`, `need` and `values`, those
+    params and constants that it uses. `line` is where it starts, for tracebacks.
+    """
 
     source: str
     file: str = ""
     line: int = 1
+    values: tuple[PythonValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonFunction:
-    """`path.py:function` (`path` relative to the graph's base folder) or `package.module:function`."""
+    """`path.py:function` (`path` relative to the graph's base folder) or `package.module:function`.
+
+    It is given those of `values` that its signature names; where the compiler saw the signature, these are all of them.
+    """
 
     function: str
     path: str | None = None
     module: str | None = None
+    values: tuple[PythonValue, ...] = ()
 
 
 Body: TypeAlias = ShellBody | ExecBody | PythonBody | PythonFunction

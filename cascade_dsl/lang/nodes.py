@@ -16,9 +16,10 @@ from ..ir.graph import Call, Compute, FanOut, Item, Node, Output
 from ..ir.types import NONE, ListType, Type
 from ..values import weight
 from . import ast
-from .context import Context, Typed, inner_calls, wrong
+from .context import Context, Typed, inner_calls, without, wrong
 from .dependencies import bound_name, expressions_in, free_names, in_order
 from .expressions import Expressions
+from .literals import texts_of
 from .loops import loop
 from .narrowing import facts_of
 from .symbols import Refused, Report, Scope, Task, Value
@@ -153,7 +154,14 @@ class Nodes:
         if found.type is None:
             return
         at.scope.names[name] = Value(
-            name=name, kind="binding", span=span, expr=found.expr, type_=found.type, node=node, constant=found.constant
+            name=name,
+            kind="binding",
+            span=span,
+            expr=found.expr,
+            type_=found.type,
+            node=node,
+            constant=found.constant,
+            texts=texts_of(statement.value, at),
         )
 
     def _alone(self, statement: ast.ExprStatement, at: Context) -> None:
@@ -469,9 +477,7 @@ class Nodes:
             scope.names[ident.name] = Value(
                 name=ident.name, kind="item", span=ident.span, expr=Ref(item.id), type_=type_, node=item.id
             )
-        hidden = {n.name for n in names}
-        facts = frozenset(f for f in at.facts if f.split(".", 1)[0] not in hidden)
-        return id_, source_id, tuple(items), at.but(scope=scope, facts=facts)
+        return id_, source_id, tuple(items), at.but(scope=scope, facts=without(at.facts, names))
 
     def _look_inside(self, expr: ast.ListComp, level: int, at: Context) -> None:
         """Finds what else is wrong in a comprehension whose source is: its own names are not reported again."""

@@ -229,6 +229,8 @@ class Bodies:
             case PythonBody() | PythonFunction():
                 own = {p.spec.name: str(p.scratch) for p in places}
                 extras = {"attempt": seen["attempt"], "need": seen["need"]}
+                for value in body.values:
+                    extras[value.name] = absolute(value.type, value_of(value.expr, {}), self._project)
                 given = {i.name: seen[i.name] for i in task.inputs}
                 if isinstance(body, PythonBody):
                     where: dict[str, Any] = {

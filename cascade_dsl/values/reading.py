@@ -82,6 +82,15 @@ def read_json(world: World, path: Json) -> Json:
         raise EvalError(f"{path}: {error}") from None
 
 
+def read_yaml(world: World, path: Json) -> Json:
+    from .yaml_text import parse_yaml
+
+    try:
+        return parse_yaml(_content(world, path, "read_yaml"))
+    except EvalError as error:
+        raise EvalError(f"{path}: {error}") from None
+
+
 def read_csv(world: World, path: Json) -> list[dict[str, str]]:
     import csv
     import io
