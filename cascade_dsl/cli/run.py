@@ -200,7 +200,7 @@ def settle(parsed: Parsed, graph: Graph) -> tuple[dict[str, ParamText], tuple[st
             raise unknown(shown, parsed.verb, tuple(params))
         if not equals:
             if params[name].type in (BOOL, OptionalType(BOOL)):
-                value = "true"
+                value = words.pop(0) if words and words[0] in ("true", "false") else "true"
             elif words:
                 value = words.pop(0)
             else:

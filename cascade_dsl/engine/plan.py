@@ -116,6 +116,13 @@ class Plan:
     """The body whose elements bind an item."""
     dimensions: dict[str, Dimension]
 
+    def name_of(self, node: int) -> str:
+        """The name of a node or item of the program."""
+        body = self.items.get(node)
+        if body is not None:
+            return body.items[node].name
+        return self.sites[node].node.name if node in self.sites else f"@{node}"
+
 
 _ALWAYS: tuple[tuple[str, Dimension], ...] = (("cpu", "millicpu"), ("mem", "bytes"), ("gpu", "count"))
 

@@ -33,7 +33,6 @@ def check_comparison(typing: Expressions, expr: ast.Compare, types: Sequence[Typ
             if isinstance(right, ast.ListLit):
                 for item in right.items:
                     sound = _check_option(typing, choice_of(a), left, item, at) and sound
-                continue
             element = element_of(required(b))
             if element is not None:
                 sound = _check_option(typing, choice_of(element), right, left, at) and sound

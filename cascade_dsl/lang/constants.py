@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..base.diagnostics import Span
-from ..ir.expr import OPERATORS, Apply, Lit
+from ..ir.expr import OPERATORS, Apply, Expr, Lit
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
 from ..values.operators import bounded
-from ..values.typing import is_int, is_list
+from ..values.typing import is_int, is_list, is_number
 
 if TYPE_CHECKING:
     from .expressions import Expressions
@@ -30,10 +30,14 @@ def has_value(typing: Expressions, applied: Apply, span: Span) -> bool:
     return False
 
 
+def _is_zero(operand: Expr) -> bool:
+    return isinstance(operand, Lit) and is_number(operand.value) and operand.value == 0
+
+
 def _fault(applied: Apply) -> str | None:
     operands = [*applied.args, *(e for _, e in applied.named)]
     values: list[Any] = [o.value for o in operands if isinstance(o, Lit)]
-    if applied.function in ("div", "floordiv", "mod") and values and operands[1] == Lit(0) and is_int(values[-1]):
+    if applied.function in ("div", "floordiv", "mod") and _is_zero(operands[1]):
         return "division by zero"
     if len(values) != len(operands):
         return None

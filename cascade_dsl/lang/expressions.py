@@ -255,6 +255,10 @@ class Expressions:
                         f"`{expr.name}` is a function, not a value",
                         help=f"call it: `{expr.name}(…)`",
                     )
+                elif expr.name == "need" and "task" in at.only_constants:
+                    help = "it is known in `env`, in `in` and in the body"
+                    message = "`need` is what was granted, which is not known here yet"
+                    self.report.error("CSC107", expr.span, message, help=help)
                 elif expr.name in _FOREIGN:
                     self.report.error("CSC101", expr.span, f"there is no name `{expr.name}`", help=_FOREIGN[expr.name])
                 else:
@@ -322,7 +326,8 @@ class Expressions:
                 found = narrowed(expr, found, at.facts)
                 return Typed(Field(subject.expr, expr.index.text), found, subject.constant)
             help = did_you_mean(expr.index.text, [k for k, _ in subject.type.fields])
-            self.report.error("CSC105", expr.index.span, f"{subject.type} has no field `{expr.index.text}`", help=help)
+            message = f"{subject.type} has no field `{expr.index.text}`"
+            self.report.error("CSC105", expr.index.span, message, help=help, notes=meanings(subject.type))
             return wrong()
         if isinstance(subject.type, TupleType) and isinstance(index.expr, Lit) and index.type == INT:
             at_index: int = index.expr.value

@@ -105,7 +105,7 @@ def _by_rule(typing: Expressions, row: Function, call: ast.Call, found: Sequence
         answer.message,
         label=f"this is {have}" if have is not None and answer.code == "CSC203" else "",
         help=answer.help,
-        notes=[usage_of(row)] if answer.code != "CSC213" else [],
+        notes=[usage_of(row), *meanings(*types.values(), *rest)] if answer.code != "CSC213" else [],
     )
     return None
 

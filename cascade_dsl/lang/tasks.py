@@ -74,6 +74,8 @@ class Tasks:
         """All demands, of `with` too."""
         self.paths: dict[tuple[str, str], ast.Expr] = {}
         """Where the path of an output stands, by task and output."""
+        self.granted: dict[str, dict[str, Type]] = {}
+        """What `need` holds, by task."""
 
     # ---- signatures ----
 
@@ -174,14 +176,22 @@ class Tasks:
             bind(one.name.name, "input", one.name.span, type_)
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
 
+    def _written_files(self, task: Task) -> list[OutputSpec]:
+        """The outputs of a task that are paths which its body writes."""
+        found: list[OutputSpec] = []
+        for decl in task.decl.outputs:
+            name, type_ = decl.name.name if decl.name is not None else "out", self._known_type(task, decl)
+            if type_ in (FILE, DIR):
+                found.append(OutputSpec(name=name, type=type_, form="path"))
+        return found
+
+    def _grant(self, task: Task, resource: str, amount: Type) -> None:
+        """Notes the type of what is granted: cores are a float, bytes a size, and what is counted is whole."""
+        type_ = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(resource) or (amount if amount in (SIZE, JSON) else INT)
+        self.granted.setdefault(task.name, {"cpu": FLOAT})[resource] = type_
+
     def _need(self, task: Task) -> Type:
-        fields: dict[str, Type] = {"cpu": FLOAT}
-        for clause in task.decl.clauses:
-            if isinstance(clause, ast.RequiresClause):
-                for item in clause.items:
-                    name = item.resource.name
-                    fields[name] = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(name, JSON)
-        return RecordType(tuple(fields.items()))
+        return RecordType(tuple(self.granted.get(task.name, {"cpu": FLOAT}).items()))
 
     # ---- outputs ----
 
@@ -274,10 +284,10 @@ class Tasks:
         retry, timeout, priority = found.retry, found.timeout, found.priority
         env = dict(found.env)
         tags, workdir, scratch, cache = found.tags, found.workdir, found.scratch, found.cache
-        for clause in given:
+        for clause in sorted(given, key=lambda c: not isinstance(c, ast.RequiresClause)):  # `need` is known by them
             match clause:
                 case ast.RequiresClause():
-                    requires.update(self._requires(clause, at))
+                    requires.update(self._requires(task, clause, at))
                 case ast.RetryClause():
                     retry = self._retry(clause, at)
                 case ast.TimeoutClause():
@@ -285,7 +295,8 @@ class Tasks:
                 case ast.CacheClause():
                     cache = self._cache(clause, at)
                 case ast.EnvClause():
-                    values = self._context(task, (), "a clause of a task", need=False, in_body=True)
+                    seen = self._written_files(task)
+                    values = self._context(task, seen, "a clause of a task", need=True, in_body=True)
                     env.update(self._env(clause, values))
                 case ast.PriorityClause():
                     priority = self.typing.check(clause.value, INT, at, "`priority`").expr
@@ -295,7 +306,8 @@ class Tasks:
                     scratch, workdir = True, None
                 case ast.InClause(folder=folder):
                     assert folder is not None
-                    scratch, workdir = False, self._folder(folder, at)
+                    inside = self._context(task, (), "a clause of a task", need=True)
+                    scratch, workdir = False, self._folder(folder, inside)
                 case ast.LimitClause():
                     if base is not None:
                         help = f"write `limit task:{task.name} …`, or a `tag`"
@@ -329,7 +341,7 @@ class Tasks:
                 word = self.typing.source_text(clause.span).split(None, 1)[0]
                 self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=[(first.span, "first here")])
 
-    def _requires(self, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
+    def _requires(self, task: Task, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
         out: dict[str, Requirement] = {}
         places: dict[str, Span] = {}
         for item in clause.items:
@@ -341,6 +353,7 @@ class Tasks:
             places[name] = item.resource.span
             if item.amount is None:
                 self.amounts.append(Amount(name, INT, item.span, written=False))
+                self._grant(task, name, INT)
                 out[name] = Requirement(resource=name, amount=Lit(1))
                 continue
             found = self.typing.infer(item.amount, at)
@@ -354,6 +367,7 @@ class Tasks:
             if isinstance(found.expr, Lit) and not isinstance(found.expr.value, bool) and found.expr.value < 0:
                 self.report.error("CSC330", item.amount.span, f"`requires {name}` cannot be negative")
             self.amounts.append(Amount(name, found.type, item.amount.span, written=True))
+            self._grant(task, name, found.type)
             out[name] = Requirement(resource=name, amount=found.expr)
         return out
 

@@ -21,7 +21,7 @@ from ..ir.expr import Expr
 from ..ir.graph import Call, ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
 from ..store.publish import extension, final_path, scratch_path
-from ..values.faults import EvalError
+from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
 
 SCRIPT_ARGUMENT_MAX = 100_000
@@ -98,8 +98,10 @@ class Bodies:
         for spec, (name, expr) in zip(site.task.inputs, _arguments(site), strict=True):
             try:
                 values[name] = check_value(spec.type, value_of(expr, {}))
-            except (EvalError, ValueMismatch) as error:
-                raise CannotStart(f"input {name}: {error}") from None
+            except ValueMismatch as error:
+                raise CannotStart(f"input {name}{error.path}: {error.text}") from None
+            except EvalError as error:
+                raise CannotStart(f"input {name}: {told(error, self._plan.name_of)}") from None
         return values
 
     def log_path(self, serial: int) -> str:
@@ -143,7 +145,7 @@ class Bodies:
                 env[name] = _no_nul(f"env {name}", show(value_of(expr, seen)))
             work, stdout = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
-            raise CannotStart(str(error)) from None
+            raise CannotStart(told(error, self._plan.name_of)) from None
         except CascadeError as error:
             raise CannotStart("; ".join(d.message for d in error.diagnostics)) from None
         except OSError as error:

@@ -206,7 +206,10 @@ def sum_(xs: Json) -> int | float:
     items = list_of(xs, "sum")
     if all(type(x) is int for x in items):
         return whole(sum(items))
-    return finite(sum(_number_of(x, "sum") for x in items))
+    for i, x in enumerate(items):
+        if not is_number(x):
+            raise EvalError(f"`sum` wants a list of numbers, found {describe(x)} at [{i}]")
+    return finite(sum(items))
 
 
 def any_(xs: Json) -> bool:
@@ -360,6 +363,15 @@ def hash_(x: Json) -> str:
     from hashlib import blake2b
 
     return blake2b(canonical(x).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def braces_of(pattern: Json) -> tuple[str, list[str], str]:
+    """What stands before, in and after the braces of a pattern such as `reads/*_{1,2}.fq`. Raises EvalError."""
+    text = text_of(pattern, "pairs")
+    found = re.fullmatch(r"([^{}]*)\{([^{}]*,[^{}]*)\}([^{}]*)", text)
+    if found is None or not re.search(r"[*?]", text):
+        raise EvalError(f"`pairs` wants a pattern such as `reads/*_{{1,2}}.fq`, found {describe(text)}")
+    return found[1], found[2].split(","), found[3]
 
 
 # ---- paths ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from ..base.suggest import did_you_mean
 from ..ir.expr import Expr, Lit
 from ..ir.types import (
     BOOL,
+    FILE,
     FLOAT,
     INT,
     JSON,
@@ -110,16 +111,18 @@ def _key_of(call: Arguments, xs: str, item: Type) -> Type | Refusal:
     return Refusal("CSC212", "by", f"`by` names a field, and {what}, which has no fields", help)
 
 
-def _refuse_order(call: Arguments, key: Type, field: bool, code: str = "CSC212") -> Refusal:
-    what = "the values that it goes by are" if field else "its items are"
+def _refuse_order(call: Arguments, key: Type, by: bool) -> Refusal:
+    name = call.text("by")
     if isinstance(key, OptionalType) and sortable(key.inner):
-        help = "leave out what is none: `[x for x in xs if x != none]`"
+        what = "leave out what is none: `[x for x in xs if x != none]`"
+        help = what if not by else f"say what stands for none: `by = [{f'x.{name}' if name else 'x'} ?? … for x in xs]`"
     elif isinstance(key, RecordType | DictType):
         help = 'say by which field, `by = "name"`, or give a list with a key for each item'
     else:
         help = None
-    parameter = "by" if field else next(iter(call.types), "")
-    return Refusal(code, parameter, f"`{call.function}` wants what has an order, {what} {key}", help)
+    parameter = "by" if by else next(iter(call.types), "")
+    what = "keys" if by else "items"
+    return Refusal("CSC212", parameter, f"`{call.function}` wants {what} that have an order, found {key}", help)
 
 
 def sorted_(call: Arguments) -> Type | Refusal:
@@ -190,6 +193,28 @@ def range_(call: Arguments) -> Type | Refusal:
     return ListType(INT)
 
 
+def chunk(call: Arguments) -> Type | Refusal:
+    """`list[list[T]]`; a constant size below 1 is refused."""
+    return _unless(call, "size", lambda size: pure.chunk([], size), ListType(_listed(call, "xs")))
+
+
+def _listed(call: Arguments, name: str) -> Type:
+    return ListType(element_of(call.types[name]) or JSON)
+
+
+def _unless(call: Arguments, name: str, attempt: Callable[[Any], object], type_: Type) -> Type | Refusal:
+    """The type, unless an argument is a constant that the attempt refuses."""
+    value = call.constant(name)
+    if value is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                attempt(value)
+            except EvalError as error:
+                return Refusal("CSC213", name, str(error))
+    return type_
+
+
 def sum_(call: Arguments) -> Type | Refusal:
     """N of `list[N]`, int of an empty list."""
     item = element_of(call.types["xs"]) or JSON
@@ -230,15 +255,23 @@ def opt(call: Arguments) -> Type | Refusal:
 
 def matches(call: Arguments) -> Type | Refusal:
     """bool; a constant expression that is none is refused."""
-    regex = call.text("regex")
-    if regex is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                pure.regular(regex)
-            except EvalError as error:
-                return Refusal("CSC213", "regex", str(error))
-    return BOOL
+    return _unless(call, "regex", pure.regular, BOOL)
+
+
+def split(call: Arguments) -> Type | Refusal:
+    """`list[str]`; a constant separator that is empty is refused."""
+    return _unless(call, "sep", lambda sep: pure.split("", sep), ListType(STR))
+
+
+def replace(call: Arguments) -> Type | Refusal:
+    """str; a constant text to replace that is empty is refused."""
+    return _unless(call, "old", lambda old: pure.replace("", old, ""), STR)
+
+
+def pairs(call: Arguments) -> Type | Refusal:
+    """`list[{id: str, files: list[file]}]`; a constant pattern without a list in braces is refused."""
+    found = ListType(RecordType((("id", STR), ("files", ListType(FILE)))))
+    return _unless(call, "pattern", pure.braces_of, found)
 
 
 _SAMPLES: dict[str, Any] = {"int": 1, "float": 1.5, "size": 1, "str": "a"}
@@ -246,11 +279,6 @@ _SAMPLES: dict[str, Any] = {"int": 1, "float": 1.5, "size": 1, "str": "a"}
 
 def format_(call: Arguments) -> Type | Refusal:
     """str; a constant format that the type does not know is refused."""
-    spec, type_ = call.text("spec"), call.types["x"]
+    type_ = call.types["x"]
     sample = "a" if assignable(STR, type_) and type_ != JSON else _SAMPLES.get(str(type_))
-    if spec is not None and sample is not None:
-        try:
-            pure.format_(sample, spec)
-        except EvalError as error:
-            return Refusal("CSC213", "spec", str(error))
-    return STR
+    return STR if sample is None else _unless(call, "spec", lambda spec: pure.format_(sample, spec), STR)

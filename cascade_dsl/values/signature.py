@@ -83,8 +83,8 @@ class Signature:
     def place(self, count: int, named: Sequence[str]) -> list[Parameter]:
         """The parameter of each argument, positional ones first. The call must be acceptable."""
         by_name = {p.name: p for p in self.parameters}
-        first = self.parameters[0]
-        out = [first if first.repeated else self.parameters[i] for i in range(count)]
+        first = self.parameters[:1]
+        out = [p for p in first * count if p.repeated] or list(self.parameters[:count])
         return out + [by_name[n] for n in named]
 
 
