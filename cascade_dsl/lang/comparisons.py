@@ -35,11 +35,13 @@ def check_comparison(typing: Expressions, expr: ast.Compare, types: Sequence[Typ
                     sound = _check_option(typing, choice_of(a), left, item, at) and sound
             element = element_of(required(b))
             if element is not None:
-                sound = _check_option(typing, choice_of(element), right, left, at) and sound
+                sound = _check_option(typing, choice_of(element), right, left, at, "never holds") and sound
     return sound
 
 
-def _check_option(typing: Expressions, choice: ChoiceType | None, one: ast.Expr, other: ast.Expr, at: Context) -> bool:
+def _check_option(
+    typing: Expressions, choice: ChoiceType | None, one: ast.Expr, other: ast.Expr, at: Context, says: str = "is never"
+) -> bool:
     texts = texts_of(other, at)
     if choice is None or not texts or texts & set(choice.options):
         return True
@@ -47,9 +49,9 @@ def _check_option(typing: Expressions, choice: ChoiceType | None, one: ast.Expr,
     typing.report.error(
         "CSC211",
         other.span,
-        f"`{typing.source_text(one.span)}` is never {literal_text(text)}",
+        f"`{typing.source_text(one.span)}` {says} {literal_text(text)}",
         label=f"this is no option of {choice.name}" if choice.name else "this is no option of it",
-        also=[(one.span, f"this is {choice}")],
+        also=[(one.span, f"this is {choice}" if says == "is never" else f"its items are {choice}")],
         help=one_of(text, choice),
         notes=meanings(choice),
     )

@@ -39,12 +39,14 @@ def field_faults(want: Type, have: Type, way: str = "") -> list[str]:
     missing = [n for n, t in fields if have.get(n) is None and not isinstance(t, OptionalType)]
     out = [f"the field `{name}: {want.get(name)}` is missing{where}" for name in missing]
     for name in (n for n, _ in given if want.get(n) is None):
-        hint = did_you_mean(name, missing) or did_you_mean(name, [n for n, _ in fields])
+        hint = did_you_mean(name, missing) or did_you_mean(name, [n for n, _ in fields if have.get(n) is None])
         out.append(f"there is no field `{name}`{where}" + (f" ({hint})" if hint else ""))
     for name, wanted in fields:
         found = have.get(name)
         if found is not None and not assignable(wanted, found):
-            said = f"the field `{name}`{where} wants {wanted}, found {found}"
+            choice, text = choice_of(wanted), no_option(wanted, found)
+            hint = None if choice is None or text is None else did_you_mean(text, choice.options)
+            said = f"the field `{name}`{where} wants {wanted}, found {found}" + (f" ({hint})" if hint else "")
             out += field_faults(wanted, found, f"{way}.{name}") or [said]
     return [*out[:_FIELDS_SHOWN], f"and {len(out) - _FIELDS_SHOWN} more"] if len(out) > _FIELDS_SHOWN + 1 else out
 
@@ -53,6 +55,15 @@ def choice_of(type_: Type) -> ChoiceType | None:
     """The choice that a type is, or may be none of."""
     inner = required(type_)
     return inner if isinstance(inner, ChoiceType) else None
+
+
+def no_option(want: Type, have: Type, texts: frozenset[str] = frozenset()) -> str | None:
+    """A text that a value may be and that is no option of the choice that is wanted; `texts` are those of a `str`, if known."""
+    choice, given = choice_of(want), choice_of(have)
+    if choice is None or isinstance(have, OptionalType):
+        return None
+    known = given.options if given is not None else sorted(texts)
+    return next((t for t in known if t not in choice.options), None)
 
 
 def one_of(text: str, choice: ChoiceType) -> str:

@@ -39,9 +39,9 @@ from ..values.functions import FUNCTIONS, UNBUILT, visible_functions
 from ..values.types import assignable, required
 from . import ast
 from .context import Context, Typed, wrong
-from .differences import choice_of, field_faults, meanings, one_of
+from .differences import choice_of, field_faults, meanings, no_option, one_of
 from .functions import function_call
-from .literals import list_of, record_of, string, texts_of
+from .literals import item_at_fault, list_of, record_of, string, texts_of
 from .loops import comprehension
 from .narrowing import narrowed
 from .operations import apply, binary, compare, ternary, unary
@@ -171,13 +171,16 @@ class Expressions:
             symbol = at.scope.find(expr.name)
             if isinstance(symbol, Value):
                 places.append((symbol.span, f"`{expr.name}` is {have}"))
+        blamed = item_at_fault(expr, want)
+        if blamed is not None:
+            expr, want, have = blamed
+            what = f"an item of {what}"
         fields = field_faults(want, have)
-        choice, texts = choice_of(want), texts_of(expr, at)
         code, shown = "CSC207" if fields else "CSC201", str(have)
+        choice, text = choice_of(want), no_option(want, have, texts_of(expr, at))
         if isinstance(have, OptionalType) and assignable(want, have.inner):
             code = "CSC208"
-        elif choice is not None and have == STR and texts:
-            text = next(t for t in sorted(texts) if t not in choice.options)
+        elif choice is not None and text is not None:
             code, shown = "CSC211", literal_text(text)
             help = help or (did_you_mean(text, choice.options) if choice.name else one_of(text, choice))
         self.report.error(

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 
 def string(typing: Expressions, expr: ast.StringLit, at: Context, want: Type | None) -> Typed:
-    """`"…"`: an option where a choice with it is wanted, else text."""
+    """`"…"`: an option where a choice is wanted, whether it has it or not, else text."""
     text = expr.text
     if text is not None:
-        wanted = required(want) if want is not None else None
-        fits = isinstance(wanted, ChoiceType) and text in wanted.options
-        return Typed(Lit(text), ChoiceType((text,)) if fits else STR)
+        option = want is not None and isinstance(required(want), ChoiceType)
+        return Typed(Lit(text), ChoiceType((text,)) if option else STR)
     parts: list[str | Expr] = []
     sound = constant = True
     for part in expr.parts:
@@ -106,6 +105,18 @@ def list_of(typing: Expressions, expr: ast.ListLit, at: Context, want: Type | No
     return Typed(joined, ListType(type_), constant)
 
 
+def item_at_fault(expr: ast.Expr, want: Type) -> tuple[ast.Expr, Type, Type] | None:
+    """The item of a list literal that is a text and no option of the choice that is wanted, with both types."""
+    inner = element_of(required(want))
+    choice = None if inner is None else required(inner)
+    if inner is None or not isinstance(choice, ChoiceType) or not isinstance(expr, ast.ListLit):
+        return None
+    for item in expr.items:
+        if isinstance(item, ast.StringLit) and item.text is not None and item.text not in choice.options:
+            return item, inner, ChoiceType((item.text,))
+    return None
+
+
 # ---- records ----------------------------------------------------------------------------------------------------
 
 
@@ -137,9 +148,9 @@ def record_of(typing: Expressions, expr: ast.RecordLit, at: Context, want: Type 
             fields[field.key] = (found.expr, found.type)
     if not sound:
         return wrong()
-    if isinstance(wanted, RecordType):
-        for key, type_ in wanted.fields:
-            if isinstance(type_, OptionalType):
-                fields.setdefault(key, (Lit(None), type_))
+    if isinstance(wanted, RecordType) and all(wanted.get(key) is not None for key in fields):
+        left_out = [(key, type_) for key, type_ in wanted.fields if key not in fields]
+        if all(isinstance(type_, OptionalType) for _, type_ in left_out):
+            fields.update((key, (Lit(None), type_)) for key, type_ in left_out)
     record = RecordOf(tuple((k, e) for k, (e, _) in fields.items()))
     return Typed(record, RecordType(tuple((k, t) for k, (_, t) in fields.items())), constant)

@@ -66,9 +66,9 @@ def _refuse_operator(typing: Expressions, symbol: str, span: Span, operands: Seq
 def _operator_mend(typing: Expressions, symbol: str, operands: Sequence[tuple[ast.Expr, Type]]) -> str | None:
     for expr, type_ in operands:
         if isinstance(type_, OptionalType) and symbol not in ("==", "!="):
-            return (
-                f"`{typing.source_text(expr.span)}` may be none: say what then, `{typing.source_text(expr.span)} ?? …`"
-            )
+            text = typing.source_text(expr.span)
+            short = text if len(text) <= 40 and "\n" not in text else "…"
+            return f"it may be none: say what then, `{short} ?? …`" if short == "…" else _say_what_then(short)
     types = [t for _, t in operands]
     if symbol == "+" and any(t in (STR, Scalar("file"), Scalar("dir")) for t in types):
         return 'put values into text with `"{{…}}"`'
@@ -78,6 +78,10 @@ def _operator_mend(typing: Expressions, symbol: str, operands: Sequence[tuple[as
     if symbol in ("==", "!=") and names & {"file", "dir"}:
         return 'compare its path, `"{{…}}"`'
     return None
+
+
+def _say_what_then(text: str) -> str:
+    return f"`{text}` may be none: say what then, `{text} ?? …`"
 
 
 def apply(typing: Expressions, name: str, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Typed]]) -> Typed:

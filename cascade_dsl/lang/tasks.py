@@ -191,7 +191,7 @@ class Tasks:
         self.granted.setdefault(task.name, {"cpu": FLOAT})[resource] = type_
 
     def _need(self, task: Task) -> Type:
-        return RecordType(tuple(self.granted.get(task.name, {"cpu": FLOAT}).items()))
+        return RecordType(tuple(self.granted.get(task.name, {"cpu": FLOAT}).items()), name="need")
 
     # ---- outputs ----
 
@@ -358,6 +358,7 @@ class Tasks:
                 continue
             found = self.typing.infer(item.amount, at)
             if found.type is None:
+                self._grant(task, name, JSON)
                 continue
             if found.type not in (INT, FLOAT, SIZE, JSON) and not isinstance(found.type, NeverType):
                 help = "sizes have units, `4GB`; everything else is a number"

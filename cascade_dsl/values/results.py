@@ -170,7 +170,8 @@ def extreme(call: Arguments) -> Type | Refusal:
         return key
     if sortable(key):
         return item
-    return _refuse_order(call, key, key is not item)
+    refused = _refuse_order(call, key, key is not item)
+    return refused if len(types) == 1 else refused._replace(help="say what stands for none: `… ?? …`")
 
 
 # ---- lists and numbers ------------------------------------------------------------------------------------------
