@@ -22,7 +22,7 @@ from ..ir.types import BOOL, ChoiceType, DictType, ListType, OptionalType, Recor
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError, ValueMismatch, told
 from ..values.mismatches import example, mismatches
-from ..values.typing import check_value, is_dict, is_list, parse_json, parse_text
+from ..values.typing import check_value, is_dict, is_list, parse_json, parse_text, strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,4 +301,4 @@ def _toml(text: str) -> Json:
         raise ValueError("inf and nan are no numbers here") from None
 
 
-_READERS: dict[str, Callable[[str], Json]] = {"YAML": _yaml, "TOML": _toml, "JSON": parse_json}
+_READERS: dict[str, Callable[[str], Json]] = {"YAML": _yaml, "TOML": _toml, "JSON": strict_json}

@@ -135,7 +135,7 @@ def _compile(expr: Expr) -> Compiled:
             test, yes, no = _condition(condition), _compile(then), _compile(otherwise)
             return lambda env: yes(env) if test(env) else no(env)
         case Comprehension(clauses, element, key):
-            return _comprehension(clauses, element, key)
+            return _of_one(expr, _same, _comprehension(clauses, element, key))
 
 
 def _variable(name: str) -> Compiled:
@@ -228,6 +228,10 @@ def _of_one(expr: Expr, do: Callable[..., Json], one: Compiled) -> Compiled:
 def _condition(expr: Expr) -> Compiled:
     """What must be true or false."""
     return _of_one(expr, truth, _compile(expr))
+
+
+def _same(value: Json) -> Json:
+    return value
 
 
 def _field(expr: Field, subject: Compiled, name: str) -> Compiled:

@@ -18,7 +18,7 @@ from ..ir.types import (
     Type,
 )
 from .faults import ValueMismatch
-from .typing import below, check_value, is_dict, is_list
+from .typing import below, check_value, is_dict, is_list, missing_field, unknown_field
 
 
 def mismatches(type_: Type, value: Json, path: str = "") -> Iterator[ValueMismatch]:
@@ -37,25 +37,17 @@ def mismatches(type_: Type, value: Json, path: str = "") -> Iterator[ValueMismat
             for name, inner in fields:
                 if name in value:
                     yield from mismatches(inner, value[name], below(path, name))
-            shape = Scalar("json")
-            kept = {name: value[name] for name, _ in fields if name in value}
             for name, inner in fields:
                 if name not in value and not isinstance(inner, OptionalType):
-                    others = tuple((k, shape) for k in kept)
-                    yield from _one(RecordType((*others, (name, inner)), type_.name), kept, path)
-            known = tuple((k, OptionalType(shape)) for k, _ in fields)
+                    yield missing_field(type_, name, inner, path)
             for name in value:
                 if type_.get(name) is None:
-                    yield from _one(RecordType(known, type_.name), {name: value[name]}, path)
+                    yield unknown_field(type_, name, path)
         case _:
-            yield from _one(type_, value, path)
-
-
-def _one(type_: Type, value: Json, path: str) -> Iterator[ValueMismatch]:
-    try:
-        check_value(type_, value, path)
-    except ValueMismatch as error:
-        yield error
+            try:
+                check_value(type_, value, path)
+            except ValueMismatch as error:
+                yield error
 
 
 def example(type_: Type) -> str:

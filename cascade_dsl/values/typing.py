@@ -136,13 +136,22 @@ def _check_record(type_: RecordType, fields: tuple[tuple[str, Type], ...], value
         elif isinstance(inner, OptionalType):
             out[name] = None
         else:
-            missing = f"the field `{name}: {inner}` is missing from {_a_record(type_)}"
-            raise ValueMismatch(missing, path)
+            raise missing_field(type_, name, inner, path)
     for name in value:
         if name not in out:
-            mend = did_you_mean(name, out)
-            raise ValueMismatch(f"{_a_record(type_)} has no field `{name}`{_mend(mend)}", path)
+            raise unknown_field(type_, name, path)
     return out
+
+
+def missing_field(type_: RecordType, name: str, wanted: Type, path: str) -> ValueMismatch:
+    """That a record lacks a field which it must have."""
+    return ValueMismatch(f"the field `{name}: {wanted}` is missing from {_a_record(type_)}", path)
+
+
+def unknown_field(type_: RecordType, name: str, path: str) -> ValueMismatch:
+    """That a record has a field which its type does not."""
+    mend = did_you_mean(name, [known for known, _ in type_.fields])
+    return ValueMismatch(f"{_a_record(type_)} has no field `{name}`{_mend(mend)}", path)
 
 
 def _mismatch(type_: Type, value: Json, path: str) -> ValueMismatch:
@@ -220,7 +229,7 @@ def parse_text(type_: Type, text: str) -> Json:
 def parse_json(text: str, wanted: str = "json") -> Json:
     """JSON text as a value; no NaN, no infinity. Raises ValueMismatch."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return strict_json(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ValueMismatch(
@@ -230,6 +239,11 @@ def parse_json(text: str, wanted: str = "json") -> Json:
         raise ValueMismatch(f"expected {wanted} as JSON, found text that is nested too deeply") from None
     except ValueError as error:
         raise ValueMismatch(f"expected {wanted} as JSON: {error}") from None
+
+
+def strict_json(text: str) -> Json:
+    """JSON text as a value; ValueError as `json.loads`, ValueMismatch where a number is none of JSON or too large."""
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _finite(digits: str) -> float:

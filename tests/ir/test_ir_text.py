@@ -267,7 +267,7 @@ def test_every_type_prints_itself() -> None:
         ty.RecordType: (ty.RecordType((("a", ty.INT), ("b c", ty.STR))), '{a: int, "b c": str}'),
         ty.OptionalType: (ty.OptionalType(ty.FILE), "file?"),
         ty.ChoiceType: (ty.ChoiceType(("a", 'b"')), '"a" | "b\\""'),
-        ty.NeverType: (ty.NEVER, "never"),
+        ty.NeverType: (ty.NEVER, "nothing"),
         ty.TupleType: (ty.TupleType((ty.INT, ty.STR)), "(int, str)"),
     }
     assert set(shown) == set(get_args(ty.Type))
