@@ -71,6 +71,7 @@ def _show_params(file: str) -> None:
 
     from .. import api
     from ..ir.graph import Param
+    from ..ir.types import in_full
 
     graph = api.load_graph(Path(file))
     names = {node.id: node.name for node in graph.nodes}
@@ -81,7 +82,7 @@ def _show_params(file: str) -> None:
     for param in params:
         default = "" if param.default is None else f" = {_default(param.type, param.default, names)}"
         doc = f"   {param.doc}" if param.doc else ""
-        print(f"  --{param.name}: {param.type}{default}{doc}")
+        print(f"  --{param.name}: {in_full(param.type)}{default}{doc}")
 
 
 def _default(type_: Type, default: Expr, names: Mapping[int, str]) -> str:

@@ -142,6 +142,26 @@ def spelled(type_: Type) -> str:
     return type_.spelled() if isinstance(type_, ListType | DictType | RecordType | ChoiceType) else str(type_)
 
 
+def in_full(type_: Type) -> str:
+    """A type with everything that names in it stand for, for people who have not read the program."""
+    match type_:
+        case ListType() | DictType() | RecordType() | ChoiceType() if type_.name:
+            return in_full(replace(type_, name=""))
+        case ListType(NeverType()):
+            return "[]"
+        case ListType(item):
+            return f"list[{in_full(item)}]"
+        case DictType(value):
+            return f"dict[{in_full(value)}]"
+        case RecordType(fields):
+            return "{" + ", ".join(f"{_key(k)}: {in_full(t)}" for k, t in fields) + "}"
+        case OptionalType(inner):
+            text = in_full(inner)
+            return f"({text})?" if isinstance(inner, ChoiceType) else f"{text}?"
+        case _:
+            return str(type_)
+
+
 def named_parts(type_: Type) -> tuple[Named, ...]:
     """The named types that `str(type_)` mentions, each once, in its order."""
     out: dict[str, Named] = {}

@@ -273,3 +273,15 @@ def test_every_type_prints_itself() -> None:
     assert set(shown) == set(get_args(ty.Type))
     for type_, text in shown.values():
         assert str(type_) == text
+
+
+def test_names_of_types_are_shown_and_can_be_spelled_out() -> None:
+    mode = ty.named(ty.ChoiceType(("a", "b")), "Mode")
+    row = ty.named(ty.RecordType((("mode", ty.OptionalType(mode)), ("ids", ty.ListType(ty.STR)))), "Row")
+    rows = ty.OptionalType(ty.ListType(row))
+    assert str(rows) == "list[Row]?"
+    assert ty.spelled(row) == "{mode: Mode?, ids: list[str]}"
+    assert ty.in_full(rows) == 'list[{mode: ("a" | "b")?, ids: list[str]}]?'
+    assert [part.name for part in ty.named_parts(ty.TupleType((rows, mode)))] == ["Row", "Mode"]
+    assert row == ty.RecordType(row.fields)
+    assert ty.named(ty.INT, "Count") == ty.INT
