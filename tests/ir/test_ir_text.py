@@ -277,11 +277,12 @@ def test_every_type_prints_itself() -> None:
 
 def test_names_of_types_are_shown_and_can_be_spelled_out() -> None:
     mode = ty.named(ty.ChoiceType(("a", "b")), "Mode")
-    row = ty.named(ty.RecordType((("mode", ty.OptionalType(mode)), ("ids", ty.ListType(ty.STR)))), "Row")
+    bare = ty.RecordType((("mode", ty.OptionalType(mode)), ("ids", ty.ListType(ty.STR))))
+    row = ty.named(bare, "Row")
     rows = ty.OptionalType(ty.ListType(row))
     assert str(rows) == "list[Row]?"
     assert ty.spelled(row) == "{mode: Mode?, ids: list[str]}"
     assert ty.in_full(rows) == 'list[{mode: ("a" | "b")?, ids: list[str]}]?'
     assert [part.name for part in ty.named_parts(ty.TupleType((rows, mode)))] == ["Row", "Mode"]
-    assert row == ty.RecordType(row.fields)
+    assert row == bare
     assert ty.named(ty.INT, "Count") == ty.INT

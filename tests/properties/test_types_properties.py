@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def _records(inner: st.SearchStrategy[Type]) -> st.SearchStrategy[Type]:
     return fields.map(lambda found: RecordType(tuple(found.items())))
 
 
-def _choice(options: set[str]) -> Type:
+def _choice(options: AbstractSet[str]) -> Type:
     return ChoiceType(tuple(sorted(options)))
 
 
