@@ -82,6 +82,8 @@ CODES: dict[str, str] = {
     "CSC347": "An output that cannot be",
     "CSC350": "A limit that the file holds hard",
     "CSC351": "The amount of a limit cannot be evaluated",
+    "CSC360": "An output that has no path here",
+    "CSC361": "Folders by a pattern without a scratch folder",
     # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",
@@ -133,10 +135,21 @@ CODES: dict[str, str] = {
     "CSC712": "An output is neither a file nor a folder",
     "CSC713": "An output path outside the project",
     "CSC714": "An output cannot be published",
+    "CSC715": "An output path that no file can have",
+    "CSC716": "An output path that a link leads out of the project",
+    "CSC717": "A pattern of outputs that cannot be",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    # warnings
+    "CSCW360": "Output files that are written in place",
+    "CSCW361": "An output that the body never names",
+    "CSCW362": "A fan-out whose calls share a pattern",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {}
+WARNINGS: dict[str, str] = {
+    "CSCW360": "written-in-place",
+    "CSCW361": "output-not-named",
+    "CSCW362": "shared-pattern",
+}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

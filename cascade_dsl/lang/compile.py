@@ -97,7 +97,7 @@ class _Compiler:
         names = [s.name for s in self.scope.names.values() if isinstance(s, Task)]
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
         limits = required.limits(module, lowered, names, resources, tags, self.source)
-        check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.paths)
+        check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.outputs.paths, changed)
         if self.report.findings.errors:
             return None
         made = tuple(nodes.body)
