@@ -13,9 +13,7 @@ from typing import Literal, TypeAlias
 from .graph import NodeKey
 from .requirement import Layer, Limit, Scope
 
-EVENT_SCHEMA = 2
-"""Since 2 a `PublishPlanned` has removals; events of schema 1, which have none, are read as they are."""
-EVENT_SCHEMA_MIN = 1
+EVENT_SCHEMA = 1
 
 OnFailure = Literal["finish", "continue", "cancel"]
 FailureReason = Literal["exit", "signal", "timeout", "result", "value", "start", "lost", "cancelled"]
@@ -223,6 +221,7 @@ class PublishPlanned:
     blob: str | None = None
     length: int | None = None
     removals: tuple[PlannedRemoval, ...] = ()
+    """Added later; a row that lacks it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,8 +175,9 @@ class Tasks:
             seen = body_type(spec, task.decl, body)
             if seen is not None:
                 bind(spec.name, "output", span, seen)
-            elif scope.find(spec.name) is None:
-                scope.names[spec.name] = Refused(spec.name, span)  # `Outputs.check_body` says why
+        for decl in task.decl.outputs:  # `Outputs` has said, or says, why these have no path
+            if in_body and decl.name is not None and scope.find(decl.name.name) is None:
+                scope.names[decl.name.name] = Refused(decl.name.name, span)
         for one, type_ in task.inputs:
             bind(one.name.name, "input", one.name.span, type_)
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from ..base.diagnostics import CascadeError
 from ..ir import codec
-from ..ir.events import EVENT_SCHEMA, EVENT_SCHEMA_MIN, Event, Facts, PlannedFile, PlannedRemoval, Word
+from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Json
 from ..ir.requirement import Layer, Scope
 
@@ -102,10 +102,8 @@ def encode(event: Event) -> tuple[str, str]:
 
 def decode(kind: str, schema: int, payload: str) -> Event:
     """The inverse of `encode`; raises UnreadableEvent where the row is of another version or no event at all."""
-    if not EVENT_SCHEMA_MIN <= schema <= EVENT_SCHEMA:
-        raise UnreadableEvent(
-            f"schema {schema} is not one of {EVENT_SCHEMA_MIN} to {EVENT_SCHEMA}, which this version reads"
-        )
+    if schema != EVENT_SCHEMA:
+        raise UnreadableEvent(f"schema {schema} is not {EVENT_SCHEMA}, the one that this version reads")
     cls: Any = CLASSES.get(kind)
     if cls is None:
         raise UnreadableEvent(f"there is no event `{kind}` in this version")

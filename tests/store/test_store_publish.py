@@ -20,7 +20,8 @@ from cascade_dsl.ir.events import AttemptFinished, PlannedFile, PublishPlanned
 from cascade_dsl.store import publish
 from cascade_dsl.store.exchange import exchange
 from cascade_dsl.store.journal import JournalReader
-from cascade_dsl.store.publish import Produced, digest_path, final_path, keep, perform, plan, redo, scratch_path
+from cascade_dsl.store.output_paths import final_path
+from cascade_dsl.store.publish import Produced, digest_path, keep, perform, plan, redo, scratch_path
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def planning(produced: Produced, store: Path) -> Diagnostic:
     ],
 )
 def test_an_output_path_is_inside_the_project(text: str, meant: str) -> None:
-    assert final_path(Path("/base"), text) == Path("/base") / meant
+    assert final_path(Path("/base"), text, folder=text.endswith("/")) == Path("/base") / meant
 
 
 @pytest.mark.parametrize("text", ["", ".", "..", "../x", "a/../../x", "/etc/passwd", "/base", "/basement/x", "a\0b"])  # fmt: skip
