@@ -80,6 +80,8 @@ class Attempts:
         self._prepared: dict[str, Prepared] = {}
         self._before: dict[str, dict[str, dict[str, Stamp]]] = {}
         """By attempt and output: what matched the patterns of outputs in place when it began."""
+        self._first: dict[NodeKey, dict[str, dict[str, Stamp]]] = {}
+        """The same of the first attempt of a node that has not succeeded: what failed attempts left is told from it."""
         self._planned: dict[tuple[NodeKey, int, int], Prepared] = {}
         """Attempts whose files have still to be moved out of their scratch folder."""
         self._on: dict[str, Executor] = {}
@@ -183,6 +185,7 @@ class Attempts:
                 self._fail(found)
             else:
                 self._before[prepared.spec.id] = found
+                self._first.setdefault(prepared.key, found)
                 self._begin(effect, prepared)
 
         self._disk.submit(partial(_look_at, places), then)
@@ -278,7 +281,7 @@ class Attempts:
             self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message + tail, log)
 
         if before:
-            self._disk.submit(partial(left_in_place, prepared, before), broke)
+            self._disk.submit(partial(left_in_place, prepared, self._first.get(prepared.key, before)), broke)
         else:
             broke("")
 
@@ -341,6 +344,7 @@ class Attempts:
     def _succeed(self, prepared: Prepared, results: Results) -> None:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         stored = results.stored
+        self._first.pop(key, None)
         removals = self._publishing.removable(key, results.removals) if results.removals else ()
         published = bool(results.files or removals)
         if published:
@@ -380,7 +384,8 @@ class Attempts:
             why = "its results were not all there after a crash"
             self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
         elif isinstance(result, CascadeError | OSError):
-            message = f"its results could not be published: {result}"
+            what = "; ".join(d.message for d in result.diagnostics) if isinstance(result, CascadeError) else str(result)
+            message = f"its results could not be published: {what}"
             self._break(effect.key, effect.epoch, effect.attempt, "result", None, message, "")
         else:
             self._fail(result)

@@ -40,11 +40,12 @@ _PUT = (
 )
 
 
-def paths_of(plan: PublishPlanned, project: Path) -> tuple[PlannedRemoval, ...]:
-    """What a plan published in the project, and what it was about to remove: all of it belongs to the node's result."""
+def paths_of(plan: PublishPlanned, project: Path, *, finished: bool = False) -> tuple[PlannedRemoval, ...]:
+    """What a plan published in the project, and, where it was not carried out to its end, what it was about to remove."""
     state = os.path.join(project, STATE_FOLDER) + os.sep
     published = (PlannedRemoval(path=f.final, size=f.size, digest=f.digest) for f in plan.files)
-    return tuple(one for one in (*published, *plan.removals) if not one.path.startswith(state))
+    removals = () if finished else plan.removals
+    return tuple(one for one in (*published, *removals) if not one.path.startswith(state))
 
 
 class Earlier:
@@ -153,26 +154,46 @@ class Earlier:
         db.execute("COMMIT")
 
     def _add(self, db: sqlite3.Connection, run: Run, after: int) -> int:
-        """Take in what a run published after a row; the row up to which it is known."""
-        folder = os.path.normpath(self._project.folder) + os.sep
+        """Take in what a run published after a row; the row from which it is to be read again.
+
+        That is before a plan that was not carried out to its end: what it was about to remove still belongs to its node.
+        """
+        open_plans: dict[NodeKey, tuple[int, int, PublishPlanned]] = {}
         with JournalReader(run.journal) as journal:
-            names: dict[NodeKey, str] | None = None
-            tasks: dict[int, str] = {}
-            file = run.info().file
-            for seq, t_ns, plan in journal.plans(after):
-                if names is None:
-                    names = {row.key: row.name for row in journal.attempts()}
-                    tasks = _tasks_of(run)
-                paths = [
-                    (one.path.removeprefix(folder), one.size, one.digest)
-                    for one in paths_of(plan, self._project.folder)
-                    if one.path.startswith(folder)
-                ]
-                node, task = names.get(plan.key), tasks.get(plan.key[0])
-                if node is not None and task is not None:
-                    db.execute(_PUT, (file, node, task, t_ns, json.dumps(paths)))
+            add: _Adding | None = None
+            for seq, t_ns, event in journal.plans(after):
+                add = add or _Adding(db, run, journal, self._project.folder)
+                if isinstance(event, PublishPlanned):
+                    add(t_ns, event, finished=False)
+                    if event.removals:
+                        open_plans[event.key] = seq, t_ns, event
+                elif event.key in open_plans:
+                    _, planned_ns, plan = open_plans.pop(event.key)
+                    add(planned_ns, plan, finished=True)
                 after = seq
-        return after
+        return min((seq - 1 for seq, _, _ in open_plans.values()), default=after)
+
+
+class _Adding:
+    """Puts the plans of a run into the index; names and tasks are read only where there is a plan."""
+
+    def __init__(self, db: sqlite3.Connection, run: Run, journal: JournalReader, project: Path) -> None:
+        self._db = db
+        self._project = project
+        self._file = run.info().file
+        self._names = {row.key: row.name for row in journal.attempts()}
+        self._tasks = _tasks_of(run)
+
+    def __call__(self, t_ns: int, plan: PublishPlanned, *, finished: bool) -> None:
+        folder = os.path.normpath(self._project) + os.sep
+        paths = [
+            (one.path.removeprefix(folder), one.size, one.digest)
+            for one in paths_of(plan, self._project, finished=finished)
+            if one.path.startswith(folder)
+        ]
+        node, task = self._names.get(plan.key), self._tasks.get(plan.key[0])
+        if node is not None and task is not None:
+            self._db.execute(_PUT, (self._file, node, task, t_ns, json.dumps(paths)))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
