@@ -189,7 +189,7 @@ def left_in_place(prepared: Prepared, before: Mapping[str, Mapping[str, Stamp]])
         return ""
     shown = sorted(found)[:_LISTED]
     more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
-    return f"; it left in place {', '.join(shown)}{more}"
+    return f", and {', '.join(shown)}{more} {'is' if len(found) == 1 else 'are'} left in place"
 
 
 def _removals(

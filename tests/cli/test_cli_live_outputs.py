@@ -280,7 +280,7 @@ def test_a_body_that_fails_in_place_says_what_it_left(project: Project) -> None:
     done = project.cascade("run", "p.csc", "--fail")
     assert done.code == 1
     assert project.shown(done.err) == (
-        "failed: m (make): exit 1; it left in place made/again.txt, made/deep/1.txt, made/deep/2.txt after 2 attempts\n  log: LOG\n"
+        "failed: m (make): exit 1, and made/again.txt, made/deep/1.txt, made/deep/2.txt are left in place after 2 attempts\n  log: LOG\n"
         "failed: 0 tasks done, 1 failed in TIMEs; `cascade log m` shows more\n"
     )
     assert files(project.folder) == {"made/again.txt": "same\n", "made/deep/1.txt": "1\n", "made/deep/2.txt": "2\n"}
