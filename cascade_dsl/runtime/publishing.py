@@ -75,9 +75,11 @@ class Publishing:
 
     def _take(self, key: NodeKey, finals: list[str], patterns: list[str]) -> tuple[str, ...]:
         for final in finals:
-            holder = self._destinations.take(final, key)
+            holder = self._destinations.other(final, key)
             if holder is not None:
                 raise Taken(f"it would publish {self._shown(final)}, which {self._names.of(holder)} publishes too")
+        for final in finals:  # all or none: who is refused keeps nothing from others
+            self._destinations.take(final, key)
         places = {self._destinations.place(path): path for path in (*finals, *patterns)}
         return tuple(self._shown(places[place]) for place in self._claims.take(places))
 

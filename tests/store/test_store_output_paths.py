@@ -71,7 +71,7 @@ def test_deep_patterns_do_not_go_through_links_and_see_nothing_of_cascade(tmp_pa
 def test_what_was_written_since_a_look(tmp_path: Path) -> None:
     for name in ("kept", "rewritten", "touched", "replaced", "gone", "backdated"):
         (tmp_path / name).write_text("1")
-    before = stamps(tmp_path, "*")
+    before, times = stamps(tmp_path, "*"), (tmp_path / "backdated").stat()
     later = max(stamp[2] for stamp in before.values())
     clock = tmp_path / "clock"
     clock.write_text("")
@@ -83,7 +83,7 @@ def test_what_was_written_since_a_look(tmp_path: Path) -> None:
     os.rename(tmp_path / "new", tmp_path / "replaced")
     (tmp_path / "gone").unlink()
     (tmp_path / "backdated").write_text("2")
-    os.utime(tmp_path / "backdated", ns=(1, 1))
+    os.utime(tmp_path / "backdated", ns=(times.st_atime_ns, times.st_mtime_ns))
     assert written_since(tmp_path, "*", before) == ["backdated", "clock", "replaced", "rewritten", "touched"]
 
 

@@ -523,6 +523,11 @@ def test_a_file_in_place_is_never_moved_nor_dropped(tmp_path: Path, store: Path)
     perform(files, base=tmp_path)
     assert redo(files, base=tmp_path)
     assert here.read_text() == "text"
+    answers = iter([False, True])
+    with pytest.MonkeyPatch.context() as patch:  # it comes back between the two looks
+        patch.setattr(publish, "_is_planned", lambda path, file: next(answers))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        assert not redo(files, base=tmp_path)
+    assert here.read_text() == "text"
     here.write_text("other")
     assert not redo(files, base=tmp_path)
     assert here.read_text() == "other"
