@@ -156,7 +156,7 @@ class Outputs:
 
     def _check_places(self, task: Task, specs: Sequence[OutputSpec], scratch: bool) -> None:
         for decl, spec in zip(task.decl.outputs, specs, strict=True):
-            if spec.form != "glob" or scratch:
+            if spec.form != "glob" or scratch or task.decl.torn:  # what could not be read may have been `in scratch`
                 continue
             if isinstance(spec.type, ListType) and spec.type.item == DIR:
                 self.report.error(

@@ -14,7 +14,7 @@ task place(id: str) -> parts: list[file] = "place/{{id}}-*.csv" {   # allow: wri
 }
 
 fan = [scratch(id, 3) for id in ["a", "b"]]
-all = chosen()
+every = chosen()
 here = [place(id) for id in ["a", "b"]]
 output parts = flatten(fan)
-output rest = all + flatten(here)
+output rest = every + flatten(here)

@@ -9,7 +9,7 @@ task map(id: str) -> (bam: file = "out/{{id}}.bam", stats: json, reads: int, log
   """
 }
 
-task split(id: str) -> (parts: list[file] = "parts/{{id}}-*.txt", pairs: list[dir] = "pairs/{{id}}/*", count: int) {
+task cut(id: str) -> (parts: list[file] = "parts/{{id}}-*.txt", pairs: list[dir] = "pairs/{{id}}/*", count: int) {
   in scratch
   exec ["./split.sh", id, count]
 }
@@ -21,7 +21,7 @@ task plot(id: str) -> (svg: file = "out/{{id}}.svg", width: int, title: str?) {
 task one(id: str) -> (n: int) { sh "echo 3 > {{n}}" }
 
 m = map("a")
-s = split("a")
+s = cut("a")
 p = plot("a")
 n = one("a")
 output mapped = m.stats.mapped
