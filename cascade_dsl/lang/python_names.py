@@ -20,7 +20,7 @@ from ..base.suggest import did_you_mean
 from ..ir.graph import PythonFunction, PythonValue
 from . import ast
 from .context import Context
-from .symbols import Report, Scope, Value
+from .symbols import Refused, Report, Scope, Value
 
 
 class Signature:
@@ -80,7 +80,8 @@ class PythonNames:
         sound = True
         offered = _values(at.scope, known.names)
         given = [name for name in parameters if name not in ("attempt", "need")]
-        wanted = [n for n in known.required if n not in parameters and n not in {v.name for v in offered}]
+        found = {*parameters, *(v.name for v in offered)}
+        wanted = [n for n in known.required if n not in found and not _is_faulty(at.scope, n)]
         for name in given:
             if name not in known.names and not known.takes_any:
                 self.report.error(
@@ -102,6 +103,12 @@ class PythonNames:
                 )
             sound = False
         return _with_values(function, offered) if sound else None
+
+
+def _is_faulty(scope: Scope, name: str) -> bool:
+    """It is declared, and what is wrong with its declaration has been reported."""
+    symbol = scope.find(name)
+    return isinstance(symbol, Refused) or (isinstance(symbol, Value) and symbol.type is None)
 
 
 def _with_values(function: PythonFunction, values: tuple[PythonValue, ...]) -> PythonFunction:

@@ -5,6 +5,7 @@ param ref: file = file("genome.fa")
 param unused: int = 1
 label = "top {{top}}"
 sizes = [top, 2 * top]
+limit slots 4
 
 task text(n: int) -> json {
   requires cpu = 2, mem = 64MB, slots = n
