@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..base.diagnostics import Findings, Source
 from ..ir.expr import Apply, Expr, Lit
@@ -93,7 +94,7 @@ class Requirements:
                     also = [(first[key].span, "first here")]
                     self.report.error("CSC334", sentence.span, f"`{limit.scope}` has two limits of one kind", also=also)
                 first.setdefault(key, sentence)
-            out.append(limit)
+            out.append(replace(limit, line=source.place(sentence.span.start)[0]))
         _move(faults.findings, self.report.findings)
         return tuple(out)
 

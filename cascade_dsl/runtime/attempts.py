@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from signal import SIGINT, Signals
+from signal import SIGINT, SIGKILL, Signals
 from typing import Any
 
 import trio
@@ -23,6 +23,7 @@ from ..base.quantity import show_duration
 from ..engine.effects import Publish, StartAttempt
 from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input
 from ..engine.state import State
+from ..engine.status import Ran
 from ..executors.process import ProcessExecutor
 from ..executors.protocol import AttemptExited, AttemptLost, CommandSpec, Executor, Outcome, StartFailed
 from ..executors.python import PythonExecutor
@@ -36,6 +37,7 @@ from .destinations import Destinations
 from .disk import Disk
 from .evaluating import Evaluator
 from .names import Names
+from .ran import OutOfMemory, ran_of
 from .results import BadResult, Results, read_results
 from .values import INLINE_BYTES
 
@@ -85,6 +87,9 @@ class Attempts:
         self._slow_bell = trio.Event()
         self.interrupted = trio.Event()
         """A signal has asked the run to end."""
+        self._out_of_memory = OutOfMemory()
+        self.remains: dict[NodeKey, tuple[Ran, bool]] = {}
+        """Of instances whose attempt has just ended badly: what it ran, and whether the kernel killed for want of memory."""
         self.kept: list[Path] = []
         """Scratch folders that failed attempts worked in, left for the user to look at."""
 
@@ -208,6 +213,7 @@ class Attempts:
         log = prepared.spec.log_path
         match outcome:
             case StartFailed():
+                self._keep(prepared)
                 self._break(key, epoch, attempt, "start", None, outcome.message, log)
             case AttemptLost():
                 self._tell(AttemptVanished(key=key, epoch=epoch, attempt=attempt, why=outcome.reason))
@@ -244,8 +250,15 @@ class Attempts:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
         code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
         message = outcome.message or self._sentence(prepared, outcome)
+        if outcome.place:
+            message = f"{message}, at {outcome.place}"
         log = prepared.spec.log_path
+        was_killed = code in (-SIGKILL, 128 + SIGKILL) and not self._is_stopping(prepared.key)
+        self._keep(prepared, was_killed and self._out_of_memory.happened())
         self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message, log)
+
+    def _keep(self, prepared: Prepared, out_of_memory: bool = False) -> None:
+        self.remains[prepared.key] = (ran_of(prepared), out_of_memory)
 
     async def _after_interrupt(self, prepared: Prepared, outcome: AttemptExited) -> None:
         """A Ctrl-C meant for the run may reach a child that has only just been forked: then it did not fail."""
@@ -270,6 +283,7 @@ class Attempts:
     def _on_results(self, prepared: Prepared, results: Results | Exception) -> None:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         if isinstance(results, BadResult):
+            self._keep(prepared)
             self._break(key, epoch, attempt, "result", 0, str(results), prepared.spec.log_path)
         elif isinstance(results, Exception):
             self._fail(results)

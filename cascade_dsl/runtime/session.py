@@ -24,8 +24,7 @@ from ..engine.status import FailureView, NodeCounts
 from ..engine.step import new_state, replay
 from ..ir.codec import graph_from_text, graph_to_json
 from ..ir.events import (
-    AttemptFailed,
-    ComputeFailed,
+    Event,
     OnFailure,
     ParamBound,
     PublishPlanned,
@@ -43,12 +42,14 @@ from .desk import Desk, Sentences
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
 from .names import Names
-from .picture import counts
+from .picture import PICTURED, counts
 from .preflight import preflight
 from .results import store_value
+from .sources import SourceLines
 from .values import Values
 from .warden import sweep
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT)
 _SWEPT_RUNS = 20
 """Of so many of the newest runs that died, what they left behind is looked for."""
 
@@ -77,6 +78,7 @@ class Ended:
     failures: tuple[FailureView, ...]
     seconds: float
     folder: Path
+    on_failure: OnFailure
 
 
 def begin(
@@ -154,12 +156,12 @@ def go_on(
             published = {
                 f.final: event.key for _, _, event in events if isinstance(event, PublishPlanned) for f in event.files
             }
-            failed = tuple(e for _, _, e in events if isinstance(e, AttemptFailed | ComputeFailed))
+            told = tuple(e for _, _, e in events if isinstance(e, PICTURED))
             clock = Clock(not_before_ns=events[-1][1])
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
             request = ContinueRequested(words=machine_words())
             return _play(
-                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, published, failed
+                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, published, told
             )
     finally:
         run.release()
@@ -190,7 +192,7 @@ def _play(
     reporter: Reporter,
     sentences: Sentences,
     published: dict[str, NodeKey],
-    failed: Sequence[AttemptFailed | ComputeFailed],
+    told: Sequence[Event],
 ) -> Ended:
     recent = project.runs()[:_SWEPT_RUNS]
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
@@ -218,13 +220,14 @@ def _play(
                 reporter=reporter,
                 run=run.id,
                 file=graph.file,
+                sources=SourceLines(graph, folder),
                 published=published,
                 claims=Claims(project.claims),
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
-            for event in failed:
+            for event in told:
                 interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
 
@@ -232,7 +235,7 @@ def _play(
                 await desk.serve(run.socket, task_status=task_status)
 
             async def signals(*, task_status: trio.TaskStatus[None]) -> None:
-                with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as receiver:
+                with trio.open_signal_receiver(*_SIGNALS) as receiver:
                     task_status.started()
                     async for number in receiver:
                         _on_signal(number, interpreter, reporter, interrupted)
@@ -264,6 +267,7 @@ def _play(
             failures=tuple(interpreter.picture.failures),
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
+            on_failure=state.on_failure,
         )
 
 
@@ -283,6 +287,9 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:
     if number == signal.SIGHUP:
         reporter.mute()
+        return
+    if number == signal.SIGCONT:
+        reporter.resumed()
         return
     if number == signal.SIGTERM and not interrupted:
         interrupted.append("SIGTERM")

@@ -1,0 +1,41 @@
+"""Lines of the program as it was compiled, for messages at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from ..ir.graph import Graph
+
+_LINE_MOST = 300
+
+
+class SourceLines:
+    """Reads the file of a graph when a line of it is asked for; one that has changed since shows nothing."""
+
+    def __init__(self, graph: Graph, folder: Path) -> None:
+        self._path = folder / graph.file
+        self._digest = next((s.digest for s in graph.sources if s.path == graph.file), None)
+        self._lines: Sequence[str] | None = None
+
+    def text(self, line: int) -> str:
+        """A line (from 1) without its indent; empty where it is not known."""
+        return self.whole(line).strip()
+
+    def whole(self, line: int) -> str:
+        """A line (from 1) as it stands; empty where it is not known."""
+        if self._lines is None:
+            self._lines = self._read()
+        return self._lines[line - 1][:_LINE_MOST].rstrip() if 0 < line <= len(self._lines) else ""
+
+    def _read(self) -> Sequence[str]:
+        if self._digest is None:
+            return ()
+        try:
+            data = self._path.read_bytes()
+        except OSError:
+            return ()
+        if blake2b(data, digest_size=16).hexdigest() != self._digest:
+            return ()
+        return data.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
