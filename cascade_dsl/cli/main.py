@@ -63,10 +63,14 @@ def _dispatch(words: list[str]) -> int:
             from .compiling import check, compile_
 
             return (check if verb == "check" else compile_)(parse(known, rest))
-        case "explain" | "log":
-            from .past import explain, log
+        case "explain":
+            from .past import explain
 
-            return (explain if verb == "explain" else log)(parse(known, rest))
+            return explain(parse(known, rest))
+        case "log":
+            from .logs import log
+
+            return log(parse(known, rest))
         case "ps":
             from .steer import ps
 

@@ -150,7 +150,7 @@ def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
     status = status_of(answer)
     took = elapsed(run.started_ns, time.time_ns())
     lines = [f"{run.run}  {run.file}  {status.phase} {took}, pid {run.pid}", f"  {progress(status.nodes)}"]
-    rows = [("POOL", "USE", "WAITING"), *pool_rows(status)]
+    rows = [("POOL", "USE", "WAITING"), *pool_rows(status, everything=True)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     if len(rows) > 1:
         lines += [f"  {pool:<{widths[0]}}  {use:<{widths[1]}}  {waiting}".rstrip() for pool, use, waiting in rows]

@@ -48,8 +48,25 @@ _OF_ONE = {
     "expr": Meaning("expr exits with 1 where its result is 0 or empty", "`|| true` behind it lets that pass"),
     "arithmetic": Meaning("(( )) and let exit with 1 where the result is 0", "`|| true` behind it lets that pass"),
 }
-_SAME = {"egrep": "grep", "fgrep": "grep", "zgrep": "grep", "rg": "grep", "cmp": "diff", "[": "test", "[[": "test"}
-_SAME |= {"((": "arithmetic", "let": "arithmetic"}
+_CURL = {
+    6: "curl could not find the host",
+    7: "curl could not connect",
+    22: "curl was answered with an HTTP error",
+    28: "curl ran out of time",
+    35: "curl could not agree on TLS",
+    60: "curl does not trust the certificate",
+}
+_SAME = {
+    "egrep": "grep",
+    "fgrep": "grep",
+    "zgrep": "grep",
+    "rg": "grep",
+    "cmp": "diff",
+    "[": "test",
+    "[[": "test",
+    "((": "arithmetic",
+    "let": "arithmetic",
+}
 _LEADING = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{", "(", "time", "command", "exec"})
 _ASSIGN = re.compile(r"[A-Za-z_]\w*\+?=\S*\s*")
 _SPLIT = re.compile(r"\|\||&&|\$\(|[;|&`]")
@@ -79,6 +96,8 @@ def meaning(code: int | None, command: str = "", log: tuple[str, ...] = (), out_
             return Meaning("timeout exits with 124 where the time is up")
         case 125 if commands(command) & {"timeout", "docker", "podman", "env", "nohup", "nice"}:
             return Meaning("125 says that the tool which starts the command failed itself")
+        case _ if code in _CURL and "curl" in commands(command):
+            return Meaning(_CURL[code])
         case 1:
             return _of_one(command, log)
         case 2:
@@ -120,10 +139,9 @@ def _of_one(script: str, log: tuple[str, ...]) -> Meaning:
 
 
 def _answering(line: str) -> Meaning | None:
-    """A command of a line whose 1 is an answer; none where the line takes care of it."""
-    if "||" in line:
-        return None
-    return next((_OF_ONE[name] for name in (_SAME.get(n, n) for n in _words_in_front(line)) if name in _OF_ONE), None)
+    """A command of a line whose 1 is an answer; what stands before a `||` has been taken care of."""
+    names = (_SAME.get(name, name) for name in _words_in_front(line.rpartition("||")[2]))
+    return next((_OF_ONE[name] for name in names if name in _OF_ONE), None)
 
 
 def _of_two(script: str) -> Meaning:

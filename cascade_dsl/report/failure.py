@@ -33,7 +33,7 @@ def failure_rows(failure: FailureView, log: Sequence[str]) -> list[Row]:
         place = f"{failure.file}:{failure.line}"
         out.append((("  --> ", "accent"), (f"{place}: {printable(failure.source)}" if failure.source else place, "")))
     out += _ran(failure, log)
-    out += [(("  | ", "accent"), (line, "")) for line in log]
+    out.extend((("  | ", "accent"), (line, "")) for line in log)
     if failure.log:
         out.append(row(f"  log: {short_path(failure.log)}", "dim"))
     if failure.skipped or failure.skipped_names:
@@ -45,8 +45,9 @@ def failure_rows(failure: FailureView, log: Sequence[str]) -> list[Row]:
 
 def failure_short(failure: FailureView, log: Sequence[str]) -> str:
     """A failure in one line, with the last that it said."""
-    said = f": {log[-1]}" if log else ""
-    return cut(f"failed: {_who(failure)}: {printable(failure.message)}{said}", _SHORT_MOST)
+    message = printable(failure.message)
+    said = f": {log[-1].strip()}" if log and not message.startswith(log[-1].strip()) else ""
+    return cut(f"failed: {_who(failure)}: {message}{said}", _SHORT_MOST)
 
 
 def meaning_of(failure: FailureView, log: Sequence[str] = ()) -> Meaning:
@@ -93,4 +94,4 @@ def _ran(failure: FailureView, log: Sequence[str]) -> list[Row]:
     shown = command_line(failure.ran, log)
     line = shown.line or (failure.task_line if failure.ran.kind != "sh" else 0)
     place = f" {failure.file}:{line}" if line else ""
-    return [(("  ran", "accent"), (f"{place}: {shown.text}{'' if shown.is_whole else ' …'}", ""))]
+    return [((f"  {failure.ran.kind}", "accent"), (f"{place}: {shown.text}{'' if shown.is_whole else ' …'}", ""))]

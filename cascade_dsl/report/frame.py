@@ -34,7 +34,7 @@ def frame(status: Status, pace: Pace, columns: int, lines: int) -> list[Row]:
         _Section([row(f"  {text}", "warn") for text in _stuck(status)], 4),
         _Section([row(f"  {text}", "warn") for text in changes(status)], 4),
         _Section(_pools(status, wide), 6),
-        _Section([row(f"  {text}", "dim") for text in retries(status)], 3, status.nodes.backoff),
+        _Section(_retries(status), 3, status.nodes.backoff),
     ]
     out = head[: max(1, room)]
     room -= len(out)
@@ -70,12 +70,13 @@ def _head(status: Status, pace: Pace, wide: int) -> list[Row]:
     time = elapsed(status.started_ns, status.now_ns)
     first: list[Piece] = [(cut_middle(status.file, max(8, wide // 3)), "bold"), (f"  {time}  ", "")]
     text = done(nodes)
-    room = wide - sum(width(t) for t, _ in first) - width(text) - 2
+    phase = f"  {_PHASES[status.phase]}" if status.phase in _PHASES else ""
+    room = wide - sum(width(t) for t, _ in first) - width(text) - 2 - width(phase)
     if not nodes.open_ended and total(nodes) and room >= _BAR_LEAST:
-        first += [*_bar(status, min(room, _BAR_MOST)), ("  ", "")]
+        first += _bar(status, min(room, _BAR_MOST))
+        first.append(("  ", ""))
     first.append((text, ""))
-    if status.phase not in ("running", "stalled"):
-        first.append((f"  {_PHASES.get(status.phase, status.phase)}", "warn"))
+    first.append((phase, "warn"))
     second: list[Piece] = [("  ", "")]
     for number, word in states(nodes):
         if len(second) > 1:
@@ -126,6 +127,11 @@ def _pools(status: Status, wide: int) -> list[Row]:
     return out
 
 
+def _retries(status: Status) -> list[Row]:
+    """Nothing is tried again in a run that is ending."""
+    return [row(f"  {text}", "dim") for text in retries(status)] if status.phase == "running" else []
+
+
 def _running(status: Status, wide: int, room: int) -> list[Row]:
     """What has run for a while, the longest first; the others are counted in the last row."""
     named = [each for each in status.running if status.now_ns - each.since_ns >= _JUST_NS]
@@ -136,8 +142,11 @@ def _running(status: Status, wide: int, room: int) -> list[Row]:
         return _rows(named, status, wide)
     shown = named[: room - 1]
     rest = everything - len(shown)
-    text = f"and {rest} " if shown else f"{rest} "
-    text += "begun just now" if len(shown) == len(named) < len(status.running) else "more" if shown else "running"
+    just = len(shown) == len(named) < len(status.running)
+    if shown:
+        text = f"and {rest} {'begun just now' if just else 'more'}"
+    else:
+        text = f"{rest} running" + (", begun just now" if just else "")
     return [*_rows(shown, status, wide), row(f"  {text}", "dim")]
 
 

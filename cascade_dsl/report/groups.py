@@ -59,7 +59,7 @@ class Failures:
             return [row(failure_short(failure, log), "bad")]
         found.counted += 1
         if found.counted == 1:
-            return [row(f"failed: {_like(found)}: more of them are only counted", "dim")]
+            return [row(f"failed: more {_like(found)} are counted and not shown", "dim")]
         return []
 
     def rest(self) -> list[Row]:

@@ -13,6 +13,7 @@ from ..limits.views import PoolView
 from .cells import printable
 
 OPERATOR = "an operator"
+_MACHINE = ("cpu", "mem", "gpu", "global")
 
 
 def short_path(path: str) -> str:
@@ -118,15 +119,20 @@ def waits_by_pool(waits: tuple[WaitView, ...]) -> dict[str, str]:
     }
 
 
-def pool_rows(status: Status) -> list[tuple[str, str, str]]:
-    """(pool, use, who waits): those that hold somebody up first, then the limits that somebody runs under."""
+def pool_rows(status: Status, everything: bool = False) -> list[tuple[str, str, str]]:
+    """(pool, use, who waits): those that hold somebody up first, then the limits that somebody runs under.
+
+    What the machine as a whole gives is of interest where it holds somebody up, else only where `everything` is.
+    """
     waiting = waits_by_pool(status.waits)
     shown = [
         pool
         for pool in status.pools
-        if not is_pause(pool.pool) and (pool.pool in waiting or (pool.capacity is not None and pool.taken))
+        if not is_pause(pool.pool)
+        and (pool.pool in waiting or (pool.capacity is not None and pool.taken))
+        and (pool.pool in waiting or everything or pool.pool not in _MACHINE)
     ]
-    shown.sort(key=lambda pool: (pool.pool not in waiting, pool.pool in ("cpu", "mem"), pool.pool))
+    shown.sort(key=lambda pool: (pool.pool not in waiting, pool.pool in _MACHINE, pool.pool))
     return [(pool.pool, pool_use(pool), waiting.get(pool.pool, "")) for pool in shown]
 
 

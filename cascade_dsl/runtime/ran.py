@@ -38,7 +38,7 @@ def _script(work: CommandSpec, body: ShellBody) -> str:
     if len(work.argv) > 1 and work.argv[-2] == "-c":
         return work.argv[-1]
     try:
-        with open(work.argv[-1], errors="replace") as file:
+        with open(work.argv[len(work.argv) - 1], errors="replace") as file:
             return file.read(_SCRIPT_MOST)
     except (OSError, ValueError):
         return body.script

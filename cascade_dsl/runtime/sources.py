@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
+from ..base.diagnostics import Label
 from ..ir.graph import Graph
 
 _LINE_MOST = 300
+_LINES_SEARCHED = 20
 
 
 class SourceLines:
     """Reads the file of a graph when a line of it is asked for; one that has changed since shows nothing."""
 
     def __init__(self, graph: Graph, folder: Path) -> None:
+        self.file = graph.file
         self._path = folder / graph.file
         self._digest = next((s.digest for s in graph.sources if s.path == graph.file), None)
         self._lines: Sequence[str] | None = None
@@ -28,6 +31,27 @@ class SourceLines:
         if self._lines is None:
             self._lines = self._read()
         return self._lines[line - 1][:_LINE_MOST].rstrip() if 0 < line <= len(self._lines) else ""
+
+    def label(self, line: int, word: str, message: str = "") -> Label | None:
+        """A label for the first place of `word` from a line on, else for that line; None where the graph knows no line.
+
+        What stands in a graph is a line, not a span: a call that goes over several lines has its word below.
+        """
+        if line < 1:
+            return None
+        found = next((n for n in range(line, line + _LINES_SEARCHED) if word and word in self.whole(n)), line)
+        text = self.whole(found)
+        start = text.find(word) if word and word in text else len(text) - len(text.lstrip())
+        end = start + len(word) if word and word in text else len(text)
+        return Label(
+            file=self.file,
+            line=found,
+            column=start + 1,
+            end_line=found,
+            end_column=max(end, start) + 1,
+            message=message,
+            source=(text,) if text else (),
+        )
 
     def _read(self) -> Sequence[str]:
         if self._digest is None:
