@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -72,15 +71,15 @@ def _no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:
         what = "is a value of the program, no task" if known["_"] != "Call" else "has not been started"
         message = f"`{node}` {what}: it has no log in the run {run.name}"
         return fail("CSC508", message, help=None if said is None else f"it failed: {said}")
-    near = nearest(node, _names(db), _NEAR)
-    if not near:
-        near = [name for name in _names(db) if node.partition("[")[0].partition(".")[0] == name.partition("[")[0]][
-            :_NEAR
-        ]
+    names = _names(db)
+    own = node.partition("[")[0].partition(".")[0]
+    near = nearest(node, names, _NEAR) or [name for name in names if name.partition("[")[0] == own][:_NEAR]
     help = "a node is called as its failure calls it: `pages[oslo]` or `pages.oslo`"
     if near:
         shown = ", ".join(f"`{name}`" for name in near)
         help = f"did you mean {shown}?" if len(near) == 1 else f"near to it: {shown}"
+    elif names:
+        help = f"this run has logs of `{names[0]}`" + (f" and {len(names) - 1} others" if len(names) > 1 else "")
     return fail("CSC508", f"nothing in the run {run.name} has a log as `{node}`", help=help)
 
 
@@ -114,12 +113,8 @@ def _failure(db: sqlite3.Connection, id_: int) -> str | None:
 
 
 def _names(db: sqlite3.Connection) -> list[str]:
-    return list(_rows(db))
-
-
-def _rows(db: sqlite3.Connection) -> Iterator[str]:
-    for (name,) in db.execute(f"SELECT DISTINCT name FROM attempts ORDER BY serial DESC LIMIT {_NAMES_MOST}"):
-        yield str(name)
+    rows = db.execute(f"SELECT DISTINCT name FROM attempts ORDER BY serial DESC LIMIT {_NAMES_MOST}")
+    return [str(row[0]) for row in rows]
 
 
 def _journal(run: Path) -> sqlite3.Connection:

@@ -40,15 +40,21 @@ def command_line(ran: Ran, log: Sequence[str] = ()) -> Shown:
     at = 0 if failing is None else failing - 1 - ran.prelude
     known = failing is not None and 0 <= at < len(body) and body[at].strip() != ""
     if not known:
-        at = next((i for i, text in enumerate(body) if text.strip() and not text.lstrip().startswith("#")), 0)
+        at = next((i for i, text in enumerate(body) if _says_something(text)), 0)
+    while at > 0 and body[at - 1].endswith("\\"):
+        at -= 1
+    first = at
     text = body[at].strip() if body else ""
     while text.endswith("\\") and at + 1 < len(body):
-        text = text[:-1].rstrip() + " " + body[at + 1].strip()
         at += 1
-    whole = known or sum(1 for other in body if other.strip()) <= 1
-    first = body.index(body[at]) if not known else at
+        text = text[:-1].rstrip() + " " + body[at].strip()
+    whole = known or not any(_says_something(other) for other in body[at + 1 :])
     shown = cut(printable(_with_values(text, values)), _MOST)
     return Shown(shown, ran.line + first if ran.line else 0, whole)
+
+
+def _says_something(line: str) -> bool:
+    return line.strip() != "" and not line.lstrip().startswith("#")
 
 
 def _failing(log: Sequence[str], most: int) -> int | None:

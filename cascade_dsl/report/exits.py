@@ -67,9 +67,30 @@ _SAME = {
     "((": "arithmetic",
     "let": "arithmetic",
 }
-_LEADING = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{", "(", "time", "command", "exec"})
+_LEADING = frozenset(
+    [
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "while",
+        "until",
+        "do",
+        "done",
+        "esac",
+        "!",
+        "{",
+        "}",
+        "(",
+        "time",
+        "command",
+        "exec",
+    ]
+)
+"""Words in front of which, or behind which, a command may stand."""
 _ASSIGN = re.compile(r"[A-Za-z_]\w*\+?=\S*\s*")
-_SPLIT = re.compile(r"\|\||&&|\$\(|[;|&`]")
+_SPLIT = re.compile(r"\|\||&&|\$\((?!\()|[;|&`)]")
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\$`]|\\.)*\"|\\.|(?<![\w$])#[^\n]*")
 
 
@@ -178,7 +199,7 @@ _NOT_FOUND = (
     re.compile(r"(?:line )?\d+: ([^:]+): (?:command )?not found$"),
     re.compile(r"env: [‘'\"]?([^’'\":]+)[’'\"]?: No such file or directory$"),
     re.compile(r"(?:line )?\d+: ([^:]+): No such file or directory$"),
-    re.compile(r"^(?:sh|bash|zsh): ([^:]+): (?:command )?not found$"),
+    re.compile(r"^(?:\S*/)?(?:sh|bash|dash|zsh): ([^:]+): (?:command )?not found$"),
 )
 
 

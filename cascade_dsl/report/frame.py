@@ -15,10 +15,12 @@ from ..engine.status import RunningView, Status
 from .cells import cut, cut_middle, pad, width
 from .pace import Pace
 from .paint import Piece, Row, Style, fit, row
-from .words import changes, done, elapsed, ended, pool_rows, retries, starved, states, total, waits_of
+from .words import changes, done, elapsed, ended, pool_rows, retries, starved, states, total
 
 _BAR_MOST = 40
 _BAR_LEAST = 10
+_BAR_STEP = 5
+_NAME_LEAST = 6
 _NAME_MOST = 48
 _JUST_NS = NS_PER_S
 """What has run for less is counted, not named: it may be gone before it is read."""
@@ -66,27 +68,27 @@ class _Section:
 
 
 def _head(status: Status, pace: Pace, wide: int) -> list[Row]:
+    """The program, how long, how far and how fast; the states in a row of their own, what went wrong first."""
     nodes = status.nodes
-    time = elapsed(status.started_ns, status.now_ns)
-    first: list[Piece] = [(cut_middle(status.file, max(8, wide // 3)), "bold"), (f"  {time}  ", "")]
-    text = done(nodes)
+    time, text = elapsed(status.started_ns, status.now_ns), done(nodes)
     phase = f"  {_PHASES[status.phase]}" if status.phase in _PHASES else ""
-    room = wide - sum(width(t) for t, _ in first) - width(text) - 2 - width(phase)
-    if not nodes.open_ended and total(nodes) and room >= _BAR_LEAST:
-        first += _bar(status, min(room, _BAR_MOST))
+    speed = ", ".join(said for said in (pace.rate(), pace.left(nodes, status.is_even and not status.changes)) if said)
+    room = wide - width(time) - width(text) - 2
+    name = cut_middle(status.file, min(max(8, wide // 3), max(0, room - 2)))
+    first: list[Piece] = [(f"{name}  " if room >= _NAME_LEAST else "", "bold"), (f"{time}  ", "")]
+    room -= (width(name) + 2) + width(phase)
+    speed = f"  {speed}" if speed and width(speed) + 2 <= room else ""
+    # In steps, so that it does not breathe with the length of the text beside it.
+    cells = min(room - width(speed) - 2, _BAR_MOST) // _BAR_STEP * _BAR_STEP
+    if not nodes.open_ended and total(nodes) and cells >= _BAR_LEAST:
+        first += _bar(status, cells)
         first.append(("  ", ""))
-    first.append((text, ""))
-    first.append((phase, "warn"))
-    second: list[Piece] = [("  ", "")]
+    first += [(text, ""), (phase, "warn"), (speed, "dim")]
+    second: list[Piece] = []
     for number, word in states(nodes):
-        if len(second) > 1:
-            second.append((", ", ""))
+        second.append((", " if second else "  ", ""))
         second.append((f"{number} {word}", _STATE_STYLES.get(word, "")))
-    speed = [text for text in (pace.rate(), pace.left(nodes, status.is_even and not status.changes)) if text]
-    shown = "  " + ", ".join(speed)
-    if speed and sum(width(t) for t, _ in second) + width(shown) <= wide:
-        second.append((shown, "dim"))
-    return [tuple(first), tuple(second)] if len(second) > 1 else [tuple(first)]
+    return [tuple(first), tuple(second)] if second else [tuple(first)]
 
 
 _PHASES = {"draining": "ending: nothing new starts", "cancelling": "ending: what runs is stopped", "ended": "ended"}
@@ -105,7 +107,7 @@ def _bar(status: Status, cells: int) -> list[Piece]:
 
 def _stuck(status: Status) -> list[str]:
     if status.phase == "stalled":
-        return ["stalled: nothing runs and nothing can start", *(f"  {text}" for text in waits_of(status))]
+        return ["stalled: nothing runs and nothing can start", *starved(status)]
     return starved(status)
 
 

@@ -64,15 +64,15 @@ def done(nodes: NodeCounts) -> str:
 
 
 def states(nodes: NodeCounts) -> list[tuple[int, str]]:
-    """How many are in each other state, with its word; those in which none is are left out."""
+    """How many are in each other state, with its word, what matters most first; those in which none is are left out."""
     named = (
         (nodes.running, "running"),
-        (nodes.ready, "ready"),
-        (nodes.waiting, "waiting"),
-        (nodes.backoff, "retrying"),
         (nodes.failed, "failed"),
+        (nodes.backoff, "retrying"),
         (nodes.skipped, "skipped"),
         (nodes.cancelled, "not run"),
+        (nodes.ready, "ready"),
+        (nodes.waiting, "waiting"),
     )
     return [(number, word) for number, word in named if number]
 
