@@ -63,8 +63,10 @@ class _Section:
             return []
         if everything <= room and len(self.rows) == everything:
             return self.rows
-        kept = self.rows[: room - 1] if room > 1 else []
-        return [*kept, row(f"  and {everything - len(kept)} more" if kept else f"  {everything} of them", "dim")]
+        if room == 1:
+            return self.rows[:1]
+        kept = self.rows[: room - 1]
+        return [*kept, row(f"  and {everything - len(kept)} more", "dim")]
 
 
 def _head(status: Status, pace: Pace, wide: int) -> list[Row]:
