@@ -13,8 +13,8 @@ from typing import NamedTuple
 from ..engine.status import Ran
 from .cells import cut, printable
 
-_MOST = 240
-_VALUE_MOST = 60
+_MOST = 320
+_VALUE_MOST = 160
 _SAID = re.compile(r"^\S*(?:sh|bash|\.sh)?: (?:line )?(\d+): ")
 _NAME = re.compile(r"([A-Za-z_]\w*)=")
 _REFERENCE = re.compile(r'"\$\{?([A-Za-z_]\w*)(?:\[@\])?\}?"|\$\{([A-Za-z_]\w*)(?:\[@\])?\}|\$([A-Za-z_]\w*)')

@@ -33,7 +33,8 @@ def failure_rows(failure: FailureView, log: Sequence[str]) -> list[Row]:
         place = f"{failure.file}:{failure.line}"
         out.append((("  --> ", "accent"), (f"{place}: {printable(failure.source)}" if failure.source else place, "")))
     out += _ran(failure, log)
-    out.extend((("  | ", "accent"), (line, "")) for line in log)
+    said = log[:-1] if log and log[-1] == failure.message else log
+    out.extend((("  | ", "accent"), (line, "")) for line in said)
     if failure.log:
         out.append(row(f"  log: {short_path(failure.log)}", "dim"))
     if failure.skipped or failure.skipped_names:
@@ -54,6 +55,11 @@ def meaning_of(failure: FailureView, log: Sequence[str] = ()) -> Meaning:
     """What its exit code means, where its message does not say more than the code."""
     if failure.reason == "timeout":
         return Meaning("", "where it needs more time, raise `timeout` of the task")
+    if failure.reason == "start":
+        missing = failure.message.startswith("command not found")
+        return Meaning(
+            "", meaning(127 if missing else 126).help if missing or "not executable" in failure.message else ""
+        )
     if not _PLAIN_END.match(failure.message):
         return Meaning()
     ran = failure.ran

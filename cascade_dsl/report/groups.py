@@ -10,7 +10,7 @@ from .failure import failure_rows, failure_short
 from .logtail import log_tail
 from .paint import Row, row
 
-WHOLE_MOST = 12
+WHOLE_MOST = 30
 """Causes that are told whole in one run."""
 SHORT_MOST = 10
 """Failures of one cause that get a line each, and of all causes together ten times as many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -39,10 +40,11 @@ class SourceLines:
         """
         if line < 1:
             return None
-        found = next((n for n in range(line, line + _LINES_SEARCHED) if word and word in self.whole(n)), line)
+        wanted = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        lines = range(line, line + _LINES_SEARCHED)
+        found, match = next(((n, m) for n in lines if (m := wanted.search(self.whole(n)))), (line, None))
         text = self.whole(found)
-        start = text.find(word) if word and word in text else len(text) - len(text.lstrip())
-        end = start + len(word) if word and word in text else len(text)
+        start, end = match.span() if match else (len(text) - len(text.lstrip()), len(text))
         return Label(
             file=self.file,
             line=found,

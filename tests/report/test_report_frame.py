@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statuses import FAILURE, MANY, RESULT, STATUS, S
 from syrupy.assertion import SnapshotAssertion
+from terminal import Terminal
 
 from cascade_dsl.engine.status import NodeCounts, RunningView, Status, WaitView
 from cascade_dsl.report.cells import width
@@ -126,55 +126,6 @@ def test_rows_are_cut_and_painted() -> None:
 
 
 # ---- a terminal -------------------------------------------------------------------------------------------------
-
-
-class Terminal(StringIO):
-    """A terminal of `columns` × `lines` that understands what the screen sends: rows, the cursor up, erasing."""
-
-    encoding = "utf-8"
-
-    def __init__(self, columns: int, lines: int) -> None:
-        super().__init__()
-        self.columns, self.lines = columns, lines
-        self.rows: list[str] = [""]
-        self.at = 0
-        self.sent = 0
-
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        raise OSError("no file")
-
-    def write(self, s: str, /) -> int:
-        self.sent += len(s)
-        s = re.sub(r"\x1b\[[\d;]*m", "", s)
-        for piece in re.findall(r"\x1b\[\d*[A-Za-z]|[^\x1b\n\r]+|[\n\r]", s):
-            if piece == "\n":
-                self.at += 1
-                if self.at == len(self.rows):
-                    self.rows.append("")
-            elif piece == "\r":
-                pass
-            elif piece == "\x1b[J":
-                del self.rows[self.at + 1 :]
-                self.rows[self.at] = ""
-            elif piece == "\x1b[K":
-                self.rows[self.at] = self.line
-            elif piece.endswith("A"):
-                self.at -= int(piece[2:-1])
-                assert self.at >= 0
-            elif not piece.startswith("\x1b"):
-                self.rows[self.at] = self.line = piece
-            else:
-                raise AssertionError(piece)
-        return len(s)
-
-    def resize(self, columns: int) -> None:
-        """As terminals do that wrap rows anew: of those that are too long now."""
-        wrapped = [r[i : i + columns] for r in self.rows for i in range(0, max(len(r), 1), columns)]
-        self.at += len(wrapped) - len(self.rows)
-        self.rows, self.columns = wrapped, columns
 
 
 def terminal(columns: int = 60, lines: int = 20) -> tuple[Terminal, Screen]:
