@@ -85,7 +85,8 @@ def _head(status: Status, pace: Pace, wide: int) -> list[Row]:
     if not nodes.open_ended and total(nodes) and cells >= _BAR_LEAST:
         first += _bar(status, cells)
         first.append(("  ", ""))
-    first += [(text, ""), (phase, "warn"), (speed, "dim")]
+    pieces: list[Piece] = [(text, ""), (phase, "warn"), (speed, "dim")]
+    first += pieces
     second: list[Piece] = []
     for number, word in states(nodes):
         second.append((", " if second else "  ", ""))
