@@ -49,7 +49,7 @@ from .sources import SourceLines
 from .values import Values
 from .warden import sweep
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWEPT_RUNS = 20
 """Of so many of the newest runs that died, what they left behind is looked for."""
 
@@ -245,10 +245,14 @@ def _play(
             await interpreter.run(first, [control, signals])
             return interpreter
 
+        # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
+        before = signal.signal(signal.SIGCONT, lambda *_: reporter.resumed())
         try:
             interpreter = trio.run(main)
         except BaseExceptionGroup as group:
             raise _first(group) from group
+        finally:
+            signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
             run.clear_scratch()
@@ -287,9 +291,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:
     if number == signal.SIGHUP:
         reporter.mute()
-        return
-    if number == signal.SIGCONT:
-        reporter.resumed()
         return
     if number == signal.SIGTERM and not interrupted:
         interrupted.append("SIGTERM")
