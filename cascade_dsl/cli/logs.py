@@ -24,7 +24,7 @@ def log(parsed: Parsed) -> int:
     """Print the log of a node's newest attempt."""
     node = parsed.args[0]
     run = run_folder(parsed.values.get("--run"))
-    with closing(journal(run)) as db:
+    with closing(_journal(run)) as db:
         path = _newest_log(db, run, node)
         if path is None:
             raise _no_log(db, run, node)
@@ -117,7 +117,7 @@ def _names(db: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def journal(run: Path) -> sqlite3.Connection:
+def _journal(run: Path) -> sqlite3.Connection:
     """The journal of a run, to be read only."""
     quoted = re.sub(r"[?#%]", lambda m: f"%{ord(m[0]):02X}", str(run / "journal.db"))
     return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True)
