@@ -246,7 +246,7 @@ def _play(
             return interpreter
 
         # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
-        before = signal.signal(signal.SIGCONT, lambda *_: reporter.resumed())
+        before = signal.signal(signal.SIGCONT, lambda number, frame: reporter.resumed())
         try:
             interpreter = trio.run(main)
         except BaseExceptionGroup as group:
