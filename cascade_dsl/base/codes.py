@@ -32,6 +32,7 @@ CODES: dict[str, str] = {
     "CSC023": "This takes no type in brackets",
     "CSC024": "Not an exit code",
     "CSC025": "Not a time of day, or not days",
+    "CSC026": "A string with a prefix",
     # names 1xx (lang)
     "CSC101": "Unknown name",
     "CSC102": "Unknown task or function",
@@ -82,6 +83,8 @@ CODES: dict[str, str] = {
     "CSC347": "An output that cannot be",
     "CSC350": "A limit that the file holds hard",
     "CSC351": "The amount of a limit cannot be evaluated",
+    "CSC360": "An output that has no path here",
+    "CSC361": "Folders by a pattern without a scratch folder",
     # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",
@@ -136,10 +139,41 @@ CODES: dict[str, str] = {
     "CSC712": "An output is neither a file nor a folder",
     "CSC713": "An output path outside the project",
     "CSC714": "An output cannot be published",
+    "CSC715": "An output path that no file can have",
+    "CSC716": "An output path that a link leads out of the project",
+    "CSC717": "A pattern of outputs that cannot be",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    "CSCW360": "Output files that are written in place",
+    "CSCW361": "An output that the body never names",
+    "CSCW362": "A fan-out whose calls share a pattern",
+    # warnings (lang)
+    "CSCW001": "A task that is never used",
+    "CSCW002": "A param that is never used",
+    "CSCW003": "A binding that is never used",
+    "CSCW004": "A demand that nothing limits",
+    "CSCW005": "An output path that is the same for several calls",
+    "CSCW006": "A name that hides a function",
+    "CSCW007": "`{{ }}` in a raw string",
+    "CSCW008": "Single braces in a string",
+    "CSCW009": "An unknown warning in `allow:`",
+    "CSCW010": "An `allow:` that spares nothing",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {}
+WARNINGS: dict[str, str] = {
+    "CSCW360": "written-in-place",
+    "CSCW361": "output-not-named",
+    "CSCW362": "shared-pattern",
+    "CSCW001": "unused-task",
+    "CSCW002": "unused-param",
+    "CSCW003": "unused-binding",
+    "CSCW004": "unlimited-demand",
+    "CSCW005": "shared-path",
+    "CSCW006": "hidden-function",
+    "CSCW007": "raw-braces",
+    "CSCW008": "single-braces",
+    "CSCW009": "unknown-allow",
+    "CSCW010": "unneeded-allow",
+}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from ..base.diagnostics import Span
 from ..base.quantity import seconds
-from ..base.suggest import did_you_mean
+from ..base.suggest import did_you_mean, nearest
 from ..ir.expr import Apply, Expr, Field, ListOf, Lit, RecordOf, Text, Var
 from ..ir.types import (
     BOOL,
@@ -185,6 +185,8 @@ class Expressions:
                 return did_you_mean(expr.text, want.options)
             return None
         match required(want), have:
+            case RecordType() as wanted, RecordType():
+                return _mend_of_record(wanted, have)
             case Scalar("file"), Scalar("str"):
                 return f"write `file({short})`"
             case Scalar("dir"), Scalar("str"):
@@ -462,10 +464,23 @@ class Expressions:
         if target.name in UNBUILT:
             self.report.unbuilt(target.span, f"`{target.name}`", UNBUILT[target.name])
             return
-        tasks = [n for n in at.scope.known() if isinstance(at.scope.find(n), Task)]
-        known = [*tasks, *visible_functions()]
-        help = _FOREIGN_CALLS.get(target.name) or did_you_mean(target.name, known)
+        near = nearest(target.name, [*at.scope.known(), *visible_functions()], 8)
+        called = next((n for n in near if not isinstance(at.scope.find(n), Value)), None)
+        help = _FOREIGN_CALLS.get(target.name) or (f"did you mean `{called}`?" if called else None)
         self.report.error("CSC102", target.span, f"there is no task or function `{target.name}`", help=help)
+
+
+def _mend_of_record(want: RecordType, have: RecordType) -> str | None:
+    """What is other about a record: a field that there is not, one that is missing, one of another type."""
+    for key, type_ in have.fields:
+        wanted = want.get(key)
+        if wanted is None:
+            missing = [k for k, _ in want.fields if have.get(k) is None]
+            return f"it has no field `{key}`: {did_you_mean(key, missing) or 'leave it out'}"
+        if not assignable(wanted, type_):
+            return f"the field `{key}` wants {wanted}, found {type_}"
+    missing = [f"`{k}`" for k, _ in want.fields if have.get(k) is None]
+    return f"it lacks {', '.join(missing)}" if missing else None
 
 
 _FOREIGN = {
