@@ -408,7 +408,7 @@ def answer_call(code: Code, spec: dict[str, Any]) -> dict[str, Any]:
         error.__traceback__ = _users(error.__traceback__)
         message = _one_line(error)
         _say(_shown(error) or message)
-        return {"code": 1, "message": message}
+        return {"code": 1, "message": message, "place": _place(error.__traceback__, spec)}
     finally:
         code.leave(folder, before)
     if len(text) <= _RESULT_INLINE_BYTES:
@@ -437,6 +437,22 @@ def _users(at: TracebackType | None) -> TracebackType | None:
     while at is not None and _is_ours(at.tb_frame):
         at = at.tb_next
     return at
+
+
+def _place(at: TracebackType | None, spec: dict[str, Any]) -> str:
+    """Where a traceback leaves the user's own files: file, line and function. Empty where it was never in them."""
+    own = os.path.dirname(spec["path"]) if spec["path"] else spec["folder"]
+    found = ""
+    while at is not None:
+        code = at.tb_frame.f_code
+        file = code.co_filename
+        inside = bool(own) and file.startswith(own.rstrip("/") + "/") and "/site-packages/" not in file
+        if file == spec["file"] or inside:
+            shown = os.path.relpath(file, own) if inside else file
+            where = "" if code.co_name in ("body", "<module>") else f" in {code.co_name}"
+            found = f"{shown}:{at.tb_lineno}{where}"
+        at = at.tb_next
+    return found
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -117,6 +117,8 @@ class ShellBody:
     values: tuple[ShellValue, ...] = ()
     shell: str | None = None
     """The words of a `shell "…"` clause; None: bash -euo pipefail, or sh -eu where there is no bash."""
+    line: int = 0
+    """Where the script's first line stands in the file, from 1; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,8 @@ class TaskDef:
     folder: str = ""
     """The folder of the file that defines it, relative to the graph's base folder."""
     doc: str = ""
+    line: int = 0
+    """The line of its name in the file, from 1, for messages at run time; 0 where there is none."""
 
     @property
     def result(self) -> Type:
@@ -223,6 +227,8 @@ class Compute:
     reads: bool = False
     """It uses a function that reads: evaluated in a worker."""
     after: tuple[int, ...] = ()
+    line: int = 0
+    """Where the expression begins, as in TaskDef."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +242,8 @@ class Call:
     """One for each input, in the order of the signature, defaults filled in."""
     after: tuple[int, ...] = ()
     clauses: Clauses | None = None
+    line: int = 0
+    """Where the call begins, as in TaskDef."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +281,8 @@ class FanOut:
     captures: tuple[int, ...] = ()
     """Nodes of enclosing bodies that this body uses, ascending."""
     after: tuple[int, ...] = ()
+    line: int = 0
+    """Where what it goes over begins, as in TaskDef."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

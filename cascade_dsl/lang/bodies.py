@@ -177,7 +177,15 @@ class Bodies:
             texts.append(text or "")
         if not sound:
             return None
-        return ShellBody(script="".join(texts), values=tuple(values), shell=shell)
+        return ShellBody(script="".join(texts), values=tuple(values), shell=shell, line=self._first_line(script.span))
+
+    def _first_line(self, string: Span) -> int:
+        """The line of the first character of a string's text: of a tripled one the newline behind the quotes goes."""
+        text = self.report.source.text
+        at = string.start
+        if text.startswith(('"""', "'''"), at) and text[at + 3 : at + 5].lstrip("\r").startswith("\n"):
+            at = text.index("\n", at) + 1
+        return self.report.source.place(at)[0]
 
     def _command(self, clause: ast.ShellClause) -> str | None:
         text = clause.command.text

@@ -145,6 +145,7 @@ class Tasks:
             clauses=clauses,
             body=lowered,
             doc=decl.doc,
+            line=self.report.source.place(decl.name.span.start)[0],
         )
 
     def _one_body(self, decl: ast.TaskDecl) -> ast.Body | None:
