@@ -48,10 +48,17 @@ CODES: dict[str, str] = {
     "CSC204": "An argument is missing",
     "CSC205": "An argument too many, or of an unknown name",
     "CSC206": "An argument given twice",
+    "CSC207": "A record whose fields do not fit",
+    "CSC208": "A value that may be none",
     "CSC209": "The names of a loop do not fit its items",
     "CSC210": "No common type",
+    "CSC211": "A text that is no option of a choice",
+    "CSC212": "A list that cannot be ordered or grouped so",
+    "CSC213": "A constant expression without a value",
     "CSC214": "Not callable",
     "CSC215": "A value that is not used",
+    "CSC216": "A type that is too large",
+    "CSC217": "A python function that does not take what its task gives it",
     # requirements and limits 3xx (lang, limits)
     "CSC301": "An unknown kind of scope",
     "CSC302": "A scope that matches nothing",
@@ -89,6 +96,8 @@ CODES: dict[str, str] = {
     "CSC355": "`raw` outside a shell script",
     "CSC356": "A node without a shell script",
     "CSC357": "A script that wants bash where there is none",
+    "CSC360": "An output that has no path here",
+    "CSC361": "Folders by a pattern without a scratch folder",
     # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",
@@ -143,6 +152,9 @@ CODES: dict[str, str] = {
     "CSC712": "An output is neither a file nor a folder",
     "CSC713": "An output path outside the project",
     "CSC714": "An output cannot be published",
+    "CSC715": "An output path that no file can have",
+    "CSC716": "An output path that a link leads out of the project",
+    "CSC717": "A pattern of outputs that cannot be",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     # warnings (lang)
@@ -160,6 +172,10 @@ CODES: dict[str, str] = {
     "CSCW341": "`raw` of what comes from outside",
     "CSCW342": "A file is written outside the outputs",
     "CSCW343": "A value that the shell may evaluate as arithmetic",
+    "CSCW200": "A test for none of what is never none",
+    "CSCW360": "Output files that are written in place",
+    "CSCW361": "An output that the body never names",
+    "CSCW362": "A fan-out whose calls share a pattern",
 }
 """Code → title of its page."""
 
@@ -178,5 +194,9 @@ WARNINGS: dict[str, str] = {
     "CSCW341": "raw-param",
     "CSCW342": "relative-write",
     "CSCW343": "value-in-arithmetic",
+    "CSCW200": "never-none",
+    "CSCW360": "written-in-place",
+    "CSCW361": "output-not-named",
+    "CSCW362": "shared-pattern",
 }
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from ..base.diagnostics import CascadeError, fail
 from ..base.suggest import did_you_mean
+from .logs import known_names, open_journal, spellings
 from .parse import Parsed
-from .past import known_names, open_journal, run_folder, spellings
+from .past import run_folder
 
 if TYPE_CHECKING:
     from ..runtime.shown import Shown
@@ -26,14 +28,15 @@ def show_script(parsed: Parsed) -> int:
 
     node = parsed.args[0]
     folder = run_folder(parsed.values.get("--run"))
-    found = _newest(folder, node)
-    if found is None:
-        raise fail(
-            "CSC508",
-            f"nothing in the run {folder.name} was started as `{node}`",
-            help=did_you_mean(node, known_names(folder))
-            or "a node is called as its failure calls it: `pages[oslo]` or `pages.oslo`",
-        )
+    with closing(open_journal(folder)) as db:
+        found = _newest(db, node)
+        if found is None:
+            raise fail(
+                "CSC508",
+                f"nothing in the run {folder.name} was started as `{node}`",
+                help=did_you_mean(node, known_names(db))
+                or "a node is called as its failure calls it: `pages[oslo]` or `pages.oslo`",
+            )
     serial, key, name = found
     try:
         attempt = shown(Project(folder.parent.parent.parent), Run(folder), key_of(key), serial)
@@ -51,25 +54,29 @@ def _none(name: str, why: str) -> CascadeError:
     return fail("CSC356", f"there is no script of `{name}`: {why}", help="`sh` and `exec` bodies have one")
 
 
-def _newest(run: Path, node: str) -> tuple[int, str, str] | None:
-    with closing(open_journal(run)) as db:
-        for name in spellings(node):
-            row = db.execute(
-                "SELECT serial, key, name FROM attempts WHERE name = ? ORDER BY serial DESC LIMIT 1", (name,)
-            ).fetchone()
-            if row is not None:
-                return int(row[0]), str(row[1]), str(row[2])
+def _newest(db: sqlite3.Connection, node: str) -> tuple[int, str, str] | None:
+    for name in spellings(node):
+        row = db.execute(
+            "SELECT serial, key, name FROM attempts WHERE name = ? ORDER BY serial DESC LIMIT 1", (name,)
+        ).fetchone()
+        if row is not None:
+            return int(row[0]), str(row[1]), str(row[2])
     return None
 
 
 def _head(attempt: Shown, name: str, run: Path) -> str:
     """Comments, folders, and the command that reads what follows."""
+    from ..runtime.places import FilePlace, GlobPlace
+
     lines = [f"# {name} ({attempt.task}), attempt {attempt.attempt} of run {run.name}"]
     if attempt.rereads:
         lines.append("# its body reads files, the environment or the clock: they were read again, now")
     folders = {attempt.cwd} if "/scratch/" in attempt.cwd else set[str]()
     for place in attempt.places:
-        target = "" if place.final is None else f", which became {place.final}"
+        if isinstance(place, GlobPlace):
+            lines.append(f"# {place.spec.name} is what matches {place.pattern} in {place.root}")
+            continue
+        target = f", which became {place.final}" if isinstance(place, FilePlace) and place.final is not None else ""
         lines.append(f"# {place.spec.name} is written at {place.scratch}{target}")
         folders.add(str(place.scratch.parent))
     lines = [" ".join(line.splitlines()) for line in lines]

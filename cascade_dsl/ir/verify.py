@@ -32,7 +32,9 @@ from .graph import (
     Item,
     Node,
     Output,
+    OutputSpec,
     Param,
+    PythonBody,
     PythonFunction,
     Region,
     Repeat,
@@ -44,6 +46,7 @@ from .graph import (
 )
 from .requirement import Limit
 from .text import bound_items
+from .types import DIR, FILE, ListType, OptionalType
 
 _BUILTIN_VARS = frozenset(("attempt", "need"))
 
@@ -157,8 +160,9 @@ class _Check:
                 if one.default is not None:
                     self.expr(one.default, where, top, frozenset())
             for output in task.outputs:
-                if output.form == "glob":
-                    self.not_built(f"the output `{output.name}` of {where}: what matches a pattern")
+                fault = _output_fault(output)
+                if fault:
+                    self.wrong(f"the output `{output.name}` of {where} {fault}")
                 if output.temp:
                     self.not_built(f"the output `{output.name}` of {where}: a temporary file")
                 if output.path is not None:
@@ -195,8 +199,16 @@ class _Check:
             case PythonFunction(path=path, module=module):
                 if (path is None) == (module is None):
                     self.wrong(f"{where} names neither a file nor a module for its function, or both")
+                self.python_values(task.body, where, top)
+            case PythonBody():
+                self.python_values(task.body, where, top)
             case _:
                 pass
+
+    def python_values(self, body: PythonBody | PythonFunction, where: str, top: frozenset[int]) -> None:
+        self.once(f"values of the body of {where}", (v.name for v in body.values))
+        for value in body.values:
+            self.expr(value.expr, where, top, frozenset())
 
     def demands(self, clauses: Clauses, where: str) -> None:
         self.once(f"demands of {where}", (r.resource for r in clauses.requires))
@@ -421,6 +433,8 @@ def _task_exprs(task: TaskDef) -> list[Expr]:
             exprs += [value.expr for value in values]
         case ExecBody(words=words):
             exprs += words
+        case PythonBody(values=values) | PythonFunction(values=values):
+            exprs += [value.expr for value in values]
         case _:
             pass
     return exprs
@@ -433,6 +447,20 @@ def _clause_exprs(clauses: Clauses) -> Iterator[Expr]:
     yield from (expr for _, expr in clauses.env)
     optional = (clauses.timeout, clauses.priority, clauses.workdir, clauses.cache.ttl, clauses.cache.by)
     yield from (expr for expr in optional if expr is not None)
+
+
+def _output_fault(output: OutputSpec) -> str:
+    """What form, type and path of an output have against each other."""
+    plain = output.type.inner if isinstance(output.type, OptionalType) else output.type
+    match output.form:
+        case "path":
+            return "" if plain in (FILE, DIR) else f"is of type {output.type}, and written at a path"
+        case "glob":
+            if not isinstance(output.type, ListType) or output.type.item not in (FILE, DIR):
+                return f"is of type {output.type}, and what matches a pattern"
+            return "" if output.path is not None else "is what matches a pattern, and there is none"
+        case "value":
+            return "" if output.path is None else "is a value, and has a path"
 
 
 def _unbuilt(limit: Limit) -> bool:

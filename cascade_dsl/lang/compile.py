@@ -120,7 +120,7 @@ class _Compiler:
             maybe |= repeated_words(self.source.text)  # what could not be read or typed may name anything
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
         limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
-        check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.paths)
+        check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.outputs.paths, changed)
         warn_of_raws(self.report, bodies.scripts.raws, nodes.body)
         if self.report.findings.errors or not self.sound:
             return None

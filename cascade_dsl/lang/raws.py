@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ..ir.expr import refs
 from ..ir.graph import Call, Compute, FanOut, Item, Node, Param, walk
 from ..ir.text import bound_items
+from .outputs import variables_in
 from .scripts import RawUse
 from .symbols import Report
-from .tasks import variables_in
 
 
 def warn_of_raws(report: Report, uses: Sequence[RawUse], nodes: Sequence[Node]) -> None:

@@ -61,7 +61,8 @@ class Scripts:
             if exprs and shell is not None:
                 self._foreign(shell, script.places[0], clause)
                 return None
-            return ShellBody(parts=tuple(p for p in script.parts if isinstance(p, str)), shell=shell)
+            plain = tuple(p for p in script.parts if isinstance(p, str))
+            return ShellBody(parts=plain, shell=shell, line=self._first_line(script.span))
         text = "".join(p if isinstance(p, str) else MARK for p in script.parts)
         dialect: Dialect = "bash" if program == "bash" else "posix"
         found = scan(text, dialect)
@@ -98,7 +99,21 @@ class Scripts:
             return None
         self._warn(found, ints, raw, script.places, body.script, scratch, outputs)
         only_bash = _only_bash(text, found) if shell is None and needs and dialect == "bash" else ""
-        return ShellBody(parts=_merged(parts), values=_named(tuple(values), text), shell=shell, only_bash=only_bash)
+        return ShellBody(
+            parts=_merged(parts),
+            values=_named(tuple(values), text),
+            shell=shell,
+            only_bash=only_bash,
+            line=self._first_line(script.span),
+        )
+
+    def _first_line(self, string: Span) -> int:
+        """The line of the first character of a string's text: of a tripled one the newline behind the quotes goes."""
+        text = self.report.source.text
+        at = string.start
+        if text.startswith(('"""', "'''"), at) and text[at + 3 : at + 5].lstrip("\r").startswith("\n"):
+            at = text.index("\n", at) + 1
+        return self.report.source.place(at)[0]
 
     def _command(self, clause: ast.ShellClause) -> str | None:
         text = clause.command.text

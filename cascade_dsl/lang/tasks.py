@@ -11,7 +11,7 @@ from typing import assert_never
 
 from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean
-from ..ir.expr import Expr, Lit, Text, Var, children
+from ..ir.expr import Expr, Lit, Text, Var
 from ..ir.graph import (
     CachePolicy,
     Clauses,
@@ -30,7 +30,6 @@ from ..ir.types import (
     JSON,
     SIZE,
     STR,
-    ListType,
     NeverType,
     OptionalType,
     RecordType,
@@ -42,7 +41,8 @@ from .bodies import Bodies
 from .context import Context
 from .expressions import Expressions
 from .nodes import Nodes
-from .symbols import Report, Scope, Task, Value
+from .outputs import Outputs, body_type
+from .symbols import Refused, Report, Scope, Task, Value
 
 RETRY_CAUSES = ("timeout", "killed")
 """Words after `on`, beside exit codes; `killed` is the end by a signal."""
@@ -72,8 +72,11 @@ class Tasks:
         self.scope = scope
         self.amounts: list[Amount] = []
         """All demands, of `with` too."""
-        self.paths: dict[tuple[str, str], ast.Expr] = {}
-        """Where the path of an output stands, by task and output."""
+        self.outputs = Outputs(report, typing, scope, self._path_context)
+        self._specs: dict[str, tuple[OutputSpec, ...]] = {}
+        """Outputs of tasks that were lowered."""
+        self.granted: dict[str, dict[str, Type]] = {}
+        """What `need` holds, by task."""
 
     # ---- signatures ----
 
@@ -119,17 +122,20 @@ class Tasks:
             if type_ is not None:
                 inputs.append(Input(name=one.name.name, type=type_, default=None if default is None else default.expr))
         body = self._one_body(decl)
-        outputs = self._outputs(task, body)
+        outputs = self._specs[task.name] = self.outputs.lower(task, body)
         clauses = self.clauses(task, decl.clauses)
         shell = next((c for c in decl.clauses if isinstance(c, ast.ShellClause)), None)
         if shell is not None and body is not None and not isinstance(body, ast.ShBody):
             self.report.error("CSC342", shell.span, "`shell` is for `sh` bodies only")
         lowered = None
         if body is not None:
+            if len(outputs) == len(decl.outputs):
+                self.outputs.check_body(task, outputs, body, clauses is not None and clauses.scratch)
             files = [o.name for o in outputs if o.form == "path"]
             parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
             at = self._context(task, outputs, "a task's body", need=True, in_body=True)
             scratch = any(isinstance(c, ast.InClause) and c.folder is None for c in decl.clauses)
+            scratch = scratch or decl.torn or any(o.form == "glob" for o in outputs)  # then it may write where it works
             paths = [o.path.value for o in outputs if isinstance(o.path, Lit)]
             lowered = bodies.lower(body, at, parameters, shell, task=task.name, scratch=scratch, outputs=paths)
         if decl.torn or lowered is None or clauses is None or len(self.report.findings.errors) > before:
@@ -142,6 +148,7 @@ class Tasks:
             clauses=clauses,
             body=lowered,
             doc=decl.doc,
+            line=self.report.source.place(decl.name.span.start)[0],
         )
 
     def _one_body(self, decl: ast.TaskDecl) -> ast.Body | None:
@@ -171,102 +178,30 @@ class Tasks:
         bind("attempt", "attempt", span, INT)
         if need:
             bind("need", "need", span, self._need(task))
+        body = task.decl.bodies[0] if task.decl.bodies else None
         for spec in outputs:
-            if spec.form == "path":
-                bind(spec.name, "output", span, spec.type)
+            seen = body_type(spec, task.decl, body)
+            if seen is not None:
+                bind(spec.name, "output", span, seen)
+        for decl in task.decl.outputs:  # `Outputs` has said, or says, why these have no path
+            if in_body and decl.name is not None and scope.find(decl.name.name) is None:
+                scope.names[decl.name.name] = Refused(decl.name.name, span)
         for one, type_ in task.inputs:
             bind(one.name.name, "input", one.name.span, type_)
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
 
+    def _grant(self, task: Task, resource: str, amount: Type) -> None:
+        """Notes the type of what is granted: cores are a float, bytes a size, and what is counted is whole."""
+        type_ = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(resource) or (amount if amount in (SIZE, JSON) else INT)
+        self.granted.setdefault(task.name, {"cpu": FLOAT})[resource] = type_
+
     def _need(self, task: Task) -> Type:
         if task.decl.torn:
             return JSON  # a clause is missing, which may have been `requires`
-        fields: dict[str, Type] = {"cpu": FLOAT}
-        for clause in task.decl.clauses:
-            if isinstance(clause, ast.RequiresClause):
-                for item in clause.items:
-                    name = item.resource.name
-                    fields[name] = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(name, JSON)
-        return RecordType(tuple(fields.items()))
+        return RecordType(tuple(self.granted.get(task.name, {"cpu": FLOAT}).items()), name="need")
 
-    # ---- outputs ----
-
-    def _outputs(self, task: Task, body: ast.Body | None) -> tuple[OutputSpec, ...]:
-        out: list[OutputSpec] = []
-        inputs = {one.name.name: one.name.span for one, _ in task.inputs}
-        for decl in task.decl.outputs:
-            name = decl.name.name if decl.name is not None else "out"
-            type_ = self._known_type(task, decl)
-            if type_ is None:
-                continue
-            spec = self._output(task, decl, name, type_, body)
-            if spec is not None:
-                if decl.name is None and spec.form == "path" and name in inputs:
-                    also = [(inputs[name], "an input of that name")]
-                    self.report.error(
-                        "CSC104",
-                        decl.span,
-                        "the unnamed output is called `out`",
-                        also=also,
-                        help="give it a name: `page: file`",
-                    )
-                out.append(spec)
-        return tuple(out)
-
-    def _known_type(self, task: Task, decl: ast.OutputDecl) -> Type | None:
-        result = task.result
-        if result is None:
-            return None
-        if task.decl.grouped and isinstance(result, RecordType):
-            return result.get(decl.name.name if decl.name is not None else "out")
-        return result
-
-    def _output(
-        self, task: Task, decl: ast.OutputDecl, name: str, type_: Type, body: ast.Body | None
-    ) -> OutputSpec | None:
-        if decl.temp:
-            self.report.unbuilt(decl.span, "a `temp` output")
-            return None
-        if type_ in (FILE, DIR):
-            path = None if decl.path is None else self._path(task, decl.path, name)
-            return OutputSpec(name=name, type=type_, form="path", path=path)
-        if isinstance(type_, OptionalType) and type_.inner in (FILE, DIR):
-            self.report.unbuilt(decl.span, "an optional file as an output")
-            return None
-        if decl.path is not None:
-            if isinstance(type_, ListType) and type_.item in (FILE, DIR):
-                self.report.unbuilt(
-                    decl.span, "an output of several files by a pattern", "write into a folder: `-> parts: dir`"
-                )
-            else:
-                help = "leave the path out: the value is what the body prints or returns"
-                self.report.error("CSC347", decl.path.span, f"an output of type {type_} has no path", help=help)
-            return None
-        if body is not None and not isinstance(body, ast.PythonBody) and task.decl.grouped:
-            self.report.unbuilt(
-                decl.span, "a value among several outputs of a shell command", "use a `python` body, or a file"
-            )
-            return None
-        return OutputSpec(name=name, type=type_, form="value")
-
-    def _path(self, task: Task, expr: ast.Expr, name: str) -> Expr | None:
-        at = self._context(task, (), "an output's path", need=False)
-        found = self.typing.check(expr, STR, at, "the path of an output", help='a path is text: `"out/{{name}}.txt"`')
-        if found.type is None:
-            return None
-        self.paths[task.name, name] = expr
-        start = found.expr.parts[0] if isinstance(found.expr, Text) and found.expr.parts else found.expr
-        text = start.value if isinstance(start, Lit) else start
-        if isinstance(text, str):
-            problem = outside(text, whole=isinstance(found.expr, Lit))
-            if problem:
-                self.report.error(
-                    "CSC421",
-                    expr.span,
-                    f"an output's path {problem}",
-                    help='paths are relative to the project: `"out/…"`',
-                )
-        return found.expr
+    def _path_context(self, task: Task) -> Context:
+        return self._context(task, (), "an output's path", need=False)
 
     # ---- clauses ----
 
@@ -280,10 +215,10 @@ class Tasks:
         retry, timeout, priority = found.retry, found.timeout, found.priority
         env = dict(found.env)
         tags, workdir, scratch, cache = found.tags, found.workdir, found.scratch, found.cache
-        for clause in given:
+        for clause in sorted(given, key=lambda c: not isinstance(c, ast.RequiresClause)):  # `need` is known by them
             match clause:
                 case ast.RequiresClause():
-                    requires.update(self._requires(clause, at))
+                    requires.update(self._requires(task, clause, at))
                 case ast.RetryClause():
                     retry = self._retry(clause, at)
                 case ast.TimeoutClause():
@@ -291,7 +226,8 @@ class Tasks:
                 case ast.CacheClause():
                     cache = self._cache(clause, at)
                 case ast.EnvClause():
-                    values = self._context(task, (), "a clause of a task", need=False, in_body=True)
+                    specs = self._specs.get(task.name, ())
+                    values = self._context(task, specs, "a clause of a task", need=True, in_body=True)
                     env.update(self._env(clause, values))
                 case ast.PriorityClause():
                     priority = self.typing.check(clause.value, INT, at, "`priority`").expr
@@ -301,7 +237,8 @@ class Tasks:
                     scratch, workdir = True, None
                 case ast.InClause(folder=folder):
                     assert folder is not None
-                    scratch, workdir = False, self._folder(folder, at)
+                    inside = self._context(task, (), "a clause of a task", need=True)
+                    scratch, workdir = False, self._folder(folder, inside)
                 case ast.LimitClause():
                     if base is not None:
                         help = f"write `limit task:{task.name} …`, or a `tag`"
@@ -335,7 +272,7 @@ class Tasks:
                 word = self.typing.source_text(clause.span).split(None, 1)[0]
                 self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=[(first.span, "first here")])
 
-    def _requires(self, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
+    def _requires(self, task: Task, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
         out: dict[str, Requirement] = {}
         places: dict[str, Span] = {}
         for item in clause.items:
@@ -347,10 +284,12 @@ class Tasks:
             places[name] = item.resource.span
             if item.amount is None:
                 self.amounts.append(Amount(name, INT, item.span, written=False))
+                self._grant(task, name, INT)
                 out[name] = Requirement(resource=name, amount=Lit(1))
                 continue
             found = self.typing.infer(item.amount, at)
             if found.type is None:
+                self._grant(task, name, JSON)
                 continue
             if found.type not in (INT, FLOAT, SIZE, JSON) and not isinstance(found.type, NeverType):
                 help = "sizes have units, `4GB`; everything else is a number"
@@ -360,6 +299,7 @@ class Tasks:
             if isinstance(found.expr, Lit) and not isinstance(found.expr.value, bool) and found.expr.value < 0:
                 self.report.error("CSC330", item.amount.span, f"`requires {name}` cannot be negative")
             self.amounts.append(Amount(name, found.type, item.amount.span, written=True))
+            self._grant(task, name, found.type)
             out[name] = Requirement(resource=name, amount=found.expr)
         return out
 
@@ -424,30 +364,3 @@ class Tasks:
         if found.type is not None and found.type not in (STR, DIR, JSON):
             self.typing.mismatch(expr, STR, found.type, at, "`in`")
         return found.expr
-
-
-def outside(path: str, whole: bool) -> str:
-    """What is wrong with the beginning of an output's path, empty where nothing is known to be."""
-    if path.startswith("/"):
-        return "cannot be absolute"
-    parts = path.split("/") if whole else path.split("/")[:-1]
-    depth = 0
-    for part in parts:
-        depth += -1 if part == ".." else (part not in ("", "."))
-        if depth < 0:
-            return "cannot leave the project"
-    if whole and (not path.strip("/.") or path.endswith("/")):
-        return "must name a file"
-    return ""
-
-
-def variables_in(expr: Expr) -> set[str]:
-    """The names that an expression uses."""
-    out: set[str] = set()
-    stack: list[Expr] = [expr]
-    while stack:
-        at = stack.pop()
-        if isinstance(at, Var):
-            out.add(at.name)
-        stack.extend(children(at))
-    return out

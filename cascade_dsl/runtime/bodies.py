@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.diagnostics import CascadeError
 from ..base.quantity import MILLI
@@ -16,24 +16,13 @@ from ..engine.plan import Plan, Site, task_expressions
 from ..executors.protocol import AttemptSpec, CommandSpec, PythonSpec
 from ..ir.events import Facts
 from ..ir.expr import Expr
-from ..ir.graph import Call, ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
+from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
-from ..store.publish import extension, final_path, scratch_path
-from ..values.faults import EvalError
+from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
+from .places import FilePlace, GlobPlace, Place, Places, ValueOf
 from .refusals import CannotStart, no_nul
 from .scripts import chosen_shell, command_line, default_shell, render
-
-ValueOf = Callable[[Expr, Mapping[str, Any]], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputPlace:
-    """Where the body writes an output, and where it goes: `final` None keeps it in the store."""
-
-    spec: OutputSpec
-    scratch: Path
-    final: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +34,24 @@ class Prepared:
     attempt: int
     task: TaskDef
     spec: AttemptSpec
-    places: tuple[OutputPlace, ...]
+    places: tuple[Place, ...]
+    inputs: tuple[str, ...]
+    """Absolute paths of the files and folders that it was given."""
     stdout_path: str | None
+    values: tuple[Any, ...]
+    """Of a `sh` body, those that its script refers to."""
     result_path: str
     folder: Path
     """The attempt's own scratch folder, made only if something is written there; removed when it has ended."""
     may_have_folder: bool
+
+
+class _Work(NamedTuple):
+    """What an executor is to run, where its standard output goes if it is the value, and the values of a script."""
+
+    spec: CommandSpec | PythonSpec
+    stdout_path: str | None = None
+    values: tuple[Any, ...] = ()
 
 
 class Bodies:
@@ -69,11 +70,10 @@ class Bodies:
         self.shell = default_shell(bash)
         """What reads a script whose task does not choose."""
         self.has_bash = bash is not None
-        self._sources = {str(project / source.path) for source in plan.graph.sources}
+        sources = frozenset(str(project / source.path) for source in plan.graph.sources)
+        self._places = Places(project=project, scratch=scratch, sources=sources)
         self._expressions: dict[int, list[Expr]] = {}
         self._log_folders: set[int] = set()
-        self._near: dict[Path, bool] = {}
-        """Folders of outputs → whether the run's scratch folder is a rename away."""
 
     def expressions(self, site: Site) -> list[Expr]:
         """Every expression that an attempt of a call evaluates, arguments first."""
@@ -92,8 +92,10 @@ class Bodies:
         for spec, (name, expr) in zip(site.task.inputs, _arguments(site), strict=True):
             try:
                 values[name] = check_value(spec.type, value_of(expr, {}))
-            except (EvalError, ValueMismatch) as error:
-                raise CannotStart(f"input {name}: {error}") from None
+            except ValueMismatch as error:
+                raise CannotStart(f"input {name}{error.path}: {error.text}") from None
+            except EvalError as error:
+                raise CannotStart(f"input {name}: {told(error, self._plan.name_of)}") from None
         return values
 
     def log_path(self, serial: int) -> str:
@@ -116,16 +118,17 @@ class Bodies:
                 self._make(self._logs / f"{serial // 1000:03}")
                 self._log_folders.add(serial // 1000)
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
-            files = [given[i.name] for i in task.inputs if str(i.type) in ("file", "file?")]
-            places = self._places(task, folder, serial, plain, files, value_of)
+            files = tuple(path for i in task.inputs for path in files_in(i.type, given[i.name]))
+            work = folder / "work" if clauses.scratch else None
+            places = self._places.of(task, serial, work=work, plain=plain, inputs=files, value_of=value_of)
             home = self._project / task.folder
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
-            if clauses.scratch:
-                cwd = folder / "work"
+            if work is not None:
+                cwd = work
                 self._make(cwd)
             seen: dict[str, Any] = {
                 **given,
-                **{p.spec.name: str(p.scratch) for p in places},
+                **{p.spec.name: str(p.scratch) for p in places if not isinstance(p, GlobPlace)},
                 "attempt": attempt,
                 "need": need,
             }
@@ -135,9 +138,9 @@ class Bodies:
                 env["CASCADE_MEM"] = show(need["mem"])
             for name, expr in clauses.env:
                 env[name] = no_nul(f"env {name}", show(value_of(expr, seen)))
-            work, stdout = self._work(task, folder, inputs, seen, places, value_of)
+            made = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
-            raise CannotStart(str(error)) from None
+            raise CannotStart(told(error, self._plan.name_of)) from None
         except CascadeError as error:
             raise CannotStart("; ".join(d.message for d in error.diagnostics)) from None
         except OSError as error:
@@ -147,12 +150,16 @@ class Bodies:
             epoch=epoch,
             attempt=attempt,
             task=task,
-            spec=AttemptSpec(id=str(serial), work=work, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
+            spec=AttemptSpec(id=str(serial), work=made.spec, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
             places=places,
-            stdout_path=stdout,
+            inputs=files,
+            stdout_path=made.stdout_path,
+            values=made.values,
             result_path=str(folder / "result.json"),
             folder=folder,
-            may_have_folder=(clauses.scratch or isinstance(work, PythonSpec) or work.argv[-1].startswith(str(folder))),
+            may_have_folder=(
+                clauses.scratch or isinstance(made.spec, PythonSpec) or made.spec.argv[-1].startswith(str(folder))
+            ),
         )
 
     def _make(self, folder: Path) -> None:
@@ -168,64 +175,30 @@ class Bodies:
                 need[requirement.resource] = amount
         return need
 
-    def _spare(self, output: str, text: str, final: Path, inputs: Sequence[str]) -> None:
-        """An output does not take the place of what it is made from: an input, or the program itself."""
-        if str(final) in inputs:
-            raise CannotStart(f"output {output}: its path {text} is that of an input, which it would replace")
-        if str(final) in self._sources:
-            raise CannotStart(f"output {output}: its path {text} is that of the program, which it would replace")
-
-    def _places(
-        self,
-        task: TaskDef,
-        folder: Path,
-        serial: int,
-        plain: dict[str, Any],
-        inputs: Sequence[str],
-        value_of: ValueOf,
-    ) -> tuple[OutputPlace, ...]:
-        places: list[OutputPlace] = []
-        for spec in task.outputs:
-            if spec.form != "path":
-                continue
-            if spec.path is None:
-                places.append(OutputPlace(spec=spec, scratch=self._scratch / f"{serial}-{spec.name}", final=None))
-                continue
-            text = show(value_of(spec.path, plain))
-            final = final_path(self._project, text)
-            self._spare(spec.name, text, final, inputs)
-            scratch = self._scratch_path(final, f"{serial}-{spec.name}")
-            places.append(OutputPlace(spec=spec, scratch=scratch, final=final))
-        return tuple(places)
-
-    def _scratch_path(self, final: Path, name: str) -> Path:
-        if self._near.get(final.parent):
-            return self._scratch / f"{name}{extension(final)}"
-        scratch = scratch_path(final, self._scratch, name)
-        self._near[final.parent] = scratch.parent == self._scratch
-        return scratch
-
     def _work(
         self,
         task: TaskDef,
         folder: Path,
         inputs: dict[str, Any],
         seen: dict[str, Any],
-        places: tuple[OutputPlace, ...],
+        places: tuple[Place, ...],
         value_of: ValueOf,
-    ) -> tuple[CommandSpec | PythonSpec, str | None]:
+    ) -> _Work:
         body = task.body
         stdout: str | None = None
-        if isinstance(body, ShellBody | ExecBody) and any(o.form == "value" for o in task.outputs):
+        if isinstance(body, ShellBody | ExecBody) and not task.record and any(o.form == "value" for o in task.outputs):
             stdout = f"{folder}.stdout"
         match body:
             case ShellBody():
-                return CommandSpec(argv=self._script(body, folder, seen, value_of), stdout_path=stdout), stdout
+                values = tuple(value_of(v.expr, seen) for v in body.values)
+                return _Work(CommandSpec(argv=self._script(body, folder, values), stdout_path=stdout), stdout, values)
             case ExecBody():
-                return CommandSpec(argv=_words(body, seen, value_of), stdout_path=stdout), stdout
+                return _Work(CommandSpec(argv=_words(body, seen, value_of), stdout_path=stdout), stdout)
             case PythonBody() | PythonFunction():
-                own = {p.spec.name: str(p.scratch) for p in places}
+                own = {p.spec.name: str(p.scratch) for p in places if isinstance(p, FilePlace)}
                 extras = {"attempt": seen["attempt"], "need": seen["need"]}
+                for value in body.values:
+                    extras[value.name] = absolute(value.type, value_of(value.expr, {}), self._project)
                 given = {i.name: seen[i.name] for i in task.inputs}
                 if isinstance(body, PythonBody):
                     where: dict[str, Any] = {
@@ -239,18 +212,17 @@ class Bodies:
                     where = {"path": path, "module": body.module, "function": body.function}
                     if path is None:
                         where["folder"] = str(self._project / task.folder)
-                return (
+                return _Work(
                     PythonSpec(
                         **where,
                         inputs=json.dumps(given, ensure_ascii=False),
                         outputs=own,
                         extras=json.dumps(extras),
                         result_path=str(folder / "result.json"),
-                    ),
-                    None,
+                    )
                 )
 
-    def _script(self, body: ShellBody, folder: Path, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
+    def _script(self, body: ShellBody, folder: Path, values: Sequence[Any]) -> tuple[str, ...]:
         shell = self.shell if body.shell is None else chosen_shell(body.shell)
 
         def write(script: bytes) -> Path:
@@ -259,7 +231,7 @@ class Bodies:
             file.write_bytes(script)
             return file
 
-        return command_line(render(body, shell, lambda e: value_of(e, seen), self.environ), shell, write)
+        return command_line(render(body, shell, values, self.environ), shell, write)
 
 
 def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
@@ -295,6 +267,28 @@ def absolute(type_: Type, value: Any, project: Path) -> Any:
             return {k: absolute(type_.get(k) or Scalar("json"), v, project) for k, v in value.items()}
         case _:
             return value
+
+
+def files_in(type_: Type, value: Any) -> Iterator[str]:
+    """The files and folders in a value that `absolute` gave."""
+    if value is None or not _has_files(type_):
+        return
+    match type_:
+        case Scalar():
+            yield value
+        case OptionalType(inner):
+            yield from files_in(inner, value)
+        case ListType(item):
+            for one in value:
+                yield from files_in(item, one)
+        case DictType(inner):
+            for one in value.values():
+                yield from files_in(inner, one)
+        case RecordType(fields):
+            for name, inner in fields:
+                yield from files_in(inner, value.get(name))
+        case _:
+            pass
 
 
 def _has_files(type_: Type) -> bool:

@@ -12,10 +12,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from shlex import split
+from shlex import quote, split
 from typing import Any, NamedTuple
 
-from ..ir.expr import Expr
 from ..ir.graph import ShellBody, ShellPlace
 from ..values.typing import show
 from .refusals import CannotStart, no_nul
@@ -26,6 +25,7 @@ _BASH = ("bash", "rbash")
 _MANY_LINES = 100
 """A value of more lines is written as a format of `printf` for another sh than bash."""
 _DASH = "\\055"
+_SHOWN_VALUE = 160
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _ESCAPED = re.compile(rb"[\x01-\x1f'\\\x7f-\xff]")
 
@@ -55,11 +55,10 @@ def chosen_shell(text: str) -> Shell:
     return Shell(tuple(words), program.rsplit("/", 1)[-1] in _BASH, exports)
 
 
-def render(body: ShellBody, shell: Shell, value_of: Callable[[Expr], Any], environ: Mapping[str, str]) -> bytes:
-    """The script as the shell reads it. Raises CannotStart for values that no shell can hold."""
+def render(body: ShellBody, shell: Shell, values: Sequence[Any], environ: Mapping[str, str]) -> bytes:
+    """The script as the shell reads it; `values` are those of `body.values`. Raises CannotStart for what no shell can hold."""
     if body.only_bash and not shell.is_bash:
         raise CannotStart(f"its script wants bash, which is not there: {body.only_bash}")
-    values = [value_of(v.expr) for v in body.values]
     settings = _settings(body, values, shell)
     out: list[str] = []
     if settings:
@@ -69,6 +68,24 @@ def render(body: ShellBody, shell: Shell, value_of: Callable[[Expr], Any], envir
     for part in body.parts:
         out.append(part if isinstance(part, str) else reference(body, part, values[part.value], shell))
     return _encoded("".join(out))
+
+
+def readable(body: ShellBody, values: Sequence[Any]) -> str:
+    """The script for people: in place of the references their values, quoted where they are words, cut where they are long.
+
+    Its lines are those of the body. No shell is to read it.
+    """
+    return "".join(p if isinstance(p, str) else _shown(p, values[p.value]) for p in body.parts)
+
+
+def _shown(place: ShellPlace, value: Any) -> str:
+    texts = [_cut(show(item)) for item in value] if isinstance(value, list) else [_cut(show(value))]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    text = " ".join(quote(t) for t in texts) if place.where == "word" else " ".join(texts)
+    return text.replace("\n", "\\n")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 1] + "…"
 
 
 def command_line(script: bytes, shell: Shell, write: Callable[[bytes], Path]) -> tuple[str, ...]:

@@ -24,8 +24,7 @@ from ..engine.status import FailureView, NodeCounts
 from ..engine.step import new_state, replay
 from ..ir.codec import graph_from_text, graph_to_json
 from ..ir.events import (
-    AttemptFailed,
-    ComputeFailed,
+    Event,
     OnFailure,
     ParamBound,
     PublishPlanned,
@@ -35,20 +34,26 @@ from ..ir.events import (
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
 from ..store.claims import Claims
+from ..store.earlier import Earlier, paths_of
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from .bodies import Bodies
 from .clock import Clock
 from .desk import Desk, Sentences
+from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .named import Named
 from .names import Names
-from .picture import counts
+from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
+from .publishing import Publishing
 from .results import store_value
+from .sources import SourceLines
 from .values import Values
 from .warden import sweep
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWEPT_RUNS = 20
 """Of so many of the newest runs that died, what they left behind is looked for."""
 
@@ -77,6 +82,7 @@ class Ended:
     failures: tuple[FailureView, ...]
     seconds: float
     folder: Path
+    on_failure: OnFailure
 
 
 def begin(
@@ -151,16 +157,12 @@ def go_on(
                     help="run its file again",
                 )
             state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
-            published = {
-                f.final: event.key for _, _, event in events if isinstance(event, PublishPlanned) for f in event.files
-            }
-            failed = tuple(e for _, _, e in events if isinstance(e, AttemptFailed | ComputeFailed))
+            plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
+            told = tuple(e for _, _, e in events if isinstance(e, PICTURED))
             clock = Clock(not_before_ns=events[-1][1])
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
             request = ContinueRequested(words=machine_words())
-            return _play(
-                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, published, failed
-            )
+            return _play(project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told)
     finally:
         run.release()
 
@@ -189,8 +191,8 @@ def _play(
     terms: Terms,
     reporter: Reporter,
     sentences: Sentences,
-    published: dict[str, NodeKey],
-    failed: Sequence[AttemptFailed | ComputeFailed],
+    plans: dict[NodeKey, PublishPlanned],
+    told: Sequence[Event],
 ) -> Ended:
     recent = project.runs()[:_SWEPT_RUNS]
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
@@ -201,6 +203,7 @@ def _play(
     with JournalReader(run.journal) as reader:
         values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=now_s)
         names = Names(state, values)
+        publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
         interrupted: list[str] = []
 
@@ -218,13 +221,13 @@ def _play(
                 reporter=reporter,
                 run=run.id,
                 file=graph.file,
-                published=published,
-                claims=Claims(project.claims),
+                sources=SourceLines(graph, folder),
+                publishing=publishing,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
-            for event in failed:
+            for event in told:
                 interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
 
@@ -232,7 +235,7 @@ def _play(
                 await desk.serve(run.socket, task_status=task_status)
 
             async def signals(*, task_status: trio.TaskStatus[None]) -> None:
-                with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as receiver:
+                with trio.open_signal_receiver(*_SIGNALS) as receiver:
                     task_status.started()
                     async for number in receiver:
                         _on_signal(number, interpreter, reporter, interrupted)
@@ -244,10 +247,15 @@ def _play(
             await interpreter.run(first, [control, signals])
             return interpreter
 
+        # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
+        before = signal.signal(signal.SIGCONT, lambda number, frame: reporter.resumed())
         try:
             interpreter = trio.run(main)
         except BaseExceptionGroup as group:
             raise _first(group) from group
+        finally:
+            publishing.earlier.close()
+            signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
             run.clear_scratch()
@@ -266,7 +274,34 @@ def _play(
             failures=tuple(interpreter.picture.failures),
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
+            on_failure=state.on_failure,
         )
+
+
+def _publishing(
+    project: Project,
+    run: Run,
+    graph: Graph,
+    state: State,
+    values: Values,
+    names: Names,
+    plans: dict[NodeKey, PublishPlanned],
+) -> Publishing:
+    """`plans`: what this run has published before it is continued, the newest plan of each node."""
+    folder = str(project.folder)
+
+    def params() -> dict[str, Any]:
+        return {node.name: values.get(handle(state, node.id, ())) for node in graph.nodes if isinstance(node, Param)}
+
+    own = {key: paths for key, plan in plans.items() if (paths := paths_of(plan, project.folder))}
+    return Publishing(
+        project=project.folder,
+        destinations=Destinations(folder, {f.final: key for key, plan in plans.items() for f in plan.files}),
+        claims=Claims(project.claims),
+        earlier=Earlier(project, run.id, graph.file, own),
+        named=Named(graph, params, folder),
+        names=names,
+    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from ..store.journal import JournalReader
 from ..store.runs import Project, Run
 from ..values.evaluate import evaluate
 from ..values.functions import FUNCTIONS
-from .bodies import Bodies, OutputPlace, ValueOf
+from .bodies import Bodies
+from .places import Place
 from .refusals import CannotStart
 from .scripts import chosen_shell, render
 from .values import Values
@@ -39,7 +41,7 @@ class Shown:
     cwd: str
     env: tuple[tuple[str, str], ...]
     """What the run and the task add to the environment."""
-    places: tuple[OutputPlace, ...]
+    places: tuple[Place, ...]
     rereads: bool
     """Expressions of the body read files, the environment or the clock: they were read again, now."""
 
@@ -100,9 +102,9 @@ class _Shown(Bodies):
     def _make(self, folder: Path) -> None:
         return None
 
-    def _script(self, body: ShellBody, folder: Path, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
+    def _script(self, body: ShellBody, folder: Path, values: Sequence[Any]) -> tuple[str, ...]:
         shell = self.shell if body.shell is None else chosen_shell(body.shell)
-        self.script = render(body, shell, lambda e: value_of(e, seen), self.environ)
+        self.script = render(body, shell, values, self.environ)
         return shell.words
 
 

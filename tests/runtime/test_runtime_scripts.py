@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from cascade_dsl.base.diagnostics import Source
-from cascade_dsl.ir.expr import Expr, Lit
+from cascade_dsl.ir.expr import Lit
 from cascade_dsl.ir.graph import ShellBody, ShellPlace, ShellValue, Where
 from cascade_dsl.lang.compile import compile_source
 from cascade_dsl.report.plain import render_all
@@ -180,8 +180,8 @@ def everything(name: str) -> ShellBody:
     return compiled(PROGRAM.replace("SHELL", shell).replace("BODY", body))
 
 
-def evaluator(variables: Mapping[str, Any]) -> Callable[[Expr], Any]:
-    return lambda expr: evaluate(expr, Env(variables, lambda node: None))
+def given(body: ShellBody, variables: Mapping[str, Any]) -> list[Any]:
+    return [evaluate(value.expr, Env(variables, lambda node: None)) for value in body.values]
 
 
 def run(body: ShellBody, variables: Mapping[str, Any], folder: Path, shell: Shell | None = None) -> bytes:
@@ -192,7 +192,7 @@ def run(body: ShellBody, variables: Mapping[str, Any], folder: Path, shell: Shel
         (folder / "script.sh").write_bytes(script)
         return folder / "script.sh"
 
-    argv = command_line(render(body, shell, evaluator(variables), {}), shell, write)
+    argv = command_line(render(body, shell, given(body, variables), {}), shell, write)
     work = folder / "work"
     work.mkdir(exist_ok=True)
     done = subprocess.run(
@@ -286,7 +286,7 @@ def test_a_file_is_named_by_a_value(name: str, case: str, tmp_path: Path) -> Non
         f'task t(v: str) {{ shell "{name} -eu"; sh "printf x > {{{{v}}}}; printf y >> {{{{v}}}}; cat < {{{{v}}}}" }}\nt("")'
     )
     shell = chosen_shell(f"{name} -eu")
-    argv = command_line(render(body, shell, evaluator({"v": HOSTILE[case]}), {}), shell, lambda script: tmp_path)
+    argv = command_line(render(body, shell, given(body, {"v": HOSTILE[case]}), {}), shell, lambda script: tmp_path)
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"xy", b"")
     assert [os.fsencode(p) for p in os.listdir(tmp_path)] == [HOSTILE[case].encode("utf-8", "surrogateescape")]
@@ -298,7 +298,7 @@ def test_the_locale_does_not_matter(name: str, locale: str, tmp_path: Path) -> N
     value = HOSTILE["every byte"]
     body = compiled(f'task t(v: str) {{ shell "{name} -eu"; sh "printf %s {{{{v}}}} \'{{{{v}}}}\'" }}\nt("")')
     shell = chosen_shell(f"{name} -eu")
-    argv = command_line(render(body, shell, evaluator({"v": value}), {}), shell, lambda script: tmp_path)
+    argv = command_line(render(body, shell, given(body, {"v": value}), {}), shell, lambda script: tmp_path)
     done = subprocess.run(
         argv, cwd=tmp_path, capture_output=True, env={"LC_ALL": locale, "PATH": "/usr/bin:/bin"}, check=False
     )
@@ -313,8 +313,8 @@ def test_line_numbers_in_messages_are_those_of_the_body(name: str, value: str, t
     )
     shell = chosen_shell(name)
     for argv in (
-        command_line(render(body, shell, evaluator({"v": value}), {}), shell, lambda script: tmp_path),
-        command_line(render(body, shell, evaluator({"v": value + "y" * 200_000}), {}), shell, _written(tmp_path)),
+        command_line(render(body, shell, given(body, {"v": value}), {}), shell, lambda script: tmp_path),
+        command_line(render(body, shell, given(body, {"v": value + "y" * 200_000}), {}), shell, _written(tmp_path)),
     ):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert re.search(r"(line |: )3: nothing_of_this_name", done.stderr), done.stderr
@@ -337,7 +337,7 @@ def test_the_prelude_exports_nothing(name: str, options: str, tmp_path: Path) ->
         f'task t(v: str, xs: list[str]) {{ shell "{name} {options}"; sh "x={{{{v}}}}; env | sort; : {{{{xs}}}}" }}\nt("", [])'
     )
     shell = chosen_shell(f"{name} {options}")
-    script = render(body, shell, evaluator({"v": "a\n" * 300, "xs": ["b", "c"]}), {})
+    script = render(body, shell, given(body, {"v": "a\n" * 300, "xs": ["b", "c"]}), {})
     done = subprocess.run(
         command_line(script, shell, _written(tmp_path)),
         capture_output=True,
@@ -364,7 +364,7 @@ def test_what_no_program_can_be_given_is_refused(name: str, value: str) -> None:
     cases: list[dict[str, Any]] = [{"v": value, "xs": []}, {"v": "", "xs": [value]}]
     for variables in cases:
         with pytest.raises(CannotStart) as caught:
-            render(body, shell, evaluator(variables), {})
+            render(body, shell, given(body, variables), {})
         assert str(caught.value) in (
             "a value holds a NUL character, which no program can be given",
             "a value holds half of a surrogate pair, which is no text",
@@ -378,13 +378,13 @@ def test_a_graph_from_outside_cannot_put_text_into_arithmetic(where: Where) -> N
         values=(ShellValue(variable="v", expr=Lit("a[$(touch pwned)]")),),
     )
     with pytest.raises(CannotStart, match="a value that stands in arithmetic is no whole number"):
-        render(body, default_shell("/bin/bash"), evaluator({}), {})
+        render(body, default_shell("/bin/bash"), given(body, {}), {})
 
 
 def test_a_script_for_bash_alone_is_not_rendered_for_another_shell() -> None:
     body = compiled('task t(v: str) { sh "[[ -n {{v}} ]]" }\nt("")')
     with pytest.raises(CannotStart, match="its script wants bash, which is not there"):
-        render(body, default_shell(None), evaluator({"v": ""}), {})
+        render(body, default_shell(None), given(body, {"v": ""}), {})
 
 
 @shells
