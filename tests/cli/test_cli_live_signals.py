@@ -15,7 +15,7 @@ limit task:work 2
 
 task work(i: int) -> int {
   requires cpu = 0.1
-  sh "echo {{i}} >> up; cat gate/{{i}}; echo {{i}} >> ended; echo {{i}}"
+  sh "echo {{i}} >> up; cat gate/{{i}}; echo {{i}} >> ended; echo {{i}}"  # allow: relative-write
 }
 
 got = [work(i) for i in range(5)]
@@ -135,7 +135,7 @@ limit task:step 2
 task bad() -> int { sh "cat gate/bad; echo of bad; exit 7" }
 task step(i: int) -> int {
   requires cpu = 0.1
-  sh "trap 'echo asked >> asked; exit 3' TERM; echo {{i}} >> up; cat gate/{{i}} & wait; echo {{i}}"
+  sh "trap 'echo asked >> asked; exit 3' TERM; echo {{i}} >> up; cat gate/{{i}} & wait; echo {{i}}"  # allow: relative-write
 }
 task after_bad(n: int) -> int { sh "echo {{n}}" }
 
@@ -260,7 +260,7 @@ def test_attempts_are_counted_and_retries_hold_nothing(project: Project) -> None
     project.write(
         "retry.csc",
         "task flaky() -> int {\n  retry 3 backoff 1ms..5ms on 75\n"
-        '  sh "echo {{attempt}} >> tries; if [ {{attempt}} -lt 3 ]; then exit 75; fi; echo {{attempt}}"\n}\n'
+        '  sh "echo {{attempt}} >> tries; if [ {{attempt}} -lt 3 ]; then exit 75; fi; echo {{attempt}}"  # allow: relative-write\n}\n'
         'task fatal() -> int {\n  retry 3 backoff 1ms..5ms on 75\n  python "raise SystemExit(74 + attempt)"\n}\n'
         "a = flaky()\nb = fatal()\noutput c = a\noutput d = b\n",
     )
