@@ -155,7 +155,7 @@ def test_a_flood_of_lines_slows_only_its_sender(project: Project, reads: bool) -
 # ---- instead of a program ---------------------------------------------------------------------------------------
 
 
-T = 'task t(x: str) -> str { sh "echo ran >> ran; echo {{len(x)}}" }\n'
+T = 'task t(x: str) -> str { sh "touch ran; echo {{len(x)}}" }\n'
 REFUSED: dict[str, tuple[str | bytes | None, str]] = {
     "nothing there": (None, "error[CSC010]: there is no file bad.csc\n"),
     "a folder": ("", "error[CSC011]: bad.csc is a folder, not a program\n  help: name a `.csc` file in it\n"),
@@ -221,8 +221,8 @@ error[CSC002]: `{` is not closed
         """\
 limit gpu 1
 limit mem 1GB
-task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "echo ran >> ran; echo {{n}}" }
-task u() { requires cpu = 0; sh "echo ran >> ran" }
+task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "touch ran; echo {{n}}" }
+task u() { requires cpu = 0; sh "touch ran" }
 u()
 a = [t(i) for i in range(3)]
 output b = a
@@ -234,7 +234,7 @@ error[CSC507]: `t` needs gpu 2, the limit is 1
 1 | limit gpu 1
   | ----- the limit
 ...
-3 | task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "echo ran >> ran; echo {{n}}" }
+3 | task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "touch ran; echo {{n}}" }
   |      ^
   |
   = help: lower `requires gpu` of `t` to 1 or less, or raise it with `--limit "gpu 2"`
@@ -244,7 +244,7 @@ error[CSC507]: `t` needs mem 2GB, the limit is 1GB
   |
 2 | limit mem 1GB
   | ----- the limit
-3 | task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "echo ran >> ran; echo {{n}}" }
+3 | task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "touch ran; echo {{n}}" }
   |      ^
   |
   = help: lower `requires mem` of `t` to 1GB or less, or raise it with `--limit "mem 2GB"`
@@ -254,7 +254,7 @@ error[CSC507]: `t` needs mem 2GB, the limit is 1GB
     ),
     "files that are not there": (
         """\
-task t(p: file) -> str { sh "cat {{p}}; echo ran >> ran" }
+task t(p: file) -> str { sh "cat {{p}}; touch ran" }
 a = t(file("nowhere.txt"))
 b = [t(p) for p in [file("nowhere.txt"), file("gate")]]
 """,
