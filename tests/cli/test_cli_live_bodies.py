@@ -113,7 +113,7 @@ failed: j2 (not_to_run): cannot start ./data.txt: it is not executable
   log: LOG
   help: make it executable (`chmod +x`), or run it by its interpreter
 failed: k2 (into_state): the output path `.cascade/x` is in `.cascade`, which is Cascade's own
-  --> bad.csc:37: k2 = into_state(".cascade/x")
+  --> bad.csc:37: k2 = into_state(state)
 failed: n (in_nowhere): the working directory HERE/nowhere does not exist
   --> bad.csc:40: n = in_nowhere()
   sh bad.csc:19: true
