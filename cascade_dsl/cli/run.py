@@ -44,11 +44,12 @@ def run_engine(parsed: Parsed, alive: int) -> int:
     """Be the engine of a run: its exit code. `alive` is the pipe from the warden."""
     start_death_watch(alive)
     wants_json = "--json" in parsed.flags
+    warnings: list[Diagnostic] = []
     try:
-        result = _run(parsed) if parsed.verb.open else _continue(parsed)
+        result = _run(parsed, warnings) if parsed.verb.open else _continue(parsed)
     except CascadeError as error:
         if wants_json:
-            print(json.dumps(refusal_json(error.diagnostics), ensure_ascii=False))
+            print(json.dumps(refusal_json((*warnings, *error.diagnostics)), ensure_ascii=False))
         raise
     if result is None:
         return 0
@@ -61,10 +62,10 @@ def run_engine(parsed: Parsed, alive: int) -> int:
     return result.exit_code
 
 
-def _run(parsed: Parsed) -> RunResult | None:
+def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | None:
+    """A run from its words, None for a dry one; those of the program are added to `warnings`, refused or not."""
     path = Path(file_of(parsed.args, parsed))
     options = options_of(parsed)
-    warnings: list[Diagnostic] = []
     graph = load(path, warnings)
     if not options.json:
         _show_warnings(warnings, path)

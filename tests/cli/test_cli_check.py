@@ -144,6 +144,11 @@ def test_of_many_warnings_run_shows_a_few(folder: Path) -> None:
 def test_a_refused_run_has_its_errors_in_the_document(folder: Path) -> None:
     code, out, _ = cascade(folder, "run", "sub/bad.csc", "--json")
     assert (code, [d["code"] for d in json.loads(out)["diagnostics"]]) == (2, ["CSC102", "CSC001"])
+    (folder / "full.csc").write_text('param p: int = 1\nlimit gpu 1\ntask t() { requires gpu = 2; sh "true" }\nt()\n')
+    for more in ([], ["--dry-run"]):  # refused with warnings: they are in the document as for one that runs
+        code, out, err = cascade(folder, "run", "full.csc", "--json", *more)
+        assert (code, [d["code"] for d in json.loads(out)["diagnostics"]]) == (2, ["CSCW002", "CSC507"])
+        assert ("CSC507" in err, "CSCW002" in err) == (True, False)
     code, out, _ = cascade(folder, "run", "good.csc", "--json", "--on-failure", "contine")
     (found,) = json.loads(out)["diagnostics"]
     assert (code, found["code"], found["help"]) == (2, "CSC504", "did you mean `continue`?")
