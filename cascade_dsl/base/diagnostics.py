@@ -174,10 +174,12 @@ class Findings:
     """Collects diagnostics of a pass; errors are raised together, in the order of the file."""
 
     found: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    _seen: set[Diagnostic] = field(default_factory=set[Diagnostic])
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep one finding; the same finding at the same place is kept once."""
-        if diagnostic not in self.found:
+        if diagnostic not in self._seen:
+            self._seen.add(diagnostic)
             self.found.append(diagnostic)
 
     @property

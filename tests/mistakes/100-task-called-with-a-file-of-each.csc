@@ -1,0 +1,16 @@
+## Merge the counts of all samples.
+
+param counts_folder: str = "counts"
+
+task merge(tables: list[file]) -> matrix: file = "matrix.tsv" {
+  requires mem = 2GB
+  sh "paste {{tables}} > {{matrix}}"
+}
+
+task normalise(matrix: file) -> normal: file {
+  requires cpu = 2
+  sh "normalise {{matrix}} > {{normal}}"
+}
+
+matrix = merge("counts/*.tsv")
+output normal = normalise(matrix)
