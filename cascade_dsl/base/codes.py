@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "CSC210": "No common type",
     "CSC214": "Not callable",
     "CSC215": "A value that is not used",
+    "CSC230": "A task that gives no result, and one is used",
     # requirements and limits 3xx (lang, limits)
     "CSC301": "An unknown kind of scope",
     "CSC302": "A scope that matches nothing",
@@ -133,10 +134,16 @@ CODES: dict[str, str] = {
     "CSC712": "An output is neither a file nor a folder",
     "CSC713": "An output path outside the project",
     "CSC714": "An output cannot be published",
+    # warnings (lang)
+    "CSCW120": "Text that looks like a value",
+    "CSCW121": "An output that its body never names",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {}
+WARNINGS: dict[str, str] = {
+    "CSCW120": "looks-like-a-value",
+    "CSCW121": "output-never-named",
+}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

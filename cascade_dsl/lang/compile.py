@@ -69,6 +69,7 @@ class _Compiler:
         self.report = Report(source)
         self.scope = Scope()
         self.typing = Expressions(self.report)
+        self.typing.module = module
 
     def compile(self) -> Graph | None:
         module = self.module

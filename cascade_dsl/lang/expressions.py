@@ -13,7 +13,7 @@ from typing import assert_never
 from ..base.diagnostics import Span
 from ..base.quantity import seconds
 from ..base.suggest import did_you_mean
-from ..ir.expr import Apply, Expr, Field, ListOf, Lit, RecordOf, Text, Var
+from ..ir.expr import Apply, Expr, Field, ListOf, Lit, RecordOf, Ref, Text, Var
 from ..ir.types import (
     BOOL,
     DIR,
@@ -37,7 +37,7 @@ from ..ir.types import (
 )
 from ..values.functions import FUNCTIONS, UNBUILT, visible_functions
 from ..values.types import assignable, common, element_of, required
-from . import ast
+from . import ast, mends
 from .context import Context, Typed, wrong
 from .functions import function_call
 from .loops import comprehension
@@ -53,6 +53,10 @@ class Expressions:
 
     def __init__(self, report: Report) -> None:
         self.report = report
+        self._without_result: set[Task] = set()
+        """Tasks that have been reported to give nothing."""
+        self.module: ast.Module | None = None
+        """The file, for names that mean something elsewhere in it."""
 
     # ---- entry ----
 
@@ -120,15 +124,42 @@ class Expressions:
         what: str,
         also: Sequence[tuple[Span, str]] = (),
         help: str | None = None,
+        call: ast.Call | None = None,
     ) -> Typed:
-        """The expression, where its type goes where `want` is wanted; `what` begins the message, and names the place."""
+        """The expression, where its type goes where `want` is wanted; `what` begins the message, and names the place.
+
+        `call` is the call whose argument it is.
+        """
         found = self.infer(expr, at, want)
         if want is None or found.type is None:
             return found if want is not None else Typed(found.expr, None)
         if not assignable(want, found.type):
-            self.mismatch(expr, want, found.type, at, what, also, help)
+            if call is not None and isinstance(found.type, ListType) and assignable(want, found.type.item):
+                help = help or mends.for_each(self, call, expr)
+            if not self.gives_nothing(found, expr.span, at):
+                self.mismatch(expr, want, found.type, at, what, also, help)
             return wrong()
         return found
+
+    def gives_nothing(self, found: Typed, span: Span, at: Context) -> bool:
+        """Reports the use of what a task without a result gives; False where it is something else."""
+        if at.nodes is None or not isinstance(found.expr, Ref) or found.type not in (NONE, ListType(NONE)):
+            return False
+        task = at.nodes.gives_nothing(found.expr.node)
+        if task is None:
+            return False
+        if task in self._without_result:
+            return True
+        self._without_result.add(task)
+        self.report.error(
+            "CSC230",
+            task.span,
+            f"the task `{task.name}` gives no result, and one is used",
+            label="it declares none",
+            also=[(span, "used here")],
+            help=f"declare what it gives: `task {task.name}(…) -> int {{`, with the type that it has",
+        )
+        return True
 
     def condition(self, expr: ast.Expr, at: Context, what: str = "a condition") -> Typed:
         """A bool."""
@@ -193,6 +224,10 @@ class Expressions:
                 return f"write `str({short})`"
             case Scalar("int"), Scalar("float"):
                 return f"write `round({short})` or `int({short})`"
+            case RecordType() as wanted, RecordType():
+                return mends.record(wanted, have)
+            case ListType(Scalar("file" | "dir")), Scalar("str") if isinstance(expr, ast.StringLit):
+                return mends.files(expr)
             case Scalar("size"), Scalar("int"):
                 return f"a size has a unit: `{short}MB`" if isinstance(expr, ast.IntLit) else f"write `{short} * 1B`"
             case Scalar("duration"), Scalar("int" | "float"):
@@ -260,10 +295,10 @@ class Expressions:
                         f"`{expr.name}` is a function, not a value",
                         help=f"call it: `{expr.name}(…)`",
                     )
-                elif expr.name in _FOREIGN:
-                    self.report.error("CSC101", expr.span, f"there is no name `{expr.name}`", help=_FOREIGN[expr.name])
                 else:
-                    self.report.unknown(expr.span, "name", expr.name, at.scope.known())
+                    help, also = mends.name_elsewhere(expr.name, self.module, at.scope)
+                    message = f"there is no name `{expr.name}`"
+                    self.report.error("CSC101", expr.span, message, also=also, help=help)
             case _:
                 assert_never(symbol)
         return wrong()
@@ -289,6 +324,11 @@ class Expressions:
             if both is None:
                 if inner == JSON:
                     return Typed(joined, ListType(JSON), constant)
+                if inner is not None:
+                    for odd, other in zip(expr.items, items, strict=True):
+                        if other.type is not None and not assignable(inner, other.type):
+                            self.mismatch(odd, inner, other.type, at, "an item of this list")
+                            return wrong()
                 first = next(n for n, i in zip(expr.items, items, strict=True) if i.type == items[0].type)
                 self.report.error(
                     "CSC210",
@@ -365,7 +405,8 @@ class Expressions:
                         if expr.name in FUNCTIONS
                         else None
                     )
-                self.report.error("CSC105", expr.name_span, f"{subject.type} has no fields", help=help)
+                if not self.gives_nothing(subject, expr.span, at):
+                    self.report.error("CSC105", expr.name_span, f"{subject.type} has no fields", help=help)
                 return wrong()
         if isinstance(found, OptionalType) and path_of(expr) in at.facts:
             found = found.inner
@@ -389,13 +430,13 @@ class Expressions:
             if -len(subject.type.items) <= at_index < len(subject.type.items):
                 found = subject.type.items[at_index]
                 return Typed(Apply("index", (subject.expr, index.expr)), found, subject.constant)
-        return apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)])
+        return apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)], at)
 
     def _slice(self, expr: ast.Slice, at: Context) -> Typed:
         operands = [(expr.subject, self.infer(expr.subject, at))]
         for bound in (expr.low, expr.high):
             operands.append((expr.subject, Typed(Lit(None), NONE)) if bound is None else (bound, self.infer(bound, at)))
-        return apply(self, "slice", "[:]", expr.span, operands)
+        return apply(self, "slice", "[:]", expr.span, operands, at)
 
     # ---- calls ----
 
@@ -447,6 +488,11 @@ class Expressions:
     def _call_member(self, expr: ast.Call, target: ast.Member, at: Context) -> Typed:
         if isinstance(target.subject, ast.Name) and isinstance(at.scope.find(target.subject.name), Refused):
             return wrong()
+        root: ast.Expr = target
+        while isinstance(root, ast.Member):
+            root = root.subject
+        if isinstance(root, ast.Name) and at.scope.find(root.name) is None and root.name not in FUNCTIONS:
+            return self._name(root, at)
         if target.name in FUNCTIONS and not FUNCTIONS[target.name].hidden:
             text = self.source_text(target.subject.span)
             rest = ", …" if expr.args else ""
@@ -464,28 +510,5 @@ class Expressions:
             return
         tasks = [n for n in at.scope.known() if isinstance(at.scope.find(n), Task)]
         known = [*tasks, *visible_functions()]
-        help = _FOREIGN_CALLS.get(target.name) or did_you_mean(target.name, known)
+        help = mends.CALLS.get(target.name) or did_you_mean(target.name, known)
         self.report.error("CSC102", target.span, f"there is no task or function `{target.name}`", help=help)
-
-
-_FOREIGN = {
-    "True": "write `true`",
-    "False": "write `false`",
-    "None": "write `none`",
-    "null": "write `none`",
-    "nil": "write `none`",
-}
-_FOREIGN_CALLS = {
-    "print": "use `output NAME = …` for what the run gives back",
-    "open": "use `read(…)`, or `lines(…)`",
-    "list": "a list is written `[…]`",
-    "dict": "a dict is written `{…}`",
-    "set": "use `unique(…)`",
-    "map": "write `[f(x) for x in xs]`",
-    "filter": "write `[x for x in xs if …]`",
-    "length": "did you mean `len`?",
-    "count": "did you mean `len`?",
-    "raw": "`raw` is not built yet",
-    "concat": "write `a + b`",
-}
-"""What people coming from elsewhere write."""

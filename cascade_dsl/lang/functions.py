@@ -10,7 +10,7 @@ from ..ir.types import OptionalType, RecordType, Type
 from ..values.functions import Function
 from ..values.signature import build, matches, show_pattern
 from ..values.types import element_of
-from . import ast
+from . import ast, mends
 from .context import Context, Typed, wrong
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def function_call(typing: Expressions, row: Function, call: ast.Call, at: Contex
             continue
         types.append(typed.type)
         if not matches(parameter.pattern, typed.type, letters):
+            sound = False
+            if typing.gives_nothing(typed, argument.value.span, at):
+                continue
             wanted = show_pattern(parameter.pattern)
             help = None
             if isinstance(typed.type, OptionalType):
@@ -47,7 +50,6 @@ def function_call(typing: Expressions, row: Function, call: ast.Call, at: Contex
                 help=help,
                 notes=[f"{row.name}{row.signature_text}"],
             )
-            sound = False
     if not sound or not _fields_exist(typing, call, found):
         return wrong()
     texts = [a.value.text if isinstance(a.value, ast.StringLit) else None for a in call.args]
@@ -76,7 +78,7 @@ def _accepts(typing: Expressions, row: Function, call: ast.Call, count: int) -> 
             continue
         name = argument.name.name
         if name not in names:
-            help = did_you_mean(name, names)
+            help = mends.argument(row.name, name, tuple(names))
             typing.report.error(
                 "CSC205", argument.name.span, f"`{row.name}` has no input `{name}`", help=help, notes=[usage]
             )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.diagnostics import Diagnostic, Source, Span, fail
+from ..base.diagnostics import CascadeError, Diagnostic, Source, Span, fail
 from ..base.suggest import did_you_mean
 from . import ast, tables
 from .build import BUILDERS, NESTING, Builder
@@ -74,14 +74,27 @@ def read_source(path: Path, shown: str | None = None) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise fail(
-            "CSC012", f"{name} is not UTF-8: byte {data[error.start]:#04x} on line {line}", help="save it as UTF-8"
+        at = len(data[: error.start].decode("utf-8-sig"))
+        shown = Source(name, data.decode("utf-8-sig", "replace"))
+        raise CascadeError(
+            Diagnostic(
+                code="CSC012",
+                message=f"this is not UTF-8: byte {data[error.start]:#04x}",
+                primary=shown.label(Span(at, at + 1)),
+                help=_encoding(data),
+            )
         ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise fail("CSC013", f"{name} holds a NUL byte on line {line}", help="a program is plain text")
     return Source(name, text.replace("\r\n", "\n"))
+
+
+def _encoding(data: bytes) -> str:
+    """How a file that is not UTF-8 was probably saved, and what to do about it."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "it looks like UTF-16; save it as UTF-8"
+    return "it looks like Latin-1 or Windows-1252; save it as UTF-8"
 
 
 class Parser:

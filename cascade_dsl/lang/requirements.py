@@ -9,7 +9,7 @@ from ..ir.expr import Apply, Expr, Lit
 from ..ir.graph import TaskDef
 from ..ir.requirement import Dimension, Limit, Resource, Scope
 from ..ir.types import FLOAT, INT, JSON, SIZE
-from . import ast
+from . import ast, mends
 from .context import Context
 from .expressions import Expressions
 from .faults import Faults
@@ -54,7 +54,7 @@ class Requirements:
                 message = f"`requires {name}` wants a size"
                 self.report.error("CSC330", amount.span, message, help=f"say how much: `{name} = 1GB`")
             else:
-                help = f"write `{text}GB` or `{text}MB`" if text.isdigit() else f"write `({text}) * 1GB`"
+                help = mends.number_with_unit(text) if text.isdigit() else f"write `({text}) * 1GB`"
                 self.report.error(
                     "CSC330", amount.span, f"`requires {name}` wants a size, `{text}` has no unit", help=help
                 )

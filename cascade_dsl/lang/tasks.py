@@ -42,6 +42,7 @@ from .bodies import Bodies
 from .context import Context
 from .expressions import Expressions
 from .nodes import Nodes
+from .suspect import look
 from .symbols import Report, Scope, Task, Value
 
 RETRY_CAUSES = ("timeout", "killed")
@@ -130,6 +131,8 @@ class Tasks:
             parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
             at = self._context(task, outputs, "a task's body", need=True, in_body=True)
             lowered = bodies.lower(body, at, parameters, shell)
+            if len(self.report.findings.errors) == before:
+                look(self.report, decl, body, outputs)
         if lowered is None or clauses is None or len(self.report.findings.errors) > before:
             return None
         return TaskDef(
@@ -327,7 +330,8 @@ class Tasks:
             first = seen.setdefault(type(clause), clause)
             if first is not clause and not isinstance(clause, ast.LimitClause):
                 word = self.typing.source_text(clause.span).split(None, 1)[0]
-                self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=[(first.span, "first here")])
+                also = [(first.span, "first here")]
+                self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=also, help="keep one of them")
 
     def _requires(self, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
         out: dict[str, Requirement] = {}

@@ -87,3 +87,18 @@ def test_the_graph_does_not_depend_on_where_it_is_compiled_from(monkeypatch: pyt
     whole = compile_file(CORPUS / "ok" / "python_bodies.csc").graph
     monkeypatch.chdir(CORPUS / "ok")
     assert compile_file(Path("python_bodies.csc")).graph == whole
+
+
+def test_a_chain_of_5000_comparisons_is_no_deep_graph() -> None:
+    result = compiled(f"x = {' < '.join(map(str, range(5000)))}\noutput y = x\n")
+    assert result.diagnostics == ()
+    sound(result)
+
+
+def test_a_scope_without_measure_is_refused() -> None:
+    assert [d.code for d in compiled(f"limit task:{'[a' * 20_000} 3\n").diagnostics] == ["CSC302"]
+
+
+def test_the_same_fault_in_5000_places_is_found_in_each_and_twice_in_none() -> None:
+    result = compiled("x = 1\n" * 5001)
+    assert [d.code for d in result.diagnostics] == ["CSC104"] * 5000
