@@ -9,6 +9,7 @@ from ..base.diagnostics import Span
 from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
 from ..base.suggest import did_you_mean
 from .faults import Faults
+from .habits import habit
 from .lexer import END, NL, RESERVED, Token
 from .tables import Tables
 
@@ -109,6 +110,8 @@ def explain(
     can = acceptable(tables, states)
     if NL in can and item != "clause":
         can.discard("COMMA")  # it may only follow `after`
+    if habit(faults, can, token, previous, previous_end, item, begin):
+        return
     text = faults.source.text
     at = token.span if token.kind not in (NL, END) else Span(previous_end, previous_end)
     if token.kind == END and not text[:previous_end].strip():

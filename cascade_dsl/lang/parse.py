@@ -79,7 +79,7 @@ def read_source(path: Path, shown: str | None = None) -> Source:
         raise CascadeError(
             Diagnostic(
                 code="CSC012",
-                message=f"this is not UTF-8: byte {data[error.start]:#04x}",
+                message=f"{name} is not UTF-8: byte {data[error.start]:#04x}",
                 primary=shown.label(Span(at, at + 1)),
                 help=_encoding(data),
             )
