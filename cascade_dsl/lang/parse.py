@@ -74,13 +74,13 @@ def read_source(path: Path, shown: str | None = None) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        at = len(data[: error.start].decode("utf-8-sig"))
-        shown = Source(name, data.decode("utf-8-sig", "replace"))
+        at = len(data[: error.start].decode("utf-8-sig").replace("\r\n", "\n"))
+        readable = Source(name, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
         raise CascadeError(
             Diagnostic(
                 code="CSC012",
                 message=f"{name} is not UTF-8: byte {data[error.start]:#04x}",
-                primary=shown.label(Span(at, at + 1)),
+                primary=readable.label(Span(at, at + 1)),
                 help=_encoding(data),
             )
         ) from None

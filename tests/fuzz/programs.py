@@ -10,14 +10,16 @@ import argparse
 import collections
 import contextlib
 import json
+import os
 import resource
+import selectors
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -36,7 +38,7 @@ class Slow(BaseException):
 
 
 @contextlib.contextmanager
-def timed() -> Iterator[None]:
+def timed() -> Generator[None]:
     """Raises `Slow` in what takes more than two seconds of the processor."""
 
     def ring(number: int, frame: FrameType | None) -> None:
@@ -56,9 +58,10 @@ def fault_of(data: bytes, scratch: Path, twice: bool = False) -> tuple[str, str]
     try:
         with timed():
             check(data, scratch, twice)
-    except Slow:
-        frames = traceback.format_exc()
-        return f"slow: more than {CPU_S} s of the processor", frames
+    except Slow as slow:
+        frames = [f for f in traceback.extract_tb(slow.__traceback__) if "cascade_dsl" in f.filename]
+        where = frames[-1].name if frames else "the check"
+        return f"slow: more than {CPU_S} s of the processor, in {where}", traceback.format_exc()
     except Broken as broken:
         return f"broken: {_kind(str(broken))}", str(broken)
     except BaseException as raised:
@@ -76,8 +79,8 @@ def _kind(text: str) -> str:
 def smaller(data: bytes, kind: str, fails: Callable[[bytes], str], seconds: float = 60.0) -> bytes:
     """A part of the input that fails in the same way, by taking pieces away for a while."""
     end = time.monotonic() + seconds
-    for cut in (lambda d: d.splitlines(keepends=True), lambda d: [d[i : i + 1] for i in range(len(d))]):  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
-        parts: list[bytes] = cut(data)
+    for by_line in (True, False):
+        parts = data.splitlines(keepends=True) if by_line else [data[i : i + 1] for i in range(len(data))]
         size = max(1, len(parts) // 2)
         while size:
             at = 0
@@ -130,13 +133,26 @@ class Worker:
         self.step = step
         self.at = first
         command = [sys.executable, __file__, "--worker", str(seed), str(first), str(step)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.heard = time.monotonic()
+        self.rest = b""
+        self.ended = False
+
+    def read(self) -> list[dict[str, Any]]:
+        """What it has said since."""
+        assert self.process.stdout is not None
+        data = os.read(self.process.stdout.fileno(), 1 << 16)
+        self.heard = time.monotonic()
+        self.ended = not data
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        return [json.loads(line) for line in lines]
 
     def stop(self) -> None:
         """Ends it."""
         self.process.kill()
         self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 class Tally:
@@ -176,10 +192,8 @@ class Tally:
         return "\n".join(lines)
 
 
-def fuzz(seconds: float, seed: int, jobs: int, save: Path) -> Tally:
-    """Runs workers for so long; what they find is saved."""
-    import selectors
-
+def fuzz(seconds: float, seed: int, jobs: int, save: Path, enough: int | None = None) -> Tally:
+    """Runs workers for so long, or until so many programs have been checked."""
     tally = Tally(save)
     workers = {n: Worker(seed, n, jobs) for n in range(jobs)}
     selector = selectors.DefaultSelector()
@@ -188,19 +202,16 @@ def fuzz(seconds: float, seed: int, jobs: int, save: Path) -> Tally:
         selector.register(worker.process.stdout, selectors.EVENT_READ, n)
     end = time.monotonic() + seconds
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end and (enough is None or tally.programs < enough):
             for key, _ in selector.select(1.0):
                 worker = workers[key.data]
-                assert worker.process.stdout is not None
-                line = worker.process.stdout.readline()
-                if line:
-                    said = json.loads(line)
-                    worker.heard = time.monotonic()
-                    if "at" in said:
-                        worker.at = said["at"]
+                said = worker.read()
+                for one in said:
+                    if "at" in one:
+                        worker.at = one["at"]
                     else:
-                        tally.take(said)
-                else:
+                        tally.take(one)
+                if not said and worker.ended:
                     code = worker.process.wait()
                     _again(selector, workers, key.data, seed, tally, f"died: exit {code}")
             for n, worker in list(workers.items()):
@@ -213,12 +224,17 @@ def fuzz(seconds: float, seed: int, jobs: int, save: Path) -> Tally:
     return tally
 
 
-def _again(selector: Any, workers: dict[int, Worker], n: int, seed: int, tally: Tally, kind: str) -> None:
+def _again(
+    selector: selectors.BaseSelector, workers: dict[int, Worker], n: int, seed: int, tally: Tally, kind: str
+) -> None:
     old = workers[n]
+    assert old.process.stdout is not None
     selector.unregister(old.process.stdout)
+    old.process.stdout.close()
     tally.take({"done": old.at, "kind": kind})
-    workers[n] = Worker(seed, old.at + old.step, old.step)
-    selector.register(workers[n].process.stdout, 1, n)
+    new = workers[n] = Worker(seed, old.at + old.step, old.step)
+    assert new.process.stdout is not None
+    selector.register(new.process.stdout, selectors.EVENT_READ, n)
 
 
 def keep(tally: Tally, seed: int) -> None:
