@@ -265,7 +265,8 @@ def main() -> int:
     parser.add_argument("--worker", nargs=3, type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        work(*given.worker, sys.stdout)
+        seed, first, step = given.worker
+        work(seed, first, step, sys.stdout)
         return 0
     if given.one is not None:
         data = Mutants([text for _, text in corpus()], given.seed).bytes(given.one)
