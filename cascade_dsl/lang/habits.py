@@ -300,6 +300,27 @@ def _lambda(at: Place) -> Slip | None:
     return Slip("there are no lambdas", Span(start, start + len("lambda")), help)
 
 
+def _question_mark(at: Place) -> Slip | None:
+    if at.token.text != "?" or "OR" not in at.can:
+        return None
+    chosen = re.fullmatch(r"[ \t]*([^?:#]+?)[ \t]*:[ \t]*([^?:#]+?)[ \t]*(?:#.*)?", at.rest)
+    condition = re.search(r"(?:=|\()[ \t]*([^=(]+?)[ \t]*\Z", at.before)
+    help = "write `a if condition else b`"
+    if chosen is not None and condition is not None and chosen[2].count("(") == chosen[2].count(")"):
+        help = f"write `{chosen[1]} if {condition[1]} else {chosen[2]}`"
+    return Slip("`?` chooses nothing: a choice is made by `if` and `else`", at.token.span, help)
+
+
+def _dict_of_two_types(at: Place) -> Slip | None:
+    if at.token.kind != "COMMA" or not {"RSQB", "QMARK"} <= at.can:
+        return None
+    outer = re.search(r"\bdict\[[ \t]*(\w+)[ \t]*\Z", at.before)
+    inner = re.match(r"[ \t]*([\w.?]+)[ \t]*\]", at.rest)
+    if outer is None or inner is None:
+        return None
+    return Slip("`dict[T]` takes one type: its keys are strings", at.token.span, f"write `dict[{inner[1]}]`")
+
+
 def _filter_before_for(at: Place) -> Slip | None:
     if at.token.text != "for" or "ELSE" not in at.can:
         return None
@@ -374,6 +395,6 @@ def _import(at: Place) -> Slip | None:
 
 _HABITS = (
     _colon_for_a_block, _import, _between_a_clause_and_its_value, _word_of_a_header, _clause_outside, _script_without_quotes,
-    _without_parentheses, _type_before_name, _angle_brackets, _lambda, _filter_before_for, _other_templates, _yaml_list, _dash,
+    _without_parentheses, _type_before_name, _angle_brackets, _dict_of_two_types, _lambda, _question_mark, _filter_before_for, _other_templates, _yaml_list, _dash,
     _foreign_comment, _quote_in_quotes, _comma_at_the_end_of_a_line,
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import os
 
-param folder: str = "photos"
 photos = glob("photos/*.jpg")
 
 task fingerprint(photo: file) -> str {

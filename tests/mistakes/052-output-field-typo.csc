@@ -3,7 +3,7 @@
 param table: file = file("demand.csv")
 param split_day: str = "2026-01-01"
 
-task split(table: file, split_day: str) -> (train: file, test: file) {
+task divide(table: file, split_day: str) -> (train: file, test: file) {
   python """
     with open(table) as rows, open(train, "w") as old, open(test, "w") as new:
       for row in rows:
@@ -18,6 +18,6 @@ task fit(train: file) -> model: file {
 
 task mape(model: file, test: file) -> float { sh "mape {{model}} {{test}}" }
 
-parts = split(table, split_day)
+parts = divide(table, split_day)
 model = fit(parts.train)
 output error = mape(model, parts.tests)

@@ -1,7 +1,5 @@
 ## Merge the counts of all samples.
 
-param counts_folder: str = "counts"
-
 task merge(tables: list[file]) -> matrix: file = "matrix.tsv" {
   requires mem = 2GB
   sh "paste {{tables}} > {{matrix}}"
