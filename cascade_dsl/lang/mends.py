@@ -229,6 +229,10 @@ def _as_one_text(typing: Expressions, left: ast.Expr, right: ast.Expr) -> str:
         text = typing.source_text(side.span)
         if isinstance(side, ast.StringLit) and text[:1] == '"' and text[:3] != '"""' and len(text) >= 2:
             pieces.append(text[1:-1])
+        elif isinstance(side, ast.StringLit) and side.text is not None and not set(side.text) & set('"\\{\n'):
+            pieces.append(side.text)
+        elif isinstance(side, ast.IntLit):
+            pieces.append(text)
         else:
             pieces.append("{{" + text + "}}")
     whole = "".join(pieces)
