@@ -136,14 +136,10 @@ CODES: dict[str, str] = {
     "CSC714": "An output cannot be published",
     # warnings (lang)
     "CSCW120": "Text that looks like a value",
-    "CSCW121": "An output that its body never names",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {
-    "CSCW120": "looks-like-a-value",
-    "CSCW121": "output-never-named",
-}
+WARNINGS: dict[str, str] = {"CSCW120": "looks-like-a-value"}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

@@ -1,4 +1,4 @@
-"""Bodies of tasks that are legal and do not do what was meant: values written as other languages write them, outputs never named.
+"""Bodies of tasks that are legal and do not do what was meant: values written as other languages write them.
 
 Reads a task as it was written; reports warnings, and one error: `{{x}}` in a python body, which can only fail there.
 """
@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..base.diagnostics import Span
 from ..ir.graph import OutputSpec
 from . import ast
-from .dependencies import free_names
 from .symbols import Report
 
-_IN_SCRIPT = re.compile(r"\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)|(?<![\w${])\{([A-Za-z_]\w*)\}")
+_IN_SCRIPT = re.compile(r"\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)")
 _IN_TEXT = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _FUNCTION = re.compile(r"[^\s:]+:[A-Za-z_]\w*")
 
@@ -32,39 +31,6 @@ def look(report: Report, decl: ast.TaskDecl, body: ast.Body, outputs: Sequence[O
             if _FUNCTION.fullmatch(body.text.strip()):
                 return
             _python(report, body, [*names, *paths])
-    for one in decl.outputs:
-        name = one.name.name if one.name is not None else "out"
-        if name in paths and isinstance(one.type, ast.NamedType) and name not in _used(decl, body):
-            _never_named(report, decl, body, one, name)
-
-
-def _never_named(report: Report, decl: ast.TaskDecl, body: ast.Body, output: ast.OutputDecl, name: str) -> None:
-    mend = f"write to `{name}`" if isinstance(body, ast.PythonBody) else f"write to `{{{{{name}}}}}`"
-    also = [(output.span if output.name is None else output.name.span, "the output")]
-    text = report.source.text
-    if isinstance(output.path, ast.StringLit):
-        path = text[output.path.span.start : output.path.span.end].strip("\"'")
-        found = text.find(path, body.span.start, body.span.end)
-        if path and found >= 0:
-            message = f"`{decl.name.name}` writes to its final path itself, and never to its output `{name}`"
-            report.warn("CSCW121", Span(found, found + len(path)), message, also=also, help=mend)
-            return
-    message = f"the body of `{decl.name.name}` never names its output `{name}`"
-    report.warn("CSCW121", body.span, message, also=also, help=mend)
-
-
-def _used(decl: ast.TaskDecl, body: ast.Body) -> set[str]:
-    """The names that the body and the environment of a task use."""
-    if isinstance(body, ast.PythonBody):
-        found = set(re.findall(r"[A-Za-z_]\w*", body.text))
-        return found | (
-            {o.name.name for o in decl.outputs if o.name} if {"locals", "vars", "exec", "eval"} & found else set()
-        )
-    used = set(free_names(body))
-    for clause in decl.clauses:
-        if isinstance(clause, ast.EnvClause | ast.InClause):
-            used.update(free_names(clause))
-    return used
 
 
 # ---- scripts
@@ -76,15 +42,14 @@ def _script(report: Report, decl: ast.TaskDecl, body: ast.ShBody, names: Sequenc
     known = {e.name.name for c in decl.clauses if isinstance(c, ast.EnvClause) for e in c.entries}
     said: set[str] = set()
     for found in _outside_quotes(text):
-        name = found[1] or found[2] or found[3]
+        name = found[1] or found[2]
         if name not in names or name in known or name in said or _sets(text, name):
             continue
         said.add(name)
-        what = "no variable of the script" if found[0].startswith("$") else "plain text in a script"
         report.warn(
             "CSCW120",
             Span(begin + found.start(), begin + found.end()),
-            f"`{found[0]}` is {what}; `{name}` of the task is `{{{{{name}}}}}`",
+            f"`{found[0]}` is no variable of this script; `{name}` of the task is `{{{{{name}}}}}`",
             help=f"write `{{{{{name}}}}}`",
         )
 
@@ -115,7 +80,7 @@ def _outside_quotes(text: str) -> Iterator[re.Match[str]]:
         elif char == "#" and not double and text[at - 1] in " \t\n;":
             line = text.find("\n", at)
             at = len(text) if line < 0 else line
-        elif char in "${":
+        elif char == "$":
             found = _IN_SCRIPT.match(text, at)
             if found is not None:
                 yield found
