@@ -91,14 +91,9 @@ def _outside_quotes(text: str) -> Iterator[re.Match[str]]:
 
 def _sets(text: str, name: str) -> bool:
     """The script gives a variable of that name a value itself."""
-    before = rf"(?:^|[\s;&|(`])(?:(?:for|select|read|local|declare|export|readonly|typeset|getopts|mapfile|printf)\b[^\n;]*?\s)?{name}"
-    return re.search(rf"{before}(?:\+?=|\[|\s+in\b|\s*$|\s*;|\s)", text, re.MULTILINE) is not None and (
-        re.search(
-            rf"\b{name}\+?=|\b{name}\[|\b(?:for|select)\s+{name}\b|\b(?:read|mapfile|getopts|printf)\b[^\n;]*\b{name}\b",
-            text,
-        )
-        is not None
-    )
+    told = r"\b(?:read|mapfile|readarray|getopts|printf|declare|local|export|typeset)\b"
+    sets = rf"\b{name}\+?=|\b{name}\[|\b(?:for|select)\s+{name}\b|{told}[^\n;]*\b{name}\b"
+    return re.search(sets, text) is not None
 
 
 # ---- python
