@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,23 +36,31 @@ class Checked:
     """Of the processor, for the way from text to graph or messages."""
 
 
-def check(data: bytes, scratch: Path, twice: bool = False) -> Checked:
-    """Compiles the bytes of a file and all that is made of it; raises `Broken`, or what the compiler raised."""
+def check(data: bytes, scratch: Path, twice: bool = False, part: Callable[[], object] = lambda: None) -> Checked:
+    """Compiles the bytes of a file and all that is made of it; raises `Broken`, or what the compiler raised.
+
+    `part` is called before each part that a user would wait for by itself.
+    """
     source = _source(data, scratch)
+    part()
     begin = time.process_time()
     compiled = _compile(source)
     seconds = time.process_time() - begin
+    part()
     if isinstance(source, Source):
         _check_places(compiled.diagnostics, source.text)
     _check_messages(compiled)
-    _check_forms(compiled)
+    _check_forms(compiled, part)
+    part()
     if compiled.graph is not None:
         faults = verify(compiled.graph, NAMES)
         _hold(not faults, f"the graph does not hold together: {faults[:2]}")
         text = json.dumps(graph_to_json(compiled.graph))
         again = graph_from_json(json.loads(text))
         _hold(again == compiled.graph, "the graph is another one after a trip through JSON")
+        part()
         _hold(graph_text(again) == graph_text(compiled.graph), "its print is another one after a trip through JSON")
+    part()
     if twice:
         other = _compile(_source(data, scratch))
         _hold(other.diagnostics == compiled.diagnostics, "other messages the second time")
@@ -119,8 +128,11 @@ def _check_label(code: str, label: Label, lines: list[str]) -> None:
     _hold(list(label.source) == shown and bool(shown), f"{where} shows other lines")
 
 
-def _check_forms(compiled: Compiled) -> None:
-    text = render_all(compiled.diagnostics) + render_all(compiled.diagnostics, color=True, width=40)
+def _check_forms(compiled: Compiled, part: Callable[[], object]) -> None:
+    text = render_all(compiled.diagnostics)
+    part()
+    text += render_all(compiled.diagnostics, color=True, width=40)
+    part()
     _hold("\x00" not in text, "a NUL in what is shown")
     for d in compiled.diagnostics:
         back = Diagnostic.from_json(json.loads(json.dumps(d.to_json())))

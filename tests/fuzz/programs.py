@@ -38,8 +38,8 @@ class Slow(BaseException):
 
 
 @contextlib.contextmanager
-def timed() -> Generator[None]:
-    """Raises `Slow` in what takes more than two seconds of the processor."""
+def timed() -> Generator[Callable[[], object]]:
+    """Raises `Slow` in a part that takes more than two seconds of the processor; what it yields begins the next part."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise Slow
@@ -47,7 +47,7 @@ def timed() -> Generator[None]:
     before = signal.signal(signal.SIGPROF, ring)
     signal.setitimer(signal.ITIMER_PROF, CPU_S)
     try:
-        yield
+        yield lambda: signal.setitimer(signal.ITIMER_PROF, CPU_S)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
@@ -56,8 +56,8 @@ def timed() -> Generator[None]:
 def fault_of(data: bytes, scratch: Path, twice: bool = False) -> tuple[str, str]:
     """(what is wrong, in one line that is the same for the same fault; the whole story), empty where nothing is."""
     try:
-        with timed():
-            check(data, scratch, twice)
+        with timed() as part:
+            check(data, scratch, twice, part)
     except Slow as slow:
         frames = [f for f in traceback.extract_tb(slow.__traceback__) if "cascade_dsl" in f.filename]
         where = frames[-1].name if frames else "the check"
@@ -113,8 +113,8 @@ def work(seed: int, first: int, step: int, out: TextIO) -> None:
             data = mutants.bytes(number)
             say(at=number)
             try:
-                with timed():
-                    done = check(data, Path(folder), twice=number % 5 == 0)
+                with timed() as part:
+                    done = check(data, Path(folder), number % 5 == 0, part)
             except KeyboardInterrupt:
                 return
             except BaseException:
