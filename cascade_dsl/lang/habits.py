@@ -393,6 +393,27 @@ def _import(at: Place) -> Slip | None:
     return None
 
 
+def type_mend(name: str, item: str) -> str:
+    """What to write for a type of another language that has one in brackets: `Optional[str]`, `List[int]`."""
+    item = item if len(item) <= 40 and "\n" not in item else "T"
+    match name.lower():
+        case "optional" | "maybe" | "option" | "nullable":
+            return f"write `{item}?`"
+        case "list" | "lists" | "lst" | "array" | "sequence" | "iterable" | "set" | "vec" | "seq" | "channel" | "tuple":
+            return f"write `list[{item}]`"
+        case "dict" | "map" | "mapping" | "hash" | "hashmap" | "record" | "object":
+            return f"write `dict[{item}]`"
+        case _:
+            return "only `list[T]` and `dict[T]` do"
+
+
+def key_mend(key: str) -> str:
+    """What to write for a key that is neither a name nor a string."""
+    if re.fullmatch(r"[\w.:/@-]{1,60}", key):
+        return f'write `"{key}"`'
+    return "computed keys stand in comprehensions: `{k: e for k in ks}`"
+
+
 _HABITS = (
     _colon_for_a_block, _import, _between_a_clause_and_its_value, _word_of_a_header, _clause_outside, _script_without_quotes,
     _without_parentheses, _type_before_name, _angle_brackets, _dict_of_two_types, _lambda, _question_mark, _filter_before_for, _other_templates, _yaml_list, _dash,
