@@ -23,6 +23,7 @@ from .context import Context
 from .dependencies import free_uses
 from .expressions import Expressions
 from .finish import Finisher, moved_ids
+from .mends import Elsewhere
 from .nodes import Nodes
 from .parse import parse_source, read_source
 from .published import check_paths
@@ -69,7 +70,7 @@ class _Compiler:
         self.report = Report(source)
         self.scope = Scope()
         self.typing = Expressions(self.report)
-        self.typing.module = module
+        self.typing.elsewhere = Elsewhere(module)
 
     def compile(self) -> Graph | None:
         module = self.module

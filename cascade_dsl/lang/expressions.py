@@ -55,8 +55,8 @@ class Expressions:
         self.report = report
         self._without_result: set[Task] = set()
         """Tasks that have been reported to give nothing."""
-        self.module: ast.Module | None = None
-        """The file, for names that mean something elsewhere in it."""
+        self.elsewhere: mends.Elsewhere | None = None
+        """Names that mean something in a part of the file only."""
 
     # ---- entry ----
 
@@ -296,7 +296,7 @@ class Expressions:
                         help=f"call it: `{expr.name}(…)`",
                     )
                 else:
-                    help, also = mends.name_elsewhere(expr.name, self.module, at.scope)
+                    help, also = mends.name_elsewhere(expr.name, self.elsewhere, at.scope)
                     message = f"there is no name `{expr.name}`"
                     self.report.error("CSC101", expr.span, message, also=also, help=help)
             case _:

@@ -92,7 +92,35 @@ def number_with_unit(text: str) -> str:
 # ---- names
 
 
-def name_elsewhere(name: str, module: ast.Module | None, scope: Scope) -> tuple[str | None, list[tuple[Span, str]]]:
+class Elsewhere:
+    """Names that mean something in a part of a file only: those of a `for`, and inputs of tasks. Looked up when first asked for."""
+
+    __slots__ = ("_found", "_module")
+
+    def __init__(self, module: ast.Module) -> None:
+        self._module = module
+        self._found: dict[str, tuple[str, Span, str]] | None = None
+
+    def find(self, name: str) -> tuple[str, Span, str] | None:
+        """(where it is known, its place, what to say there)."""
+        if self._found is None:
+            loops: dict[str, tuple[str, Span, str]] = {}
+            inputs: dict[str, tuple[str, Span, str]] = {}
+            for node in _nodes(self._module):
+                if isinstance(node, ast.ForClause | ast.ForStatement):
+                    for one in node.names:
+                        text = f"`{one.name}` belongs to this `for`"
+                        loops.setdefault(one.name, ("what a `for` names is known inside it only", one.span, text))
+                elif isinstance(node, ast.TaskDecl):
+                    for one in node.inputs:
+                        text = f"`{one.name.name}` is an input of `{node.name.name}`"
+                        where = "the inputs of a task are known in its own clauses and body only"
+                        inputs.setdefault(one.name.name, (where, one.name.span, text))
+            self._found = inputs | loops
+        return self._found.get(name)
+
+
+def name_elsewhere(name: str, elsewhere: Elsewhere | None, scope: Scope) -> tuple[str | None, list[tuple[Span, str]]]:
     """(help, other places) for a name that means nothing where it stands, and may mean something elsewhere."""
     if name in NAMES:
         return NAMES[name], []
@@ -101,21 +129,12 @@ def name_elsewhere(name: str, module: ast.Module | None, scope: Scope) -> tuple[
     inner = _of_a_task(name, scope)
     if inner is not None:
         return inner, []
+    found = None if elsewhere is None else elsewhere.find(name)
     near = did_you_mean(name, scope.known())
-    nodes = [] if module is None else list(_nodes(module))
-    for node in nodes:
-        if isinstance(node, ast.ForClause | ast.ForStatement):
-            found = next((n for n in node.names if n.name == name), None)
-            if found is not None:
-                return "what a `for` names is known inside it only", [(found.span, f"`{name}` belongs to this `for`")]
-    for node in nodes:
-        if isinstance(node, ast.TaskDecl):
-            found = next((i.name for i in node.inputs if i.name.name == name), None)
-            if found is not None:
-                places = [(found.span, f"`{name}` is an input of `{node.name.name}`")]
-                inner = "the inputs of a task are known in its own clauses and body only"
-                return f"{near} {inner}" if near else inner, places
-    return near, []
+    if found is None:
+        return near, []
+    where, span, text = found
+    return f"{near} {where}" if near and "input" in where else where, [(span, text)]
 
 
 def _of_a_task(name: str, scope: Scope) -> str | None:
