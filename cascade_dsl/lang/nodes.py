@@ -115,7 +115,10 @@ class Nodes:
         if len(cycle) == 1:
             message = f"`{first.name.name}` needs itself"
             self.report.error(
-                "CSC106", first.name.span, message, help="a name is bound once; give the new value a name of its own"
+                "CSC106",
+                first.name.span,
+                message,
+                help="a name is bound once; give what it starts from a name of its own",
             )
         else:
             self.report.error(
