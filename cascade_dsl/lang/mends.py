@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean
 from ..ir.types import DIR, FILE, STR, OptionalType, RecordType, Scalar, Type
-from ..values.types import assignable
 from . import ast
 from .node import Node, fields
 from .symbols import Scope, Value
@@ -176,21 +175,15 @@ def _nodes(root: Node) -> Iterator[Node]:
 
 
 def record(want: RecordType, have: RecordType) -> str | None:
-    """In what a record is not the one that is wanted."""
+    """What makes a record the one that is wanted, as far as its fields' names go."""
     wanted = [k for k, _ in want.fields]
     missing = [k for k, t in want.fields if have.get(k) is None and not isinstance(t, OptionalType)]
     extra = [k for k, _ in have.fields if k not in wanted]
     if len(missing) == 1 and len(extra) == 1:
-        return f"the field `{missing[0]}` is called `{extra[0]}` here"
+        return f"call the field `{missing[0]}`, not `{extra[0]}`"
     if missing:
-        return f"{_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-    if extra:
-        return f"{_listed(extra)} {'is no field' if len(extra) == 1 else 'are no fields'} of it"
-    for key, type_ in want.fields:
-        found = have.get(key)
-        if found is not None and not assignable(type_, found):
-            return f"`{key}` is {found}, and {type_} is wanted"
-    return None
+        return f"add {', '.join(f'`{k}: …`' for k in missing[:6])}"
+    return f"leave out {_listed(extra)}" if extra else None
 
 
 def for_each(typing: Expressions, call: ast.Call, argument: ast.Expr) -> str | None:
