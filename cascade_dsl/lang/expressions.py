@@ -287,6 +287,8 @@ class Expressions:
                 )
             case Refused():
                 pass
+            case None if not expr.name:
+                pass  # it stands for what could not be read
             case None:
                 if expr.name in FUNCTIONS and not FUNCTIONS[expr.name].hidden:
                     self.report.error(
