@@ -39,11 +39,16 @@ class ParamValue:
 
 
 def bind_params(
-    graph: Graph, given: Mapping[str, ParamText | ParamValue], cwd: Path, project: Path | None = None
+    graph: Graph,
+    given: Mapping[str, ParamText | ParamValue],
+    cwd: Path,
+    project: Path | None = None,
+    typed: Callable[[str], str] = lambda name: f"--{name} VALUE",
 ) -> dict[str, Json]:
     """A value for every param of the graph; CascadeError with all that is wrong.
 
-    Files typed on the command line are relative to `cwd`; `project` is the folder of the program, `cwd` where None.
+    Files typed on the command line are relative to `cwd`; `project` is the folder of the program, `cwd` where None;
+    `typed` is how a param is given on a command line.
     """
     project = cwd if project is None else project
     params = [node for node in graph.nodes if isinstance(node, Param)]
@@ -67,7 +72,7 @@ def bind_params(
                     Diagnostic(
                         code="CSC501",
                         message=f"the param `{param.name}` ({param.type}) is not given",
-                        help=f"give it with `--{param.name} VALUE`" + (f": {param.doc}" if param.doc else ""),
+                        help=f"give it with `{typed(param.name)}`" + (f": {param.doc}" if param.doc else ""),
                     )
                 )
             continue

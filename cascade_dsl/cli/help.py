@@ -3,28 +3,68 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Annotated, Any
 
 import typer
 
+from .complete import program_among
+from .examples import ARGS, EXAMPLES
 from .options import FLAG, MANY, VERBS, Verb
-
-if TYPE_CHECKING:
-    from ..ir.expr import Expr
-    from ..ir.types import Type
 
 _ABOUT = "A declarative workflow language whose limits change while the run is on."
 
 
 def show_help(verb: Verb | None, words: list[str]) -> int:
-    """Print the help of a verb, or of all; for `run FILE` the params of the program too."""
+    """Print the help of a verb, or of all; for `run FILE` that of the program. Exit code 2 where FILE is no program."""
+    file = _program(verb, words) if verb is not None and verb.open else None
+    if file is not None:
+        return _show_program(file)
     app = help_app()
     app(args=[*([] if verb is None else [verb.name]), "--help"], prog_name="cascade", standalone_mode=False)
-    files = [word for word in words if word.endswith((".csc", ".json"))]
-    if verb is not None and verb.open and files:
-        _show_params(files[0])
+    for line in _examples(verb) if verb is not None else ():
+        print(line)
     return 0
+
+
+def _program(verb: Verb, words: list[str]) -> str | None:
+    """The program that is among the words after `run`, if there is one; what else is wrong with them does not matter."""
+    from ..base.diagnostics import CascadeError
+    from .parse import parse
+    from .run import file_of
+
+    asked = [word for word in words if word not in ("--help", "-h")]
+    try:
+        parsed = parse(verb, asked)
+    except CascadeError:
+        return program_among(verb, asked) or None
+    with suppress(CascadeError):
+        return file_of(parsed.args, parsed)
+    return None
+
+
+def _show_program(file: str) -> int:
+    from .. import api
+    from ..report.plain import wants_color
+    from .about import program_help
+
+    graph = api.load_graph(Path(file))
+    width = min(get_terminal_size().columns, 100)
+    print(program_help(graph, file, width=width, bold=wants_color(sys.stdout)), end="")
+    return 0
+
+
+def _examples(verb: Verb) -> Iterator[str]:
+    rows = EXAMPLES.get(verb.name, ())
+    wide = max((len(line) for line, _ in rows), default=0)
+    if rows:
+        yield "Examples:"
+    for line, about in rows:
+        yield f"  {line:<{wide}}  # {about}"
 
 
 def help_app() -> typer.Typer:
@@ -47,12 +87,12 @@ def _command(verb: Verb) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     for name, many in verb.args:
         kind: Any = list[str] if many in ("some", "any", "words") else str
-        info: Any = typer.Argument(metavar=name, show_default=False)
+        info: Any = typer.Argument(metavar=name, help=ARGS.get(name, ""), show_default=False)
         default: Any = {"maybe": "", "any": None}.get(many, inspect.Parameter.empty)
         parameters.append(_parameter(name.lower(), Annotated[kind, info], default))
     for option in verb.options:
         names = [option.name, *([option.short] if option.short else [])]
-        metavar = None if option.kind == FLAG else "|".join(option.choices) or option.metavar
+        metavar = "" if option.kind == FLAG else "|".join(option.choices) or option.metavar
         info = typer.Option(*names, help=option.help, metavar=metavar, show_default=False)
         kind, default = {FLAG: (bool, False), MANY: (list[str], None)}.get(option.kind, (str, ""))
         parameters.append(_parameter(option.name.strip("-").replace("-", "_"), Annotated[kind, info], default))
@@ -64,37 +104,3 @@ def _command(verb: Verb) -> Callable[..., None]:
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     # `for` and the like are options here and keywords of Python
     return inspect.Parameter(f"{name}_", inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-
-
-def _show_params(file: str) -> None:
-    from pathlib import Path
-
-    from .. import api
-    from ..ir.graph import Param
-
-    graph = api.load_graph(Path(file))
-    names = {node.id: node.name for node in graph.nodes}
-    params = [node for node in graph.nodes if isinstance(node, Param)]
-    if graph.doc:
-        print(graph.doc.strip() + "\n")
-    print(f"Params of {file}:" if params else f"{file} has no params.")
-    for param in params:
-        default = "" if param.default is None else f" = {_default(param.type, param.default, names)}"
-        doc = f"   {param.doc}" if param.doc else ""
-        print(f"  --{param.name}: {param.type}{default}{doc}")
-
-
-def _default(type_: Type, default: Expr, names: Mapping[int, str]) -> str:
-    """A default as one would give it: a duration and a size with their units."""
-    from ..base.quantity import duration_ns, parse_size, show_duration, show_size
-    from ..ir.expr import Lit
-    from ..ir.notation import expr_text
-    from ..ir.types import DURATION, SIZE
-
-    if isinstance(default, Lit) and isinstance(default.value, int | float):
-        if type_ == DURATION:
-            return show_duration(duration_ns(default.value))
-        if type_ == SIZE and isinstance(default.value, int):
-            shown = show_size(default.value)
-            return shown if parse_size(shown) == default.value else f"{default.value}B"
-    return expr_text(default, lambda id: names.get(id, "?"))

@@ -32,17 +32,28 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    verb = words[0] if words else "--help"
-    if verb == "--version":
+    if not words:
+        from .examples import SHORT
+
+        print(SHORT, end="")
+        return 0
+    verb = words[0]
+    if verb in ("--version", "-V"):
         from .. import __version__
 
         print(f"cascade {__version__}")
         return 0
+    if verb == "__complete":
+        from .complete import main as complete
+
+        return complete(words[1:])
+    if verb in ("--help", "-h", "help"):
+        return _help([word for word in words[1:] if word not in ("--help", "-h")])
     known = VERBS.get(verb)
-    if known is None and verb not in ("--help", "-h", "help"):
+    if known is None:
         return _unknown_verb(verb)
     rest = words[1:]
-    if known is None or _asks_for_help(rest):
+    if _asks_for_help(rest):
         from .help import show_help
 
         return show_help(known, rest)
@@ -67,6 +78,10 @@ def _dispatch(words: list[str]) -> int:
             from .past import explain, log
 
             return (explain if verb == "explain" else log)(parse(known, rest))
+        case "completion":
+            from .shells import completion
+
+            return completion(parse(known, rest))
         case "ps":
             from .steer import ps
 
@@ -82,11 +97,33 @@ def _asks_for_help(rest: list[str]) -> bool:
     return "--help" in before or "-h" in before
 
 
+def _help(words: list[str]) -> int:
+    """`help`, `help VERB`, `help run FILE`, and `help CODE` for one who has just seen it."""
+    known = VERBS.get(words[0]) if words else None
+    if words and known is None:
+        if words[0].strip("[]").upper().startswith("CSC") and not words[0].endswith(".csc"):
+            return _dispatch(["explain", words[0]])
+        if words[0].endswith((".csc", ".json")):
+            return _dispatch(["run", *words, "--help"])
+        return _unknown_verb(words[0])
+    from .help import show_help
+
+    return show_help(known, words[1:])
+
+
 def _unknown_verb(verb: str) -> int:
     from ..base.diagnostics import fail
     from ..base.suggest import did_you_mean
+    from .examples import MEANT
 
+    if verb.startswith("-"):
+        options = ("--help", "--version")
+        help = did_you_mean(verb, options) or "options stand after the verb: cascade run FILE --dry-run"
+        return report_error(fail("CSC500", f"`{verb}` is no option of `cascade`", help=help))
+    meant = MEANT.get(verb)
     help = did_you_mean(verb, VERBS) or "`cascade --help` lists the verbs"
+    if meant in VERBS:
+        help = f"did you mean `{meant}`?"
     if verb.endswith((".csc", ".json")):
         help = f"did you mean `cascade run {verb}`?"
     return report_error(fail("CSC504", f"`{verb}` is no verb of cascade", help=help))

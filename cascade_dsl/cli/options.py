@@ -63,7 +63,7 @@ RUN = Verb(
     (("FILE", "one"), ("TARGET", "any")),
     (
         Option("--params", VALUE, "Params from a JSON or TOML file.", "FILE"),
-        Option("--param", MANY, "A param whose name is an option of run.", "NAME=VALUE"),
+        Option("--param", MANY, "A param, also one whose name is an option of run.", "NAME=VALUE"),
         Option("--jobs", VALUE, "At most N at once.", "N", short="-j"),
         Option("--limit", MANY, "A limit sentence, such as 'task:fetch 3'.", "SENTENCE"),
         Option(
@@ -104,6 +104,7 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
     )
 }

@@ -19,6 +19,7 @@ from ..ir.types import BOOL, OptionalType
 from ..report.lines import Lines
 from ..report.result import RunResult, dry_json, output_lines, refusal_json, result_json
 from ..runtime.warden import start_death_watch
+from .about import typed
 from .parse import Parsed, misuse, unknown
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _run(parsed: Parsed) -> RunResult | None:
     _refuse_unknown(given, names)
     graph = select(graph, targets)
     folder = path.resolve().parent
-    params = bind_params(graph, given, Path.cwd(), folder)
+    params = bind_params(graph, given, Path.cwd(), folder, typed)
     if options.dry_run:
         from .dry import dry_lines, dry_rows
 

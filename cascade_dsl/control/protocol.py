@@ -26,6 +26,7 @@ ANSWER_MAX_BYTES = 64 * 1024 * 1024
 
 VERBS: dict[str, dict[str, bool]] = {
     "status": {},
+    "scopes": {},
     "limit": {"text": True, "who": False},
     "unlimit": {"scope": True, "who": False},
     "pause": {"scope": False, "because": False, "who": False},

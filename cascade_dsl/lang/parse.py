@@ -159,7 +159,8 @@ class Parser:
             del self.states[-size:], self.values[-size:], self.starts[-size:], self.ends[-size:]
             del self.nests[-size:], self.depths[-size:]
         else:
-            children, start, end, nest, depth = [], at, at, 0, self.depths[-1]
+            # what is empty ends where the text before it does: the rule around it has no blanks and comments at its end
+            children, start, end, nest, depth = [], at, self.ends[-1] if self.ends else at, 0, self.depths[-1]
         arguments: list[Any] = []
         for i in rule.plan:
             if i < 0:
@@ -172,7 +173,7 @@ class Parser:
             else:
                 arguments.append(children[i >> 1])
         if kind == tables.BUILD:
-            value = BUILDERS[rule.name](self.builder, Span(start, end), *arguments)
+            value = BUILDERS[rule.name](self.builder, Span(start, max(start, end)), *arguments)
             if rule.name in NESTING:
                 nest += 1
                 if nest > DEPTH_MAX:

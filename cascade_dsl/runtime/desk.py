@@ -16,6 +16,7 @@ from ..engine.status import Status
 from ..ir.events import Word
 from ..ir.graph import Graph
 from ..ir.requirement import Layer, Limit, Scope
+from ..ir.scopes import scopes_of
 from ..limits.views import Effect
 from .interpreter import Interpreter
 
@@ -46,6 +47,8 @@ class Desk:
         match request["verb"]:
             case "status":
                 return self._status()
+            case "scopes":
+                return {"scopes": scopes_of(self._graph)}
             case "limit":
                 limit = self._sentences.limit(request["text"], self._graph)
                 if limit.amount is None:

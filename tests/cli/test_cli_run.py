@@ -162,25 +162,6 @@ def test_garbage_for_a_graph_is_refused(folder: Path) -> None:
     )
 
 
-def test_help_of_a_file_shows_its_params(folder: Path) -> None:
-    out = cascade(folder, "run", "double.csc", "--help")[1]
-    assert out.endswith(
-        "Doubles numbers.\n\nParams of double.csc:\n"
-        "  --ns: list[int] = [1, 2]   what to double\n  --fail: bool = false\n"
-    )
-
-
-def test_help_shows_durations_and_sizes_with_their_units(folder: Path) -> None:
-    (folder / "units.csc").write_text(
-        "param wait: duration = 90s\nparam room: size = 4GB\nparam odd: size = 1234567B\n"
-        "param rest: size? = none\noutput all = [wait]\n"
-    )
-    assert cascade(folder, "run", "units.csc", "--help")[1].endswith(
-        "Params of units.csc:\n  --wait: duration = 1m30s\n  --room: size = 4GB\n  --odd: size = 1234567B\n"
-        "  --rest: size? = none\n"
-    )
-
-
 def test_what_the_machine_has_none_of_is_taken_away_or_given(folder: Path) -> None:
     (folder / "gpu.csc").write_text('task t() { requires gpu; sh "true" }\nt()\n')
     assert cascade(folder, "run", "gpu.csc") == (

@@ -271,6 +271,8 @@ HEAVY = ("lark", "trio", "typer", "rich", "click")
     [
         ("ps", ()), ("limit task:fetch 3 --run x", ("lark",)), ("unlimit task:fetch --run x", ("lark",)),
         ("pause --run x", ()), ("resume --run x", ()), ("log x", ()), ("explain 101", ()), ("--version", ()), ("rnu", ()),
+        ("", ()), ("__complete li", ()), ("__complete limit --", ()), ("__complete limit t", ()), ("__complete log p", ()),
+        ("completion bash", ()),
         ("--help", ("typer", "rich", "click")), ("run --help", ("typer", "rich", "click")),
     ],
 )  # fmt: skip

@@ -21,7 +21,14 @@ from cascade_dsl.report.plain import render_all
 from cascade_dsl.values.functions import NAMES, UNBUILT, visible_functions
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPERS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAPERS = [
+    *(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING")),
+    *(
+        paper
+        for where in ("docs/*.md", "docs/guides/*.md", "examples/*/README.md")
+        for paper in sorted(ROOT.glob(where))
+    ),
+]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -30,8 +37,12 @@ def blocks(language: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for paper in PAPERS:
         texts = [text for kind, text in BLOCK.findall(paper.read_text("utf-8")) if kind == language]
-        found += [(f"{paper.stem}-{number}", text) for number, text in enumerate(texts, 1)]
+        found += [(f"{_called(paper)}-{number}", text) for number, text in enumerate(texts, 1)]
     return found
+
+
+def _called(paper: Path) -> str:
+    return paper.stem if paper.parent == ROOT else f"{paper.parent.name}/{paper.stem}"
 
 
 @pytest.fixture
@@ -123,7 +134,7 @@ def test_the_main_example_draws_its_chart(tmp_path: Path) -> None:
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("paper", PAPERS, ids=_called)
 def test_links_lead_somewhere(paper: Path) -> None:
     prose = BLOCK.sub("", paper.read_text("utf-8"))
     broken = [target for target, _ in LINK.findall(prose) if not (paper.parent / target).exists()]

@@ -1,0 +1,101 @@
+"""What the help of a verb shows beside its options: command lines that work, and what they do. Read by the help alone."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "run": (
+        ("cascade run words.csc", "run a program"),
+        ("cascade run words.csc --help", "its params, outputs, tasks and limits"),
+        ("cascade run words.csc --top 5 --pages a.txt --pages b.txt", "params are options"),
+        ("cascade run words.csc -j 8 --limit 'task:fetch 3'", "limits from the command line"),
+        ("cascade run words.csc table", "only what the output `table` needs"),
+        ("cascade run words.csc --dry-run", "check everything, run nothing"),
+    ),
+    "continue": (
+        ("cascade continue", "the newest run of this folder goes on where it was"),
+        ("cascade continue 20260131-120000-k3f", "this one"),
+    ),
+    "check": (
+        ("cascade check words.csc", "one program"),
+        ("cascade check . --format json", "all below this folder, for a program to read"),
+    ),
+    "compile": (
+        ("cascade compile words.csc", "the graph, to read"),
+        ("cascade compile words.csc --format json > words.json", "the graph, which `cascade run words.json` runs"),
+    ),
+    "explain": (("cascade explain CSC101", "what the diagnostic means and how to mend it"),),
+    "ps": (
+        ("cascade ps", "what runs, and what waits for what"),
+        ("cascade ps --json", "the same for a program to read"),
+    ),
+    "limit": (
+        ("cascade limit task:fetch 3", "at most three of the task at once, from now on"),
+        ("cascade limit tag:api 5 because 'they asked for it'", "with a reason, for the record"),
+        ("cascade limit mem 8GB", "the capacity of a resource"),
+        ("cascade limit global 0", "nothing new starts"),
+    ),
+    "unlimit": (("cascade unlimit task:fetch", "what the file or the command line said holds again"),),
+    "pause": (
+        ("cascade pause", "nothing new starts; what runs goes on"),
+        ("cascade pause task:fetch --because 'the server is down'", "only this task"),
+    ),
+    "resume": (
+        ("cascade resume", "lift every pause"),
+        ("cascade resume task:fetch", "lift this one"),
+    ),
+    "completion": (
+        ('eval "$(cascade completion bash)"', "now; the same line in ~/.bashrc, for good"),
+        ('eval "$(cascade completion zsh)"', "in ~/.zshrc, after compinit"),
+        ("cascade completion fish > ~/.config/fish/completions/cascade.fish", "for fish"),
+    ),
+    "log": (
+        ("cascade log index", "what the node `index` wrote"),
+        ("cascade log 'pages[oslo]'", "an instance of a fan-out; pages.oslo means the same"),
+    ),
+}
+
+ARGS: dict[str, str] = {
+    "FILE": "A program (.csc), or a graph that `compile --format json` wrote.",
+    "TARGET": "A binding, an output or a task: only what it needs is run.",
+    "RUN": "The run; the newest of this folder where it is not given.",
+    "PATH": "Programs, or folders with programs.",
+    "CODE": "The code of a diagnostic, such as CSC101.",
+    "SCOPE": "global, task:NAME, tag:NAME (* matches) or a resource.",
+    "AMOUNT": "How many, or how much with its unit; none takes the limit back.",
+    "NODE": "A node, as its failure calls it: index, pages[oslo].",
+    "SHELL": "bash, zsh or fish.",
+}
+
+SHORT = """\
+Workflows whose limits change while they are on.
+
+  cascade run FILE              run a program
+  cascade run FILE --help       its params, outputs, tasks and limits
+  cascade check PATH…           errors and warnings, without running anything
+  cascade ps                    what runs, and what waits for what
+  cascade limit task:fetch 3    change a limit while it is on
+  cascade log NODE              what a node wrote
+  cascade continue              go on with a run that was stopped or killed
+  cascade explain CODE          an error, at length
+
+`cascade --help` lists all verbs, `cascade help VERB` explains one.
+"""
+
+MEANT: dict[str, str] = {
+    "dag": "graph",
+    "exec": "run",
+    "kill": "cancel",
+    "lint": "check",
+    "list": "ps",
+    "logs": "log",
+    "ls": "ps",
+    "start": "run",
+    "stats": "ps",
+    "status": "ps",
+    "stop": "cancel",
+    "suspend": "pause",
+    "top": "ps",
+    "unpause": "resume",
+    "validate": "check",
+}
+"""A verb as other programs call it → as it is called here."""
