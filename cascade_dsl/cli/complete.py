@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .options import _PAST_RUN, FLAG, MANY, VERBS, Option, Verb
+from .options import _RUN, FLAG, MANY, VERBS, Option, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class _Line:
         self.open_param = ""
         self.after_dashes = False
         self._file: Any = None
-        self.program = program_among(verb, before) if verb.open else ""
+        self.program = program_among(verb, before) if any(name == "FILE" for name, _ in verb.args) else ""
         by_name = {name: option for option in verb.options for name in (option.name, option.short) if name}
         self.by_name = by_name
         at = 0
@@ -204,13 +204,13 @@ class _Line:
         if option.choices:
             return _fitting(current, ((choice, "") for choice in option.choices))
         if option.name == "--params":
-            return Reply(files=("json", "toml"))
+            return Reply(files=("json", "toml", "yaml", "yml") if "YAML" in option.help else ("json", "toml"))
         if option.name == "--param":
             return self._assignment(current)
         if option.name == "--limit":
             return _fitting(current, self.file.scopes)
         if option.name == "--run":
-            return _fitting(current, _past_runs() if option is _PAST_RUN else _live_runs())
+            return _fitting(current, _live_runs() if option is _RUN else _past_runs())
         return Reply(files=()) if option.metavar in ("FILE", "PATH") else Reply()
 
     def _argument(self, name: str, current: str) -> Reply:
@@ -225,7 +225,7 @@ class _Line:
     def _one_argument(self, name: str, current: str) -> Reply:
         match name:
             case "FILE":
-                return Reply(files=("csc", "json") if self.verb.open else ("csc",))
+                return Reply(files=("csc", "json"))
             case "PATH":
                 return Reply(files=("csc",))
             case "DIR":
@@ -391,16 +391,17 @@ def _held(pool: dict[str, Any] | None) -> str:
 
 def _nodes(current: str, wanted: str | None) -> Reply:
     """Nodes of the run that is meant, of those that were started. `pages[oslo]` is offered as `pages.oslo`, which no shell minds."""
+    import sqlite3
     from contextlib import closing
     from pathlib import Path
 
-    from .past import _journal, run_folder
+    from .past import run_folder
 
     live = _live(wanted) if wanted is None else []
     folder = Path(live[0].folder) if len(live) == 1 else run_folder(wanted)
     bracketed = "[" in current
     stem = current.partition("[" if bracketed else ".")[0]
-    with closing(_journal(folder)) as db:
+    with closing(sqlite3.connect(f"{(folder / 'journal.db').as_uri()}?mode=ro", uri=True)) as db:
         rows = db.execute(
             "SELECT DISTINCT name FROM attempts WHERE substr(name, 1, ?) = ? ORDER BY serial DESC LIMIT ?",
             (len(stem), stem, NODES_MAX),

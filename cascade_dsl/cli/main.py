@@ -74,6 +74,10 @@ def _dispatch(words: list[str]) -> int:
             from .compiling import check, compile_
 
             return (check if verb == "check" else compile_)(parse(known, rest))
+        case "graph":
+            from .drawing import graph
+
+            return graph(parse(known, rest))
         case "explain" | "log":
             from .past import explain, log
 

@@ -93,6 +93,30 @@ VERBS: dict[str, Verb] = {
         CONTINUE,
         Verb("check", "Show errors and warnings of programs without running them.", (("PATH", "some"),), (_FORMAT,)),
         Verb("compile", "Print the compiled graph of a program.", (("FILE", "one"),), (_FORMAT,)),
+        Verb(
+            "graph",
+            "Draw the graph of a program, or what became of it in a run.",
+            (("FILE", "one"), ("TARGET", "any")),
+            (
+                Option(
+                    "--format",
+                    VALUE,
+                    "Mermaid text, Graphviz text, or an SVG.",
+                    "FORM",
+                    choices=("mermaid", "dot", "svg"),
+                ),
+                Option("--output", VALUE, "Write to a file.", "FILE", short="-o"),
+                Option("--run", VALUE, "Show the states of a run of this program; `last`: of the newest.", "ID"),
+                Option(
+                    "--pools",
+                    VALUE,
+                    "The pools to show: those that a limit names (limited), all that are asked for, or none.",
+                    "WHICH",
+                    choices=("limited", "all", "none"),
+                ),
+                Option("--expand", FLAG, "Frame no rows and groups of an SVG: every arrow by itself."),
+            ),
+        ),
         Verb("explain", "Explain a diagnostic at length.", (("CODE", "one"),), ()),
         Verb("ps", "Show live runs: nodes, pools, and what waits for what.", (), (_RUN, _JSON)),
         Verb(
