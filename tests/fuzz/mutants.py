@@ -20,6 +20,8 @@ _KINDS = (
 )  # fmt: skip
 _BLOCK = re.compile(r"^```csc\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+_SOUND = ("tests/golden/ok", "examples", "docs/language.md")
+"""Where programs stand that compile."""
 _WORDS = [
     "use",
     "param",
@@ -125,15 +127,17 @@ def corpus() -> list[tuple[str, str]]:
 class Mutants:
     """The mutants of some programs."""
 
-    def __init__(self, texts: list[str], seed: int) -> None:
-        self.texts = [t for t in texts if t.strip() and len(t) < 20_000]
+    def __init__(self, programs: list[tuple[str, str]], seed: int) -> None:
+        short = [(name, text) for name, text in programs if text.strip() and len(text) < 20_000]
+        self.texts = [text for _, text in short]
+        self.sound = [text for name, text in short if name.startswith(_SOUND)]
         self.seed = seed
         self.pieces = sorted({p for t in self.texts for p in _PIECE.findall(t) if len(p) < 40})
 
     def bytes(self, number: int) -> bytes:
         """One mutant as the bytes of a file; lone surrogates are in it as no decoder takes them."""
         random = Random(f"{self.seed}/{number}")
-        text = random.choice(self.texts)
+        text = random.choice(self.sound if random.random() < 0.5 else self.texts)
         changes: list[Callable[[str, Random], str]] = [
             self._tokens, self._tokens, self._tokens, self._lines, self._lines, self._characters, self._splice, self._nest,
             self._word, self._strange, self._many, self._shell,

@@ -101,7 +101,7 @@ def smaller(data: bytes, kind: str, fails: Callable[[bytes], str], seconds: floa
 def work(seed: int, first: int, step: int, out: TextIO) -> None:
     """Checks mutants for ever; a line of JSON before and after each."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    mutants = Mutants([text for _, text in corpus()], seed)
+    mutants = Mutants(corpus(), seed)
 
     def say(**what: Any) -> None:
         out.write(json.dumps(what) + "\n")
@@ -240,7 +240,7 @@ def _again(
 def keep(tally: Tally, seed: int) -> None:
     """Writes the first input of each fault, whole and made small where it fails here too."""
     tally.save.mkdir(parents=True, exist_ok=True)
-    mutants = Mutants([text for _, text in corpus()], seed)
+    mutants = Mutants(corpus(), seed)
     for number, (kind, numbers) in enumerate(list(tally.faults.items())[:_SAVED_MAX]):
         data = mutants.bytes(numbers[0])
         path = tally.save / f"{number:02}-{numbers[0]}.csc"
@@ -269,7 +269,7 @@ def main() -> int:
         work(seed, first, step, sys.stdout)
         return 0
     if given.one is not None:
-        data = Mutants([text for _, text in corpus()], given.seed).bytes(given.one)
+        data = Mutants(corpus(), given.seed).bytes(given.one)
         with tempfile.TemporaryDirectory() as folder:
             kind, story = fault_of(data, Path(folder), twice=True)
         print(data.decode("utf-8", "replace") if len(data) < 5000 else f"{len(data)} bytes")
