@@ -348,7 +348,7 @@ def list_type(b: Builder, span: Span, kind: Token, item: ast.TypeExpr) -> ast.Li
         b.faults.add(
             "CSC023",
             f"`{kind.text}` takes no type in brackets",
-            kind.span,
+            span,
             type_mend(kind.text, b.text[item.span.start : item.span.end]),
         )
     return ast.ListType(item=item, span=span)

@@ -497,9 +497,11 @@ class Expressions:
             return self._name(root, at)
         if target.name in FUNCTIONS and not FUNCTIONS[target.name].hidden:
             text = self.source_text(target.subject.span)
-            rest = ", …" if expr.args else ""
-            help = f"write `{target.name}({text}{rest})`"
-            self.report.error("CSC214", target.span, "values have no methods", help=help)
+            args = ", ".join(self.source_text(a.span) for a in expr.args)
+            whole = f"{target.name}({text}{', ' * bool(args)}{args})"
+            short = len(whole) <= 60 and "\n" not in whole
+            help = f"write `{whole}`" if short else f"write `{target.name}(…)`"
+            self.report.error("CSC214", expr.span, "values have no methods", help=help)
             return wrong()
         subject = self.infer(target.subject, at)
         if subject.type is not None:

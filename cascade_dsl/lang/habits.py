@@ -163,9 +163,8 @@ def _word_of_a_header(at: Place) -> Slip | None:
             value = "…"
         elif resource == "mem" and value.isdigit():
             value += "MB"
-        return Slip(
-            f"`{word}` is no clause of a task", at.token.span, f"write `requires {resource} = {value}`", "CSC015"
-        )
+        span = Span(at.token.start, at.token.end + len(at.rest.split("#")[0].rstrip()))
+        return Slip(f"`{word}` is no clause of a task", span, f"write `requires {resource} = {value}`", "CSC015")
     return Slip(f"`{word}` is no clause of a task", at.token.span, _HEADER_WORDS[word], "CSC015")
 
 

@@ -28,7 +28,7 @@ SLIPS = [
     ("from pandas import read_csv\n", "from", "nothing is imported here"),
     ("task t() {\n  retry = 3\n  sh 'x'\n}\n", "=", "`retry` stands before its value, without `=`"),
     ("task t() {\n  tag: api\n  sh 'x'\n}\n", ":", "`tag` stands before its value, without `:`"),
-    ("task t() {\n  memory: 4000\n  sh 'x'\n}\n", "memory", "`memory` is no clause of a task"),
+    ("task t() {\n  memory: 4000\n  sh 'x'\n}\n", "memory: 4000", "`memory` is no clause of a task"),
     ("task t() {\n  publishDir 'out'\n  sh 'x'\n}\n", "publishDir", "`publishDir` is no clause of a task"),
     ("retry 3\n", "retry", "`retry` is a clause of a task"),
     ("sh 'x'\n", "sh", "`sh` is a body of a task"),

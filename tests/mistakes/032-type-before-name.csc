@@ -3,7 +3,7 @@
 param currencies: list[str] = ["EUR", "JPY", "CHF"]
 param base: str = "USD"
 
-task rates(str currency, str base) -> table: file {
+task rates(str currency) -> table: file {
   retry 3
   sh "curl -fsS https://fx.example/{{base}}/{{currency}} -o {{table}}"
 }
@@ -17,4 +17,4 @@ task volatility(table: file) -> float {
 }
 
 output spread = {c: 0 for c in currencies}
-output risk = [volatility(rates(c, base)) for c in currencies]
+output risk = [volatility(rates(c)) for c in currencies]

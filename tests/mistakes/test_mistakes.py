@@ -6,6 +6,7 @@ and judge the verdicts in `mistakes.toml` again, then `python tests/mistakes/mis
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.types import SnapshotIndex
 
+from cascade_dsl.base.diagnostics import Diagnostic, Source
+from cascade_dsl.lang.compile import compile_source
 from cascade_dsl.report.plain import render
 
 ALL = mistakes()
@@ -57,7 +60,43 @@ def test_the_first_message_is_about_the_mistake_and_is_the_only_one(
     assert names_line(found[0], mistake.line)
     assert found[0].code == mistake.code
     assert len(found) == 1
-    assert (found[0].help is None) == (mistake.mend == "none")
+    assert found[0].help is not None or mistake.mend == "none"
+
+
+def test_a_text_that_is_advised_put_in_its_place_mends_the_program() -> None:
+    tried: list[str] = []
+    left: dict[str, list[str]] = {}
+    for mistake in ALL:
+        first = mistake.compile_wrong().diagnostics[0]
+        advised = re.fullmatch(r"(?:did you mean|write|loop over) `([^`]+)`\??", first.help or "")
+        at = first.primary
+        underlined = underline(first)
+        if advised is None or at is None or "…" in advised[1] or not _PLAIN.fullmatch(underlined):
+            continue
+        text = advised[1]
+        if underlined.startswith('"') and '"' not in text and text != underlined:
+            text = f'"{text}"'
+        lines = mistake.path.read_text("utf-8").split("\n")
+        line = lines[at.line - 1]
+        lines[at.line - 1] = line[: at.column - 1] + text + line[at.column - 1 + len(underlined) :]
+        compiled = compile_source(Source("mended.csc", "\n".join(lines)), folder=HERE)
+        tried.append(mistake.program)
+        errors = [render(d) for d in compiled.diagnostics if d.severity == "error"]
+        if errors and mistake.mend == "yes":
+            left[mistake.program] = errors
+    assert left == {}
+    assert len(tried) >= 25
+
+
+_PLAIN = re.compile(r"[^\n]*[\w$.{}\"\])-]")
+"""Not a sign alone, such as the `=` of `timeout = 5m`, whose mend is the line."""
+
+
+def underline(message: Diagnostic) -> str:
+    """The text that a message underlines, on one line."""
+    at = message.primary
+    assert at is not None
+    return at.source[0][at.column - 1 : at.end_column - 1] if at.line == at.end_line else ""
 
 
 def test_there_are_a_hundred_all_different() -> None:
