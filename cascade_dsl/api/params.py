@@ -81,7 +81,8 @@ def bind_params(
             folder = cwd if isinstance(one, ParamText) else one.folder
             values[param.name] = _each_path(param.type, value, lambda _, text, at=folder: _placed(text, at, project))
         except ValueMismatch as error:
-            found.append(Diagnostic(code="CSC502", message=f"the param `{param.name}`: {error}"))
+            help = _near_choice(param.type, one)
+            found.append(Diagnostic(code="CSC502", message=f"the param `{param.name}`: {error}", help=help))
     if not found:
         found += _fill_in(graph, params, values, project)
     if not found:
@@ -93,6 +94,14 @@ def bind_params(
 
 def _list_of(known: set[str]) -> str:
     return f"it has {', '.join(f'`{name}`' for name in sorted(known))}" if known else "it has no params"
+
+
+def _near_choice(type_: Type, one: ParamText | ParamValue) -> str | None:
+    """The choice that a text is near to."""
+    inner = type_.inner if isinstance(type_, OptionalType) else type_
+    inner = inner.item if isinstance(inner, ListType) else inner
+    text = one.text if isinstance(one, ParamText) else one.value
+    return did_you_mean(text, inner.options) if isinstance(inner, ChoiceType) and isinstance(text, str) else None
 
 
 def _read(type_: Type, one: ParamText | ParamValue) -> Json:

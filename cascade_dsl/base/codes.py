@@ -32,6 +32,7 @@ CODES: dict[str, str] = {
     "CSC023": "This takes no type in brackets",
     "CSC024": "Not an exit code",
     "CSC025": "Not a time of day, or not days",
+    "CSC026": "A string with a prefix",
     # names 1xx (lang)
     "CSC101": "Unknown name",
     "CSC102": "Unknown task or function",
@@ -141,8 +142,31 @@ CODES: dict[str, str] = {
     "CSCW120": "Text that looks like a value",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    # warnings (lang)
+    "CSCW001": "A task that is never used",
+    "CSCW002": "A param that is never used",
+    "CSCW003": "A binding that is never used",
+    "CSCW004": "A demand that nothing limits",
+    "CSCW005": "An output path that is the same for several calls",
+    "CSCW006": "A name that hides a function",
+    "CSCW007": "`{{ }}` in a raw string",
+    "CSCW008": "Single braces in a string",
+    "CSCW009": "An unknown warning in `allow:`",
+    "CSCW010": "An `allow:` that spares nothing",
 }
 """Code → title of its page."""
 
-WARNINGS: dict[str, str] = {"CSCW120": "looks-like-a-value"}
+WARNINGS: dict[str, str] = {
+    "CSCW001": "unused-task",
+    "CSCW002": "unused-param",
+    "CSCW003": "unused-binding",
+    "CSCW004": "unlimited-demand",
+    "CSCW005": "shared-path",
+    "CSCW006": "hidden-function",
+    "CSCW007": "raw-braces",
+    "CSCW008": "single-braces",
+    "CSCW009": "unknown-allow",
+    "CSCW010": "unneeded-allow",
+    "CSCW120": "looks-like-a-value",
+}
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

@@ -174,18 +174,19 @@ class Findings:
     """Collects diagnostics of a pass; errors are raised together, in the order of the file."""
 
     found: list[Diagnostic] = field(default_factory=list[Diagnostic])
-    _seen: set[Diagnostic] = field(default_factory=set[Diagnostic])
+    errors: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    """The findings that forbid going on."""
+    _seen: set[tuple[str, str, Label | None]] = field(default_factory=set[tuple[str, str, Label | None]])
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep one finding; the same finding at the same place is kept once."""
-        if diagnostic not in self._seen:
-            self._seen.add(diagnostic)
-            self.found.append(diagnostic)
-
-    @property
-    def errors(self) -> list[Diagnostic]:
-        """The findings that forbid going on."""
-        return [d for d in self.found if d.severity == "error"]
+        key = (diagnostic.code, diagnostic.message, diagnostic.primary)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        self.found.append(diagnostic)
+        if diagnostic.severity == "error":
+            self.errors.append(diagnostic)
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         """All findings by file and place."""

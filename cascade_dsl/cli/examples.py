@@ -23,6 +23,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade compile words.csc", "the graph, to read"),
         ("cascade compile words.csc --format json > words.json", "the graph, which `cascade run words.json` runs"),
     ),
+    "graph": (
+        ("cascade graph words.csc > words.mmd", "as Mermaid, which many pages of documentation draw"),
+        ("cascade graph words.csc --format svg -o words.svg", "as a picture"),
+        ("cascade graph words.csc --format svg -o words.svg --run last", "with what a run has done"),
+    ),
     "explain": (("cascade explain CSC101", "what the diagnostic means and how to mend it"),),
     "ps": (
         ("cascade ps", "what runs, and what waits for what"),

@@ -63,9 +63,9 @@ def _dispatch(words: list[str]) -> int:
 
             def engine(alive: int) -> int:
                 try:
-                    from .run import run_engine
+                    from .run import read_words, run_engine
 
-                    return run_engine(parse(known, rest), alive)
+                    return run_engine(read_words(known, rest), alive)
                 except Exception as error:
                     return report_error(error)
 
@@ -136,13 +136,14 @@ def _unknown_verb(verb: str) -> int:
 def report_error(error: Exception, refused: int = EXIT_REFUSED) -> int:
     """Say what went wrong on stderr; the exit code: what a user did is 2, no live run 4, a fault of ours 70."""
     from ..base.diagnostics import CascadeError, Diagnostic
-    from ..report.plain import render_all, wants_color
+    from ..report.plain import render_all, terminal_width, wants_color
 
     color = wants_color(sys.stderr)
     if isinstance(error, CascadeError):
         from ..control.client import UNREACHABLE
 
-        print(render_all(error.diagnostics, color), file=sys.stderr)
+        most = 50 if len(error.diagnostics) > 50 else None
+        print(render_all(error.diagnostics, color, terminal_width(sys.stderr), most), file=sys.stderr)
         return 4 if any(d.code in UNREACHABLE for d in error.diagnostics) else refused
     import traceback
 

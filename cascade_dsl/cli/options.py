@@ -91,7 +91,21 @@ VERBS: dict[str, Verb] = {
     for verb in (
         RUN,
         CONTINUE,
-        Verb("check", "Show errors and warnings of programs without running them.", (("PATH", "some"),), (_FORMAT,)),
+        Verb(
+            "check",
+            "Show errors and warnings of programs, of folders, or of standard input (-), without running them.",
+            (("PATH", "some"),),
+            (
+                Option(
+                    "--format",
+                    VALUE,
+                    "The form of the findings.",
+                    "FORM",
+                    choices=("full", "concise", "json", "sarif", "github"),
+                ),
+                Option("--strict", FLAG, "Exit code 2 for warnings too."),
+            ),
+        ),
         Verb("compile", "Print the compiled graph of a program.", (("FILE", "one"),), (_FORMAT,)),
         Verb(
             "graph",

@@ -66,7 +66,10 @@ def parse(verb: Verb, words: list[str]) -> Parsed:
 
 def _give(parsed: Parsed, option: Option, value: str) -> None:
     if option.choices and value not in option.choices:
-        raise misuse(parsed.verb, f"`{option.name}` is one of {', '.join(option.choices)}, not `{value}`")
+        from ..base.suggest import did_you_mean
+
+        message = f"`{option.name}` is one of {', '.join(option.choices)}, not `{value}`"
+        raise misuse(parsed.verb, message, did_you_mean(value, option.choices))
     if option.kind == MANY:
         parsed.many.setdefault(option.name, []).append(value)
     elif option.name in parsed.values:
@@ -86,11 +89,11 @@ def _count(parsed: Parsed) -> None:
         raise misuse(verb, f"`cascade {verb.name}` has no use for `{parsed.args[len(verb.args)]}`")
 
 
-def misuse(verb: Verb, message: str) -> CascadeError:
+def misuse(verb: Verb, message: str, help: str | None = None) -> CascadeError:
     """A command line that cannot be meant so."""
     from ..base.diagnostics import fail
 
-    return fail("CSC504", message, help=f"`cascade {verb.name} --help` shows how it is used")
+    return fail("CSC504", message, help=help or f"`cascade {verb.name} --help` shows how it is used")
 
 
 def unknown(name: str, verb: Verb, params: tuple[str, ...] = ()) -> CascadeError:

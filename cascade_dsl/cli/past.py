@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..base.assets import asset
-from ..base.codes import CODES
+from ..base.codes import CODES, WARNINGS
 from ..base.diagnostics import fail
 from ..base.suggest import did_you_mean
 from ..store.live import STATE_FOLDER, find_live
@@ -19,7 +19,9 @@ from .parse import Parsed
 
 def explain(parsed: Parsed) -> int:
     """Print the page of a diagnostic's code."""
-    code = parsed.args[0].strip("[]").upper()
+    word = parsed.args[0].strip("[]")
+    by_name = {name: code for code, name in WARNINGS.items()}
+    code = by_name.get(word.lower(), word.upper())
     if not code.startswith("CSC"):
         code = f"CSC{code}"
     page = asset("codes", f"{code}.md")
@@ -27,7 +29,9 @@ def explain(parsed: Parsed) -> int:
         raise fail(
             "CSC505",
             f"there is no diagnostic `{parsed.args[0]}`",
-            help=did_you_mean(code, CODES) or "a code stands in brackets before its message: error[CSC101]",
+            help=did_you_mean(word, WARNINGS.values())
+            or (did_you_mean(code, CODES) if any(c.isdigit() for c in code) else None)
+            or "a code stands in brackets before its message: error[CSC101]",
         )
     print(page.read_text("utf-8").rstrip())
     return 0

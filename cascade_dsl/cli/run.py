@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,23 @@ from ..report.lines import Lines
 from ..report.result import RunResult, dry_json, output_lines, refusal_json, result_json
 from ..runtime.warden import start_death_watch
 from .about import typed
-from .parse import Parsed, misuse, unknown
+from .options import Verb
+from .parse import Parsed, misuse, parse, unknown
 
 if TYPE_CHECKING:
     from ..report.live import LiveView
 
 EXIT_REFUSED = 2
+
+
+def read_words(verb: Verb, words: list[str]) -> Parsed:
+    """The command line; with `--json` in it a refusal is a document too."""
+    try:
+        return parse(verb, words)
+    except CascadeError as error:
+        if "--json" in words:
+            print(json.dumps(refusal_json(error.diagnostics), ensure_ascii=False))
+        raise
 
 
 def run_engine(parsed: Parsed, alive: int) -> int:
@@ -52,7 +64,10 @@ def run_engine(parsed: Parsed, alive: int) -> int:
 def _run(parsed: Parsed) -> RunResult | None:
     path = Path(file_of(parsed.args, parsed))
     options = options_of(parsed)
-    graph = load(path)
+    warnings: list[Diagnostic] = []
+    graph = load(path, warnings)
+    if not options.json:
+        _show_warnings(warnings, path)
     names = tuple(node.name for node in graph.nodes if isinstance(node, Param))
     texts, targets = settle(parsed, graph)
     given: dict[str, ParamText | ParamValue] = {}
@@ -68,14 +83,15 @@ def _run(parsed: Parsed) -> RunResult | None:
 
         api.check_run(graph, folder=folder, params=params, options=options)
         rows = dry_rows(graph, params)
-        for line in [json.dumps(dry_json(rows), ensure_ascii=False)] if options.json else dry_lines(rows):
+        document = {**dry_json(rows), "diagnostics": [warning.to_json() for warning in warnings]}
+        for line in [json.dumps(document, ensure_ascii=False)] if options.json else dry_lines(rows):
             print(line)
         return None
     reporter = _reporter(folder, options.verbose)
     with _closing(reporter):
         result = api.run(graph, folder=folder, params=params, options=options, reporter=reporter, warden=os.getppid())
         reporter.finish(result)
-    return result
+    return replace(result, diagnostics=(*warnings, *result.diagnostics))
 
 
 def _continue(parsed: Parsed) -> RunResult:
@@ -92,14 +108,34 @@ def _continue(parsed: Parsed) -> RunResult:
     return result
 
 
-def load(path: Path) -> Graph:
-    """The graph of a program or of a graph as JSON; warnings go to stderr. CascadeError where it has errors."""
+WARNINGS_SHOWN_MAX = 5
+
+
+def _show_warnings(warnings: list[Diagnostic], path: Path) -> None:
+    """One line for each on stderr; of many, the first."""
+    from ..report.formats import concise
+
+    if warnings:
+        print(concise(warnings[:WARNINGS_SHOWN_MAX]), file=sys.stderr)
+    more = len(warnings) - WARNINGS_SHOWN_MAX
+    if more > 0:
+        what = "warning" if more == 1 else "warnings"
+        print(f"and {more} more {what}: `cascade check {path}` shows all", file=sys.stderr)
+
+
+def load(path: Path, warnings: list[Diagnostic] | None = None) -> Graph:
+    """The graph of a program or of a graph as JSON; CascadeError where it has errors.
+
+    Warnings are added to the list that is given, or else go to stderr.
+    """
     if path.suffix == ".json":
         return api.load_graph(path)
     compiled = api.compile_file(path)
     if compiled.graph is None:
         raise CascadeError(compiled.diagnostics)
-    if compiled.diagnostics:
+    if warnings is not None:
+        warnings += compiled.diagnostics
+    elif compiled.diagnostics:
         from ..report.plain import render_all, wants_color
 
         print(render_all(compiled.diagnostics, wants_color(sys.stderr)), file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import assert_never
 
 from ..base.suggest import did_you_mean
@@ -32,8 +32,10 @@ _FOREIGN = {
 class Annotations:
     """Turns type expressions into types, named ones once."""
 
-    def __init__(self, report: Report, declarations: Sequence[ast.TypeDecl]) -> None:
+    def __init__(self, report: Report, declarations: Sequence[ast.TypeDecl], refused: Collection[str] = ()) -> None:
         self.report = report
+        self.refused = refused
+        """Names of types whose declarations could not be read."""
         self.declared: dict[str, ast.TypeDecl] = {}
         self.known: dict[str, ir.Type | None] = {}
         self.open: list[str] = []
@@ -93,6 +95,8 @@ class Annotations:
         name = expr.name
         if name in _WRITABLE:
             return ir.Scalar(name)
+        if not name or name in self.refused:
+            return None
         if name in self.declared:
             return self._named(name, expr)
         if "." in name:

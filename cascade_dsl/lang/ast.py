@@ -127,6 +127,8 @@ class TaskDecl(Node):
     clauses: tuple[Clause, ...]
     bodies: tuple[Body, ...]
     """As many as were written; that there is exactly one is for the checker."""
+    torn: bool
+    """A clause or body of it could not be read, and is missing."""
     doc: str
     header: Span
     span: Span

@@ -63,10 +63,9 @@ class StringLit(Node):
 
     @property
     def text(self) -> str | None:
-        """The text of a string without `{{ }}`; None of one with."""
-        if self.places:
-            return None
-        return "".join(part for part in self.parts if isinstance(part, str))
+        """The text of a string without `{{ }}`; None of one with, and of one that was never closed."""
+        texts = [part for part in self.parts if isinstance(part, str)]
+        return "".join(texts) if len(texts) == len(self.parts) else None
 
 
 class Name(Node):

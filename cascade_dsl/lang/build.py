@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 from ..base.diagnostics import Span
 from ..base.suggest import nearest
@@ -113,8 +113,10 @@ def task_header(
 
 @builds()
 def task_decl(
-    b: Builder, span: Span, header: _TaskHeader, parts: tuple[ast.Clause | ast.Body | None, ...]
-) -> ast.TaskDecl:
+    b: Builder, span: Span, header: _TaskHeader | None, parts: tuple[ast.Clause | ast.Body | None, ...]
+) -> ast.TaskDecl | None:
+    if header is None:
+        return None  # it could not be read; what it declares is known as broken
     name, inputs, (outputs, grouped), at = header
     clauses: list[ast.Clause] = []
     bodies: list[ast.Body] = []
@@ -131,6 +133,7 @@ def task_decl(
         clauses=tuple(clauses),
         bodies=tuple(bodies),
         doc=b.doc(span, at.end),
+        torn=None in parts,
         header=Span(span.start, at.end),
         span=span,
     )
@@ -147,7 +150,11 @@ def flow_header(
 
 
 @builds()
-def flow_decl(b: Builder, span: Span, header: _FlowHeader, body: tuple[ast.Statement, ...]) -> ast.FlowDecl:
+def flow_decl(
+    b: Builder, span: Span, header: _FlowHeader | None, body: tuple[ast.Statement, ...]
+) -> ast.FlowDecl | None:
+    if header is None:
+        return None
     name, inputs, result, at = header
     return ast.FlowDecl(
         name=name,
@@ -192,7 +199,7 @@ def backoff(b: Builder, span: Span, low: ast.Expr, high: ast.Expr) -> tuple[ast.
 def retry_cause(b: Builder, span: Span, cause: Token) -> ast.RetryCause:
     if cause.kind != "INT":
         return ast.RetryCause(cause=cause.text, span=span)
-    number = int(cause.text) if len(cause.text) < 9 else -1
+    number = int(cause.text or "1") if len(cause.text) < 9 else -1
     if not 0 <= number <= 255:
         b.faults.add("CSC024", f"`{cause.text}` is no exit code", span, "exit codes are 1 to 255")
     return ast.RetryCause(cause=number, span=span)
@@ -272,7 +279,9 @@ def shell_clause(b: Builder, span: Span, command: ast.StringLit) -> ast.ShellCla
 
 
 @builds()
-def sh_body(b: Builder, span: Span, script: ast.StringLit) -> ast.ShBody:
+def sh_body(b: Builder, span: Span, script: ast.StringLit) -> ast.ShBody | None:
+    if script.span.start in b.faults.places:
+        return None  # never closed: what it says is not known
     return ast.ShBody(script=script, span=span)
 
 
@@ -282,9 +291,10 @@ def exec_body(b: Builder, span: Span, argv: ast.Expr) -> ast.ExecBody:
 
 
 @builds()
-def python_body(b: Builder, span: Span, token: Token) -> ast.PythonBody:
-    closed = b.text[token.end - 1] in "\"'" and token.end - token.start > 1
-    text, offsets = code(b.faults, token.text, token.start) if closed and not b.faults.fatal else ("", (token.start,))
+def python_body(b: Builder, span: Span, token: Token) -> ast.PythonBody | None:
+    if token.start in b.faults.places:
+        return None
+    text, offsets = code(b.faults, token.text, token.start)
     return ast.PythonBody(text=text, text_span=token.span, line_offsets=offsets, span=span)
 
 
@@ -383,9 +393,10 @@ def scope(b: Builder, span: Span, token: Token) -> ast.Scope:
             else "scopes are `global`, `task:…`, `tag:…`, `flow:…` or a resource"
         )
         b.faults.add("CSC301", f"unknown kind of scope `{kind}:`", span, mend)
-    elif not pattern:
+        return ast.Scope(kind="resource", pattern="", span=span)
+    if not pattern:
         b.faults.add("CSC301", f"`{kind}:` names nothing", span, f"write `{kind}:NAME` without spaces")
-    return ast.Scope(kind=cast(Literal["task", "tag", "flow"], kind), pattern=pattern, span=span)
+    return ast.Scope(kind=kind, pattern=pattern, span=span)
 
 
 @builds()

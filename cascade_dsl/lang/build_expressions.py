@@ -27,6 +27,11 @@ def name(b: Builder, span: Span, token: Token) -> ast.Name:
     return ast.Name(name=token.text, span=span)
 
 
+def unknown(span: Span) -> ast.Name:
+    """What stands for a value that could not be read: it is of any type, and nothing is reported of it again."""
+    return ast.Name(name="", span=span)
+
+
 # ---- literals
 
 
@@ -46,7 +51,9 @@ def false_lit(b: Builder, span: Span) -> ast.BoolLit:
 
 
 @builds()
-def int_lit(b: Builder, span: Span, token: Token) -> ast.IntLit:
+def int_lit(b: Builder, span: Span, token: Token) -> ast.IntLit | ast.Name:
+    if not token.text:
+        return unknown(span)
     return ast.IntLit(value=_whole(b, span, token.text), span=span)
 
 
@@ -107,8 +114,9 @@ def _too_large(b: Builder, span: Span, largest: str) -> None:
 
 @builds()
 def string(b: Builder, span: Span, token: Token) -> ast.StringLit:
-    closed = b.text[token.end - 1] in "\"'" and token.end - token.start > 1
-    text = whole_string(b.faults, token.text, token.start) if closed and not b.faults.fatal else ""
+    if token.start in b.faults.places:
+        return ast.StringLit(parts=(unknown(span),), span=span)
+    text = whole_string(b.faults, token.text, token.start)
     return ast.StringLit(parts=(text,) if text else (), span=span)
 
 
@@ -140,7 +148,7 @@ def parted_string(b: Builder, span: Span, *parts: Token | Place) -> ast.StringLi
 def plain_text(b: Builder, lit: ast.StringLit, what: str) -> str:
     """The text of a string in which no `{{ }}` may stand."""
     text = lit.text
-    if text is None:
+    if text is None and lit.places:
         b.faults.add("CSC019", f"`{{{{` cannot stand in {what}", lit.places[0], "write the text itself")
     return text or ""
 
@@ -171,8 +179,9 @@ def record_entry(b: Builder, span: Span, key: ast.Expr, value: ast.Expr) -> tupl
 
 
 @builds(nests=True)
-def record_lit(b: Builder, span: Span, *entries: tuple[ast.Expr, ast.Expr, Span]) -> ast.RecordLit:
+def record_lit(b: Builder, span: Span, *entries: tuple[ast.Expr, ast.Expr, Span]) -> ast.RecordLit | ast.Name:
     fields: list[ast.RecordField] = []
+    sound = True
     for key, value, at in entries:
         text = ""
         match key:
@@ -187,8 +196,9 @@ def record_lit(b: Builder, span: Span, *entries: tuple[ast.Expr, ast.Expr, Span]
                     key.span,
                     key_mend(b.text[key.span.start : key.span.end]),
                 )
+                sound = False
         fields.append(ast.RecordField(key=text, key_span=key.span, value=value, span=at))
-    return ast.RecordLit(fields=tuple(fields), span=span)
+    return ast.RecordLit(fields=tuple(fields), span=span) if sound else unknown(span)
 
 
 @builds(nests=True)
@@ -283,9 +293,14 @@ def arg(b: Builder, span: Span, name: ast.Ident | None, value: ast.Expr) -> ast.
     return ast.Arg(name=name, value=value, span=span)
 
 
-@builds("args", "clauses", "names", "inputs", "mock_inputs", "test_statements", "block", "more_after", "retry_causes")
+@builds("args", "clauses", "names", "inputs", "mock_inputs", "more_after", "retry_causes")
 def several(b: Builder, span: Span, *items: Any) -> tuple[Any, ...]:
     return items
+
+
+@builds("test_statements", "block")
+def statements(b: Builder, span: Span, *items: Any) -> tuple[Any, ...]:
+    return tuple(item for item in items if item is not None)
 
 
 @builds(nests=True)
@@ -308,8 +323,8 @@ def after_modifier(b: Builder, span: Span, *targets: ast.Expr) -> Modifier:
 
 
 @builds()
-def with_modifier(b: Builder, span: Span, clauses: tuple[ast.Clause, ...]) -> Modifier:
-    return Modifier(None, clauses, span)
+def with_modifier(b: Builder, span: Span, clauses: tuple[ast.Clause | None, ...]) -> Modifier:
+    return Modifier(None, tuple(clause for clause in clauses if clause is not None), span)
 
 
 @builds()
@@ -341,7 +356,7 @@ def named_type(b: Builder, span: Span, *parts: Token) -> ast.NamedType:
 
 
 @builds(nests=True)
-def list_type(b: Builder, span: Span, kind: Token, item: ast.TypeExpr) -> ast.ListType | ast.DictType:
+def list_type(b: Builder, span: Span, kind: Token, item: ast.TypeExpr) -> ast.TypeExpr:
     if kind.text == "dict":
         return ast.DictType(value=item, span=span)
     if kind.text != "list":
@@ -351,6 +366,7 @@ def list_type(b: Builder, span: Span, kind: Token, item: ast.TypeExpr) -> ast.Li
             span,
             type_mend(kind.text, b.text[item.span.start : item.span.end]),
         )
+        return ast.NamedType(name="", span=span)
     return ast.ListType(item=item, span=span)
 
 

@@ -12,24 +12,26 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import assert_never
 
-from ..base.diagnostics import CascadeError, Diagnostic, Source
+from ..base.diagnostics import CascadeError, Diagnostic, Findings, Source, Span
 from ..ir.expr import Ref
 from ..ir.graph import Graph, Param, SourceDigest, TaskDef
 from . import ast
-from .allowed import spared
+from .allowed import Allowed
 from .annotations import Annotations
 from .bodies import Bodies
+from .broken import repeated_words
 from .context import Context
 from .dependencies import free_uses
 from .expressions import Expressions
 from .finish import Finisher, moved_ids
 from .mends import Elsewhere
 from .nodes import Nodes
-from .parse import parse_source, read_source
+from .parse import Parsed, parse_source, read_source
 from .published import check_paths
 from .requirements import Requirements, sentences_of
 from .symbols import Refused, Report, Scope, Symbol, Task, Value
 from .tasks import Tasks
+from .warnings import Warner, scripts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,28 +56,44 @@ def compile_source(source: Source, *, folder: Path) -> Compiled:
     parsed = parse_source(source)
     if parsed.module is None:
         return Compiled(graph=None, diagnostics=parsed.diagnostics)
-    compiler = _Compiler(source, folder, parsed.module)
+    compiler = _Compiler(source, folder, parsed)
     graph = compiler.compile()
     found = Report(source).findings
     for diagnostic in (*parsed.diagnostics, *compiler.report.findings.found):
         found.add(diagnostic)
-    return Compiled(graph=None if found.errors else graph, diagnostics=spared(source, found.sorted()))
+    errors = bool(found.errors)
+    allowed = Allowed(source, parsed.comments, scripts_of(parsed.module))
+    final = Findings()
+    for diagnostic in allowed.spared(found.found):
+        final.add(diagnostic)
+    return Compiled(graph=None if errors else graph, diagnostics=final.sorted())
 
 
 class _Compiler:
-    def __init__(self, source: Source, folder: Path, module: ast.Module) -> None:
+    def __init__(self, source: Source, folder: Path, parsed: Parsed) -> None:
+        assert parsed.module is not None
+        broken, module = parsed.broken, parsed.module
+        self.sound = not parsed.diagnostics
         self.source = source
         self.folder = folder
         self.module = module
         self.report = Report(source)
-        self.scope = Scope()
+        self.broken = broken
+        known = {"": Span(0, 0)} | {ident.name: ident.span for piece in broken for ident in piece.names}
+        self.scope = Scope(Scope(None, [Refused(name, span) for name, span in known.items()]))
+        """The names of the file; around them those that stand in what could not be read."""
         self.typing = Expressions(self.report)
         self.typing.elsewhere = Elsewhere(module)
 
     def compile(self) -> Graph | None:
         module = self.module
         declared = [d for d in module.items if isinstance(d, ast.TypeDecl)]
-        tasks = Tasks(self.report, self.typing, Annotations(self.report, declared), self.scope)
+        tasks = Tasks(
+            self.report,
+            self.typing,
+            Annotations(self.report, declared, {i.name for piece in self.broken for i in piece.names}),
+            self.scope,
+        )
         nodes = Nodes(self.report, self.typing, self.scope)
         bodies = Bodies(self.report, self.typing, self.folder)
         self._declare(tasks)
@@ -97,11 +115,16 @@ class _Compiler:
         required = Requirements(self.report, self.typing, self.scope)
         resources = required.resources(tasks.amounts, sentences_of(module))
         names = [s.name for s in self.scope.names.values() if isinstance(s, Task)]
+        names += [ident.name for piece in self.broken for ident in piece.names]
+        maybe = {word for piece in self.broken for word in piece.words}
+        if self.report.findings.errors or not self.sound:
+            maybe |= repeated_words(self.source.text)  # what could not be read or typed may name anything
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
-        limits = required.limits(module, lowered, names, resources, tags, self.source)
+        limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
         check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.paths)
-        if self.report.findings.errors:
+        if self.report.findings.errors or not self.sound:
             return None
+        Warner(self.report, module, self.scope, bodies.helpers.values()).warn()
         made = tuple(nodes.body)
         finisher = Finisher(moved_ids(made), changed)
         name = self.source.path.rsplit("/", 1)[-1]

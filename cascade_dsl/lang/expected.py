@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..base.diagnostics import Span
-from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
-from ..base.suggest import did_you_mean
+from ..base.suggest import did_you_mean, nearest
 from .faults import Faults
 from .habits import habit
 from .lexer import END, NL, RESERVED, Token
+from .slips import MEANT, OTHER_WORDS, keyword_mend, mend
 from .tables import Tables
 
 _VALUES = frozenset(
@@ -23,36 +22,10 @@ _OPERATORS = frozenset(
 _BINARY = _OPERATORS - {"NOT", "IN", "DOT", "LPAR", "LSQB", "IF", "AFTER", "WITH"}
 _DECLARATIONS = ("use", "param", "secret", "type", "limit", "task", "flow", "finally", "test", "output")
 _STATEMENTS = ("if", "for", "output", "return")
-_CLAUSES = (
+CLAUSES = (
     "requires", "limit", "retry", "timeout", "cache", "env", "priority", "tag", "in", "shell", "sh", "exec", "python",
 )  # fmt: skip
 _TEST_STATEMENTS = ("mock", "let", "expect")
-_LIMIT_OPTIONS = ("burst", "whole", "by", "for", "until", "from", "hard", "because")
-_OTHER_WORDS = {
-    "elif": "write `else if`",
-    "let": "a binding is `name = value`",
-    "var": "a binding is `name = value`",
-    "const": "a binding is `name = value`",
-    "def": "work is a `task`, steps of work are a `flow`",
-    "function": "work is a `task`, steps of work are a `flow`",
-    "fn": "work is a `task`, steps of work are a `flow`",
-    "import": "write `use`",
-    "include": "write `use`",
-    "rule": "write `task`",
-    "process": "write `task`",
-    "workflow": "write `flow`",
-    "input": "write `param`",
-    "while": "write `repeat`",
-    "bash": "write `sh`",
-    "script": "write `sh`",
-    "command": "write `sh` or `exec`",
-    "resources": "write `requires`",
-    "memory": "write `requires mem = …`",
-    "cpus": "write `requires cpu = …`",
-    "retries": "write `retry`",
-    "tags": "write `tag`",
-}  # fmt: skip
-"""Words of other languages, and what to write here."""
 _KINDS = {
     "NAME": "a name", "FIELD": "a name", "INT": "a number", "STRING": "a string", "_OPEN_STRING": "a string", "CODE": "a string",
     "SCOPE": "a scope", "TIME": "a time such as `09:00`", "DAYS": "days such as `mon-fri`", "_BLOCK": "`{`", "_RECORD": "`{`",
@@ -60,8 +33,7 @@ _KINDS = {
     "DURATION": "a duration", "SIZE": "a size", "TEXT": "text",
 }  # fmt: skip
 _SHOWN_MAX = 5
-_BARE_PLACE = re.compile(r"[=(,\[+]\s*\{\{[^\"'{}]*$")
-"""A place outside a string, up to its end."""
+_PREFIXES = frozenset({"f", "r", "b", "u", "fr", "rf", "rb", "br"})
 
 
 def acceptable(tables: Tables, states: Sequence[int]) -> set[str]:
@@ -86,6 +58,24 @@ def acceptable(tables: Tables, states: Sequence[int]) -> set[str]:
     return {kind for kind in found if kind in tables.literals.values() or kind in _KINDS}
 
 
+def after(tables: Tables, states: Sequence[int], kind: str) -> list[int]:
+    """The stack once a terminal that can stand next has been taken."""
+    stack = list(states)
+    at = tables.states[stack[-1]].get(kind)
+    while at is not None and at < 0:
+        at = _reduce(tables, stack, at, kind)
+    return stack if at is None else [*stack, at]
+
+
+def accepts(tables: Tables, states: Sequence[int], kind: str) -> bool:
+    """A terminal can really stand next."""
+    stack = list(states)
+    at = tables.states[stack[-1]].get(kind)
+    while at is not None and at < 0:
+        at = _reduce(tables, stack, at, kind)
+    return at is not None
+
+
 def _reduce(tables: Tables, stack: list[int], action: int, kind: str) -> int | None:
     rule = tables.rules[~action]
     if rule.size:
@@ -105,89 +95,151 @@ def explain(
     previous_end: int,
     item: str | None,
     begin: int,
-) -> None:
-    """Report a token that cannot stand where it does: `previous` is the value before it; the `item` around it begins at `begin`."""
+) -> str | None:
+    """Report a token that cannot stand where it does: `previous` is the value before it; the `item` around it begins at `begin`.
+
+    Where the word that begins the item was plainly meant as another one: that keyword, or "" where it is one too many.
+    """
     can = acceptable(tables, states)
     if NL in can and item != "clause":
         can.discard("COMMA")  # it may only follow `after`
     if habit(faults, can, token, previous, previous_end, item, begin):
-        return
+        return None
     text = faults.source.text
     at = token.span if token.kind not in (NL, END) else Span(previous_end, previous_end)
     if token.kind == END and not text[:previous_end].strip():
         at = Span(0, 0)
+    if isinstance(previous, Token) and previous.kind == "NAME":
+        if _prefixed(faults, previous, token):
+            return None
+        if previous.start == begin:
+            found = _unknown(faults, can, previous, token)
+            if found is not None:
+                return found[0]
     word = token.text if token.text[:1].isalpha() or token.text[:1] == "_" else ""
-    if (
-        isinstance(previous, Token)
-        and previous.kind == "NAME"
-        and previous.start == begin
-        and _unknown(faults, can, previous, token)
-    ):
-        return
     if word and token.start == begin and _begins(can) and token.kind not in ("STRING", "CODE"):
-        known = [w for words in _begins(can) for w in words]
-        mend = _OTHER_WORDS.get(word) or did_you_mean(word, known)
-        if "REQUIRES" in can:
-            where = "not a clause of a task" if word in _DECLARATIONS + _STATEMENTS else "no clause or body"
-            faults.add("CSC015", f"`{word}` is {where}", at, mend or f"clauses and bodies are {', '.join(_CLAUSES)}")
-            return
-        if "EXPECT" in can:
-            faults.add("CSC015", f"`{word}` cannot stand in a test", at, mend or "a test holds mock, let and expect")
-            return
+        return _no_word_here(faults, can, token)
     if isinstance(previous, Token) and previous.kind == "COMMA" and can == {"NAME"} and item in ("item", "statement"):
         faults.add(
             "CSC001", "expected the end of the line, found `,`", previous.span, "several values make a list: `[a, b]`"
         )
-        return
-    expected = _in_words(tables, can)
+        return None
+    if token.text == "=" and _binds_several(faults, token, begin):
+        return None
+    expected = _in_words(tables, states, can)
     if faults.source.path.startswith("<"):
         expected = expected.replace("the end of the file", "the end")
     found = f"`{token.text}`" if token.kind not in _KINDS or token.kind in ("NAME", "FIELD") else _KINDS[token.kind]
     if token.kind in ("INT", "FLOAT", "DURATION", "SIZE", "SCOPE", "TIME", "DAYS", "RATE"):
         found = f"`{token.text}`"
+    if token.kind == "COLON" and text.startswith(":=", token.start) and "EQUAL" in can:
+        found, at = "`:=`", Span(token.start, token.end + 1)
     bound = token.start == begin and text[token.end :].lstrip(" \t").startswith("=")
     if token.text in RESERVED and "NAME" in can and ("INT" not in can or bound):
         faults.add("CSC020", f"`{token.text}` is a reserved word", at, "choose another name")
-        return
+        return None
     if token.kind == END and faults.source.path.startswith("<"):
         found = "the end"
-    faults.add("CSC001", f"expected {expected}, found {found}", at, _mend(faults, can, token, previous_end, begin))
-
-
-def _begins(can: set[str]) -> list[tuple[str, ...]]:
-    if "REQUIRES" in can:
-        return [_CLAUSES]
-    return [_TEST_STATEMENTS] if "EXPECT" in can else []
-
-
-def _unknown(faults: Faults, can: set[str], word: Token, token: Token) -> bool:
-    """A line that begins with two words begins with a keyword that there is not."""
-    if (
-        token.kind not in ("NAME", "STRING", "_OPEN_STRING", "_BLOCK", "INT", "DURATION")
-        and not token.text.isidentifier()
-    ):
-        return False
-    if token.text in RESERVED or not {NL, "EQUAL"} & can:
-        return False
-    mend = _OTHER_WORDS.get(word.text) or did_you_mean(word.text, {*_DECLARATIONS, *_STATEMENTS})
     faults.add(
-        "CSC015",
-        f"unknown word `{word.text}`",
+        "CSC001", f"expected {expected}, found {found}", at, mend(text, can, token, previous, previous_end, begin)
+    )
+    return None
+
+
+def _binds_several(faults: Faults, token: Token, begin: int) -> bool:
+    """`a, b = f()` as Python writes it."""
+    names = faults.source.text[begin : token.start]
+    if "," not in names or not all(name.strip().isidentifier() for name in names.split(",")):
+        return False
+    comma = begin + names.index(",")
+    help = "bind the whole, `pair = …`, and use `pair[0]`; several names may stand in a `for`"
+    faults.add("CSC001", "expected `=` and a value, found `,`", Span(comma, comma + 1), help)
+    return True
+
+
+def _prefixed(faults: Faults, word: Token, token: Token) -> bool:
+    """`f"…"` as Python writes it."""
+    if token.kind not in ("STRING", "_OPEN_STRING") or word.end != token.start or word.text.lower() not in _PREFIXES:
+        return False
+    help = {"f": "strings hold values as `{{x}}`, without an `f`", "r": "a raw string stands in single quotes: `'…'`"}
+    faults.add(
+        "CSC026",
+        f"a string has no prefix `{word.text}`",
         word.span,
-        mend or "a line begins with a declaration, `name = …` or a call",
+        help.get(word.text.lower(), "leave the prefix out"),
     )
     return True
 
 
-def _in_words(tables: Tables, can: set[str]) -> str:
+def _begins(can: set[str]) -> list[tuple[str, ...]]:
+    if "REQUIRES" in can:
+        return [CLAUSES]
+    return [_TEST_STATEMENTS] if "EXPECT" in can else []
+
+
+def _no_word_here(faults: Faults, can: set[str], token: Token) -> str | None:
+    """A clause, or a statement of a test, begins with a word that none begins with."""
+    word, at = token.text, token.span
+    known = [w for words in _begins(can) for w in words]
+    if word in known:
+        help = keyword_mend(word, faults.source.text[token.end : token.end + 40])
+        faults.add("CSC015", f"`{word}` cannot be bound or called here", at, help)
+        return None
+    near = next(iter(nearest(word, known)), None)
+    help = OTHER_WORDS.get(word) or did_you_mean(word, known)
+    meant = MEANT.get(word, near)
+    if "REQUIRES" in can:
+        where = "not a clause of a task" if word in _DECLARATIONS + _STATEMENTS else "no clause or body"
+        faults.add("CSC015", f"`{word}` is {where}", at, help or f"clauses and bodies are {', '.join(CLAUSES)}")
+    else:
+        faults.add("CSC015", f"`{word}` cannot stand in a test", at, help or "a test holds mock, let and expect")
+    follows = faults.source.text[token.end : token.end + 40].lstrip(" \t")[:1]
+    return (
+        meant if meant in known and follows not in ("=", ":", "(") and word not in _DECLARATIONS + _STATEMENTS else None
+    )
+
+
+def _unknown(faults: Faults, can: set[str], word: Token, token: Token) -> tuple[str | None] | None:
+    """A line that begins with two words begins with a keyword that there is not; the word that was meant."""
+    if (
+        token.kind not in ("NAME", "STRING", "_OPEN_STRING", "_BLOCK", "INT", "DURATION")
+        and not token.text.isidentifier()
+    ):
+        return None
+    if token.text in RESERVED or not {NL, "EQUAL"} & can:
+        return None
+    known = [*_DECLARATIONS, *_STATEMENTS]
+    if word.text in CLAUSES and "REQUIRES" not in can:
+        help = f"`{word.text}` is a clause: it stands in the `{{ }}` of a task"
+        faults.add("CSC015", f"`{word.text}` stands outside a task", word.span, help)
+        return (None,)
+    help = OTHER_WORDS.get(word.text) or did_you_mean(word.text, known)
+    faults.add(
+        "CSC015",
+        f"unknown word `{word.text}`",
+        word.span,
+        help or "a line begins with a declaration, `name = …` or a call",
+    )
+    if word.text in OTHER_WORDS:
+        meant = MEANT.get(word.text)
+        return (meant if meant in ("", *known) else None,)
+    return (next(iter(nearest(word.text, known)), None),)
+
+
+def _in_words(tables: Tables, states: Sequence[int], can: set[str]) -> str:
     """The terminals as a person would name them, the most telling first."""
     can = set(can)
     said: list[str] = []
+    if len(can) == 1 and can <= {"EQUAL", "COLON"}:
+        (kind,) = can
+        then = acceptable(tables, after(tables, states, kind))
+        what = "a value" if "MINUS" in then else "a type" if "LPAR" in then else ""
+        return f"`{':' if kind == 'COLON' else '='}`" + (f" and {what}" if what else "")
     if {"TASK", "PARAM"} <= can:
         return "a declaration or a statement"
     if {"REQUIRES", "SH"} <= can:
         said.append("a clause or a body")
-        can -= {tables.literals[word] for word in _CLAUSES}
+        can -= {tables.literals[word] for word in CLAUSES}
     if {"MOCK", "EXPECT"} <= can:
         said.append("`mock`, `let` or `expect`")
         can -= {"MOCK", "EXPECT", "LET"}
@@ -201,7 +253,7 @@ def _in_words(tables: Tables, can: set[str]) -> str:
         said.append("an amount" if "RATE" in can else "a value")
         can -= _VALUES
     elif {"NAME", "STRING", "LPAR"} <= can:
-        said.append("a type")
+        said.append("a type such as `int` or `list[file]`")
         can -= _TYPES
     if "PLUS" in can:
         can -= _OPERATORS
@@ -224,48 +276,3 @@ def _rank(phrase: str) -> tuple[int, str]:
     if phrase.startswith("the end"):
         return 2, phrase
     return (1 if phrase[1:2].isalpha() and phrase.startswith("`") else 0), phrase
-
-
-def _last_word(text: str, end: int) -> str:
-    begin = end
-    while begin and (text[begin - 1].isalnum() or text[begin - 1] == "_"):
-        begin -= 1
-    return text[begin:end]
-
-
-def _mend(faults: Faults, can: set[str], token: Token, previous_end: int, begin: int) -> str | None:
-    text = faults.source.text
-    if token.kind == NL and can & {"_BLOCK"}:
-        after = text[token.start :].lstrip()
-        return "the `{` of a block stands on its header's line" if after.startswith("{") else None
-    if token.kind == "NAME" and {"BURST", "BECAUSE"} <= can:
-        return did_you_mean(token.text, _LIMIT_OPTIONS)
-    if token.kind == "_CLOSE_PLACE" and "INT" in can:
-        return "a place holds an expression; `\\{{` is the text `{{`"
-    line = text.rfind("\n", 0, token.start) + 1
-    if token.text == "=" and begin < line and text[line : token.start].strip().isidentifier():
-        return "the line above ends in an operator or a comma, so that it goes on here"
-    if token.text == "=" and "EQ" in can:
-        return "`==` compares"
-    if token.kind == "COMMA" and {"RSQB", "QMARK"} <= can:
-        return "`list[T]` and `dict[T]` take one type; the keys of a dict are strings"
-    if "COLON" in can and "LPAR" not in can and token.kind in ("RPAR", "COMMA", "EQUAL"):
-        return f"write its type: `{_last_word(text, previous_end)}: str`"
-    if "RANGE" in can and token.kind in (NL, END):
-        return f"two bounds: `{_last_word(text, previous_end)}..1m`"
-    if token.kind == "RBRACE" and text.startswith("}}", token.start) and _BARE_PLACE.search(text, line, previous_end):
-        return "`{{ }}` stands in strings; elsewhere a name stands bare"
-    if token.text == "elif":
-        return _OTHER_WORDS["elif"]
-    if token.kind == "VBAR" and "OR" in can:
-        return "a function is called, `upper(x)`; for a choice write `or`" if "_CLOSE_PLACE" in can else "write `or`"
-    if token.kind == "COLON" and {"EQUAL", NL} <= can:
-        return "the type of a binding is inferred: `name = value`"
-    if token.text in DURATION_UNITS_NS or token.text in SIZE_UNITS:
-        number = text[text.rfind(" ", 0, previous_end) + 1 : previous_end]
-        return f"a number and its unit are one word: `{number}{token.text}`" if number.isdigit() else None
-    if token.text in ("try", "repeat"):
-        return f"`{token.text}` inside an operator stands in parentheses"
-    if token.kind == "IF" and "RPAR" not in can:
-        return "a ternary inside an operator stands in parentheses"
-    return None

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from ..base.diagnostics import Span
 from ..base.quantity import seconds
-from ..base.suggest import did_you_mean
+from ..base.suggest import did_you_mean, nearest
 from ..ir.expr import Apply, Expr, Field, ListOf, Lit, RecordOf, Ref, Text, Var
 from ..ir.types import (
     BOOL,
@@ -512,7 +512,7 @@ class Expressions:
         if target.name in UNBUILT:
             self.report.unbuilt(target.span, f"`{target.name}`", UNBUILT[target.name])
             return
-        tasks = [n for n in at.scope.known() if isinstance(at.scope.find(n), Task)]
-        known = [*tasks, *visible_functions()]
-        help = mends.CALLS.get(target.name) or did_you_mean(target.name, known)
+        near = nearest(target.name, [*at.scope.known(), *visible_functions()], 8)
+        called = next((n for n in near if not isinstance(at.scope.find(n), Value)), None)
+        help = mends.CALLS.get(target.name) or (f"did you mean `{called}`?" if called else None)
         self.report.error("CSC102", target.span, f"there is no task or function `{target.name}`", help=help)

@@ -9,9 +9,9 @@ from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
 from ..base.suggest import nearest
 
 _UNIT = re.compile(r"(\d[\d_]*(?:\.\d+)?)([A-Za-z]+)")
-SHOWN_MAX = 100
+SHOWN_MAX = 1000
 """So many findings in one text are enough."""
-_LONG_UNITS = {
+LONG_UNITS = {
     "sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "day": "d",
     "k": "KB", "g": "GB", "t": "TB", "p": "PB", "byte": "B", "ki": "KiB", "mi": "MiB", "gi": "GiB", "ti": "TiB",
 }  # fmt: skip
@@ -20,12 +20,14 @@ _LONG_UNITS = {
 class Faults:
     """The findings in one source. `fatal`: nothing after this can be trusted, the parser stops."""
 
-    __slots__ = ("fatal", "findings", "last", "source")
+    __slots__ = ("fatal", "findings", "last", "places", "source")
 
     def __init__(self, source: Source, findings: Findings | None = None) -> None:
         self.source = source
         self.findings = Findings() if findings is None else findings
         self.fatal = False
+        self.places: set[int] = set()
+        """Where findings stand."""
         self.last = -1
         """Where the latest finding stands."""
 
@@ -37,6 +39,7 @@ class Faults:
             self.fatal = True
             return
         self.last = max(self.last, span.start)
+        self.places.add(span.start)
         label = self.source.label
         self.findings.add(
             Diagnostic(
@@ -71,6 +74,6 @@ class Faults:
             self.add("CSC007", f"`{text}` is no number", span, "write `3`, `1_000`, `2.5`, `1e6`, `1h30m` or `4GB`")
             return
         units = [*DURATION_UNITS_NS, *SIZE_UNITS]
-        close = _LONG_UNITS.get(unit[2].lower().rstrip("s")) or next(iter(nearest(unit[2], units)), None)
+        close = LONG_UNITS.get(unit[2].lower().rstrip("s")) or next(iter(nearest(unit[2], units)), None)
         mend = f"did you mean `{unit[1]}{close}`?" if close else f"units are {', '.join(units)}"
         self.add("CSC007", f"unknown unit `{unit[2]}`", span, mend)

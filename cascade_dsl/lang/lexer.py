@@ -15,6 +15,7 @@ from typing import Literal
 from ..base.diagnostics import Span
 from ..base.quantity import DURATION_UNITS_NS, SIZE_UNITS
 from .faults import Faults
+from .layout import end_of_long_string, end_of_torn_text
 
 DEPTH_MAX = 200
 END = "$END"
@@ -228,7 +229,7 @@ class Lexer:
         if _SIZE.fullmatch(number[0]):
             return self._token("SIZE", number.end())
         self.faults.number(Span(start, number.end()), number[0])
-        return self._token("INT", number.end(), "0")
+        return self._token("INT", number.end(), "")
 
     # ---- strings
 
@@ -236,6 +237,10 @@ class Lexer:
         text, start = self.text, self.at
         quote = text[start] * 3 if text.startswith(text[start] * 3, start) else text[start]
         code = "CODE" in can or (can is NOTHING and self.previous == "PYTHON")
+        if len(quote) == 3:
+            torn = end_of_torn_text(text, start, quote)
+            if torn is not None:
+                return self._torn_text(start, torn, quote, "CODE" if code else "STRING")
         end = text_end((_CODES if code else TEXTS)[quote], text, start + len(quote))
         if text.startswith(quote, end):
             return self._token("CODE" if code else "STRING", end + len(quote))
@@ -278,10 +283,31 @@ class Lexer:
         elif outer is not None:
             return self._open_place_at_line_end(end)
         else:
-            line = self.text.find("\n", end)
-            end = len(self.text) if line < 0 else line
+            end = self._end_of_line(end)
+            longer = end_of_long_string(self.text, start, end, quote)
             if not self.quiet:
-                self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), _close_with(quote))
+                help = f"a string of several lines stands in `{quote * 3}`"
+                help = help if longer is not None else f"close it with `{quote}`; {help}"
+                self.faults.add("CSC004", "the string is not closed on its line", Span(start, end), help)
+            end = end if longer is None else longer
+        return self._token(kind, end)
+
+    def _end_of_line(self, at: int) -> int:
+        """The end of the line, without the `}` that closes what was opened on it."""
+        text = self.text
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        begin = text.rfind("\n", 0, at) + 1
+        opened = [start for kind, start, _ in self.stack if kind in ("{", "record")]
+        if opened and opened[-1] >= begin and text[at:end].rstrip().endswith("}"):
+            return max(at, text.rindex("}", at, end))
+        return end
+
+    def _torn_text(self, start: int, end: int, quote: str, kind: str) -> Token:
+        if not self.quiet:
+            self.faults.add(
+                "CSC004", f"`{quote}` is not closed", Span(start, start + 3), f"close the string with `{quote}`"
+            )
         return self._token(kind, end)
 
     def _open_place_at_line_end(self, end: int) -> Token:
@@ -293,7 +319,7 @@ class Lexer:
             self.faults.add("CSC004", "`{{` is not closed on its line", Span(place, place + 2), "close it with `}}`")
         while self.stack and self.stack[-1][1] >= string:
             self.stack.pop()
-        return self._token(BAD, end)
+        return self._token(BAD, max(self.at, self._end_of_line(place + 2)))
 
     # ---- brackets and operators
 
@@ -308,7 +334,14 @@ class Lexer:
             case ")" | "]" | "}":
                 return self._close(operator, end)
             case "=" if "EQUAL" not in can and "EQ" in can and not self.text.startswith("=", end):
-                return self._bad("CSC001", "`=` binds a name and cannot stand here", 1, "`==` compares")
+                help = (
+                    "an entry of a record is `key: value`"
+                    if self.stack and self.stack[-1][0] == "record"
+                    else "`==` compares"
+                )
+                return self._bad("CSC001", "`=` binds a name and cannot stand here", 1, help)
+            case "|" if self.text.startswith("||", self.at):
+                return self._bad("CSC006", "`||` is not part of the language", 2, _FOREIGN["||"])
             case _:
                 return self._token(self.literals[operator], end)
 
@@ -332,6 +365,8 @@ class Lexer:
         if not stack:
             return self._bad("CSC003", f"`{closer}` closes nothing", 1, "remove it, or open it first")
         _, opened, _ = top = stack[-1]
+        if top[0] == "{":
+            return self._bad("CSC003", f"`{closer}` closes nothing", 1, "remove it, or open it first")
         mend = {"(": ")", "[": "]", "place": "}}"}.get(top[0], "}")
         if not self.quiet:
             opener = OPENED_WITH[top[0]]
@@ -379,7 +414,3 @@ _FOREIGN = {
     "`": "strings stand in `\"` or `'`",
 }
 """What other languages write, and what to write here."""
-
-
-def _close_with(quote: str) -> str:
-    return f"close it with `{quote}`; a string of several lines stands in `{quote * 3}`"

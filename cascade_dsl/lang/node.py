@@ -16,13 +16,14 @@ class NodeType(type):
     """Turns the annotations of a class into slots."""
 
     _fields: tuple[str, ...]
+    _names: frozenset[str]
     _defaults: dict[str, Any]
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> NodeType:
         fields = tuple(namespace.get("__annotations__", ()))
         defaults = {field: namespace.pop(field) for field in fields if field in namespace}
         cls = super().__new__(mcs, name, bases, namespace | {"__slots__": fields})
-        cls._fields, cls._defaults = fields, defaults
+        cls._fields, cls._names, cls._defaults = fields, frozenset(fields), defaults
         return cls
 
 
@@ -32,10 +33,15 @@ class Node(metaclass=NodeType):
     def __init__(self, **values: Any) -> None:
         cls = type(self)
         put = object.__setattr__
-        for field in cls._fields:
-            put(self, field, values.pop(field) if field in values else cls._defaults[field])
-        if values:
-            raise TypeError(f"{cls.__name__} has no field {', '.join(values)}")
+        for field, default in cls._defaults.items():
+            values.setdefault(field, default)
+        if values.keys() != cls._names:
+            odd, missing = sorted(values.keys() - cls._names), sorted(cls._names - values.keys())
+            raise TypeError(
+                f"{cls.__name__} has no field {', '.join(odd)}" if odd else f"it lacks {', '.join(missing)}"
+            )
+        for field, value in values.items():
+            put(self, field, value)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} is read-only")

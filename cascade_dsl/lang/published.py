@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..ir.expr import Expr, Lit, refs
 from ..ir.graph import Call, FanOut, Node, OutputSpec, TaskDef, walk
@@ -36,8 +36,7 @@ def check_paths(
     def visit(body: Sequence[Node], inside: FanOut | None, varying: frozenset[int]) -> None:
         for node in body:
             if isinstance(node, FanOut):
-                own = {i.id for i in bound_items(node)} | {n.id for n in walk(node.body)}
-                visit(node.body, node, varying | own)
+                visit(node.body, node, varying | _own(node))
             elif isinstance(node, Call) and node.task in tasks and node.id in calls:
                 for spec in tasks[node.task].outputs:
                     if spec.path is not None:
@@ -54,6 +53,11 @@ def check_paths(
                 also=[(taken[outer].span, f"`{outer}` comes from here")] if taken[outer] is not call else (),
                 help="publish the two side by side, in folders of their own",
             )
+
+
+def _own(node: FanOut) -> frozenset[int]:
+    """What differs from one instance of a fan-out to the next."""
+    return frozenset(i.id for i in bound_items(node)) | {n.id for n in walk(node.body)}
 
 
 def _above(path: str) -> Iterator[str]:
@@ -116,6 +120,14 @@ def _one(
                 also=also,
                 help=_mend(task),
             )
+        elif not any(ref in _own(inside) for expr in args.values() for ref in refs(expr)):
+            report.warn(
+                "CSCW005",
+                call.span,
+                f"the path of `{task.name}` is the same for every item of its inner `for`",
+                also=also,
+                help=_mend(task, used),
+            )
         return
     if "attempt" in used or reads(path) or any(not isinstance(e, Lit) for e in args.values()):
         return
@@ -141,12 +153,12 @@ def _one(
         )
 
 
-def _mend(task: TaskDef) -> str:
+def _mend(task: TaskDef, used: Collection[str] = ()) -> str:
     if not task.inputs:
         return "bind the call once and use its name"
-    named = [i.name for i in task.inputs if i.type in (STR, INT)]
-    if named:
-        return f"let the path depend on what differs, such as `{{{{{named[0]}}}}}`"
+    name = next((i.name for i in task.inputs if i.name not in used and i.type in (STR, INT)), None)
+    if name is not None:
+        return f"let the path depend on what differs, such as `{{{{{name}}}}}`"
     return f"give `{task.name}` an input for it, `name: str`, and let the path depend on it: `{{{{name}}}}`"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from fnmatch import fnmatchcase
 
 from ..base.diagnostics import Findings, Source
 from ..ir.expr import Apply, Expr, Lit
@@ -69,9 +70,10 @@ class Requirements:
         names: Sequence[str],
         resources: Sequence[Resource],
         tags: Sequence[str],
+        maybe: Collection[str],
         source: Source,
     ) -> tuple[Limit, ...]:
-        """The words of the file layer, in the order of the file."""
+        """The words of the file layer, in the order of the file; a scope of a name in `maybe` may match something."""
         all_tags = dict.fromkeys([*(tag for task in tasks for tag in task.clauses.tags), *tags])
         dimensions: dict[str, Dimension] = {r.name: r.dimension for r in resources}
         known = Known(tasks=tuple(names), tags=tuple(all_tags), flows=(), resources=dimensions)
@@ -82,6 +84,8 @@ class Requirements:
             before = len(faults.findings.found)
             refuse_unbuilt(sentence, faults)
             if len(faults.findings.found) > before:
+                continue
+            if sentence.scope is not None and _may_match(sentence.scope, known, maybe):
                 continue
             scope = Scope("task", task) if task else None
             limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=None, until=None)
@@ -110,6 +114,17 @@ class Requirements:
         if dimension == "millicpu":
             return Apply("round_up", (Apply("mul", (found.expr, Lit(1000))),))
         return found.expr
+
+
+def _may_match(scope: ast.Scope, known: Known, maybe: Collection[str]) -> bool:
+    """It matches nothing that is known, but perhaps something that is not."""
+    if not maybe:
+        return False
+    kinds = {"task": known.tasks, "tag": known.tags, "flow": known.flows, "resource": tuple(known.resources)}
+    sure, pattern = kinds.get(scope.kind, ()), scope.pattern
+    if not any(sign in pattern for sign in "*?["):
+        return pattern not in sure and pattern in maybe
+    return not any(fnmatchcase(n, pattern) for n in sure) and any(fnmatchcase(n, pattern) for n in maybe)
 
 
 def _sentences(module: ast.Module) -> list[tuple[ast.LimitSentence, str]]:

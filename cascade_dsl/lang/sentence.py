@@ -208,6 +208,8 @@ def resolve_limit(
 def resolve_scope(scope: ast.Scope, known: Known, faults: Faults, *, matches: bool = True) -> Scope | None:
     """The scope that is written, if it matches anything that is known."""
     names: tuple[str, ...]
+    if not scope.pattern and scope.kind != "global":
+        return None  # reported when it was read
     match scope.kind:
         case "global":
             return Scope("global")
@@ -223,7 +225,8 @@ def resolve_scope(scope: ast.Scope, known: Known, faults: Faults, *, matches: bo
         faults.add("CSC302", f"a scope has up to {PATTERN_MAX} characters", scope.span, "write `*` for a part of it")
         return None
     found = Scope(scope.kind, scope.pattern)
-    if not matches or any(fnmatchcase(name, scope.pattern) for name in names):
+    plain = not any(sign in scope.pattern for sign in "*?[")
+    if not matches or (scope.pattern in names if plain else any(fnmatchcase(n, scope.pattern) for n in names)):
         return found
     faults.add("CSC302", f"no {what} matches `{scope.pattern}`", scope.span, _near(scope, known, names, what))
     return None

@@ -23,19 +23,25 @@ PASS, SPLICE, BUILD = 0, 1, 2
 class Rule:
     """A production. `plan` lists the arguments: -1 for one left out, else 2·i for symbol i, 2·i+1 for the items of list i."""
 
-    __slots__ = ("kind", "name", "origin", "plan", "size")
+    __slots__ = ("kind", "name", "origin", "picks", "plan", "size", "unit")
 
     def __init__(self, origin: str, name: str, size: int, kind: int, plan: tuple[int, ...]) -> None:
         self.origin, self.name, self.size, self.kind, self.plan = origin, name, size, kind, plan
+        self.unit = kind == PASS and size == 1
+        """It only gives its one symbol another name."""
+        self.picks = None if any(i < 0 or i & 1 for i in plan) else tuple(i >> 1 for i in plan)
+        """The symbols that are its arguments, where nothing is left out and no list is spliced."""
 
 
 class Tables:
     """The automaton. `literals` maps the spelling of a word or operator to its terminal."""
 
-    __slots__ = ("literals", "rules", "starts", "states")
+    __slots__ = ("literals", "renamed", "rules", "starts", "states")
 
     def __init__(self, data: dict[str, Any]) -> None:
         symbols: list[str] = data["symbols"]
+        self.renamed: dict[tuple[int, int, str], int] = {}
+        """What a chain of unit rules came to, by the two states on top and the terminal that follows."""
         self.literals: dict[str, str] = data["literals"]
         self.starts: dict[str, tuple[int, int]] = {name: (first, last) for name, first, last in data["starts"]}
         rules: list[tuple[int, int, int, int, list[int]]] = data["rules"]

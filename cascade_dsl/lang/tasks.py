@@ -131,9 +131,9 @@ class Tasks:
             parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
             at = self._context(task, outputs, "a task's body", need=True, in_body=True)
             lowered = bodies.lower(body, at, parameters, shell)
-            if len(self.report.findings.errors) == before:
+            if len(self.report.findings.errors) == before and not decl.torn:
                 look(self.report, decl, body, outputs)
-        if lowered is None or clauses is None or len(self.report.findings.errors) > before:
+        if decl.torn or lowered is None or clauses is None or len(self.report.findings.errors) > before:
             return None
         return TaskDef(
             name=task.name,
@@ -148,6 +148,8 @@ class Tasks:
     def _one_body(self, decl: ast.TaskDecl) -> ast.Body | None:
         if len(decl.bodies) == 1:
             return decl.bodies[0]
+        if decl.torn and not decl.bodies:
+            return None
         if not decl.bodies:
             help = 'write `sh "…"`, `exec [ … ]` or `python "…"`'
             self.report.error("CSC332", decl.name.span, f"the task `{decl.name.name}` has no body", help=help)
@@ -178,6 +180,8 @@ class Tasks:
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
 
     def _need(self, task: Task) -> Type:
+        if task.decl.torn:
+            return JSON  # a clause is missing, which may have been `requires`
         fields: dict[str, Type] = {"cpu": FLOAT}
         for clause in task.decl.clauses:
             if isinstance(clause, ast.RequiresClause):

@@ -14,6 +14,7 @@ from typing import NamedTuple, TextIO
 from ..base.diagnostics import Diagnostic, Label
 
 WIDTH = 120
+WIDTH_MIN = 30
 _TAB = 4
 _CUT = "…"
 _STYLE = {"error": "1;31", "warning": "1;33", "note": "1;36", "help": "1;32", "gutter": "1;34", "bold": "1"}
@@ -22,6 +23,16 @@ _STYLE = {"error": "1;31", "warning": "1;33", "note": "1;36", "help": "1;32", "g
 def wants_color(stream: TextIO) -> bool:
     """Whether colour may go to a stream: a terminal that is not dumb, and no NO_COLOR in the environment."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal_width(stream: TextIO) -> int:
+    """How many cells a line may take: those of the terminal, or the usual where it is none."""
+    if not stream.isatty():
+        return WIDTH
+    try:
+        return max(WIDTH_MIN, min(os.get_terminal_size(stream.fileno()).columns, WIDTH))
+    except (OSError, ValueError):
+        return WIDTH
 
 
 def render(diagnostic: Diagnostic, color: bool = False, width: int = WIDTH) -> str:
@@ -60,11 +71,22 @@ def render(diagnostic: Diagnostic, color: bool = False, width: int = WIDTH) -> s
     return "\n".join(out)
 
 
-def render_all(diagnostics: Sequence[Diagnostic], color: bool = False, width: int = WIDTH) -> str:
-    """Several diagnostics, a blank line between them, and their count at the end where there is more than one."""
-    blocks = [render(diagnostic, color, width) for diagnostic in diagnostics]
+def render_all(
+    diagnostics: Sequence[Diagnostic], color: bool = False, width: int = WIDTH, most: int | None = None
+) -> str:
+    """Several diagnostics, a blank line between them, and their count at the end where there is more than one.
+
+    Of more than `most` the first are shown, errors before warnings, and how to see all is said.
+    """
+    shown = diagnostics
+    if most is not None and len(diagnostics) > most:
+        errors = [d for d in diagnostics if d.severity == "error"]
+        shown = (errors + [d for d in diagnostics if d.severity != "error"])[:most]
+    blocks = [render(diagnostic, color, width) for diagnostic in shown]
     if len(diagnostics) > 1:
-        blocks.append(_count(diagnostics))
+        more = len(diagnostics) - len(shown)
+        rest = f"and {more} more: `cascade check --format concise` shows all, one line for each\n" if more else ""
+        blocks.append(rest + _count(diagnostics))
     return "\n\n".join(blocks)
 
 

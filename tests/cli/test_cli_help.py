@@ -109,7 +109,9 @@ def test_help_of_a_program_fits_its_terminal(columns: int, tmp_path: Path) -> No
 
 def test_help_of_a_compiled_program_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "words.csc").write_text(PROGRAM)
-    (tmp_path / "words.json").write_text(helped("compile", "words.csc", "--format", "json", cwd=tmp_path))
+    code, out, _ = cascade("compile", "words.csc", "--format", "json", cwd=tmp_path)
+    assert code == 0
+    (tmp_path / "words.json").write_text(out)
     shown = helped("run", "words.csc", "--help", cwd=tmp_path, columns=200)
     assert helped("run", "words.json", "--help", cwd=tmp_path, columns=200) == shown.replace("words.csc", "words.json")
 

@@ -14,7 +14,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.types import SnapshotIndex
 
-from cascade_dsl.base.codes import CODES
+from cascade_dsl.base.codes import CODES, WARNINGS
 from cascade_dsl.ir.codec import graph_from_json, graph_to_json
 from cascade_dsl.ir.text import graph_text
 from cascade_dsl.ir.verify import verify
@@ -25,6 +25,7 @@ from cascade_dsl.values.functions import NAMES
 HERE = Path(__file__).parent
 OK = sorted(p.stem for p in (HERE / "ok").glob("*.csc"))
 BAD = sorted(p.stem for p in (HERE / "bad").glob("*.csc"))
+WARN = sorted(p.stem for p in (HERE / "warn").glob("*.csc"))
 
 
 class Beside(SingleFileSnapshotExtension):
@@ -59,6 +60,12 @@ class BesideBad(Beside):
     folder = "bad"
 
 
+class BesideWarn(Beside):
+    """The warnings of a program that is good."""
+
+    folder = "warn"
+
+
 def compiled(folder: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Compiled:
     monkeypatch.chdir(HERE / folder)
     return compile_file(Path(f"{name}.csc"))
@@ -86,8 +93,22 @@ def test_bad(name: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyP
     assert text == snapshot(extension_class=BesideBad)
 
 
+@pytest.mark.parametrize("name", WARN)
+def test_warn(name: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = compiled("warn", name, monkeypatch)
+    assert result.graph is not None
+    assert {d.severity for d in result.diagnostics} == {"warning"}
+    text = "\n\n".join(render(d) for d in result.diagnostics) + "\n"
+    assert text == snapshot(extension_class=BesideWarn)
+
+
+def test_every_warning_of_the_compiler_has_a_provoking_program() -> None:
+    texts = "".join(p.read_text() for p in (HERE / "warn").glob("*.txt"))
+    assert [code for code in WARNINGS if code < "CSCW020" and f"[{code}]" not in texts] == []
+
+
 def test_each_program_has_its_snapshot_and_each_snapshot_its_program() -> None:
-    for folder, names in (("ok", OK), ("bad", BAD)):
+    for folder, names in (("ok", OK), ("bad", BAD), ("warn", WARN)):
         assert sorted(p.stem for p in (HERE / folder).glob("*.txt")) == names
 
 

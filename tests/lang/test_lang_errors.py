@@ -81,7 +81,7 @@ def show(diagnostic: Diagnostic) -> str:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_messages(name: str, snapshot: SnapshotAssertion) -> None:
     parsed = parse_source(Source("a.csc", PROGRAMS[name]))
-    assert parsed.module is None
+    assert parsed.diagnostics
     assert PROGRAMS[name] + "-----\n" + "\n".join(map(show, parsed.diagnostics)) + "\n" == snapshot
 
 
@@ -123,8 +123,8 @@ def test_an_endless_string_is_one_error() -> None:
     assert [d.message for d in found] == ['`"""` is not closed']
 
 
-def test_a_hundred_errors_are_enough() -> None:
-    assert len(parse_source(Source("a.csc", "x = = 1\n" * 5_000)).diagnostics) == 100
+def test_a_thousand_errors_are_enough() -> None:
+    assert len(parse_source(Source("a.csc", "x = = 1\n" * 5_000)).diagnostics) == 1_000
 
 
 def test_a_nul_in_the_text() -> None:
@@ -165,7 +165,8 @@ PIECES = [
 def sound(text: str) -> None:
     """What holds for any text: a tree or errors, every place inside the file, in the order of the file."""
     parsed = parse_source(Source("a.csc", text))
-    assert (parsed.module is None) == bool(parsed.diagnostics)
+    assert parsed.module is not None or parsed.diagnostics
+    assert parsed.diagnostics or not parsed.broken
     lines = text.split("\n")
     places: list[tuple[int, int]] = []
     for found in parsed.diagnostics:

@@ -31,7 +31,7 @@ from cascade_dsl.ir.requirement import Limit
 from cascade_dsl.ir.types import BOOL, JSON
 from cascade_dsl.report.diagram.layout import Placed
 from cascade_dsl.report.diagram.model import Diagram
-from cascade_dsl.report.diagram.shapes import Rect
+from cascade_dsl.report.diagram.shapes import Rect, box_size
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ("a", "fetch_all", 'he said "no" & <left>', "x" * 90, "#1 _it_ `is` \\N", "Ünïcødé 漢字", "end", "\u202e]]>")
@@ -152,7 +152,10 @@ def check_places(placed: Placed) -> None:
     for a, b in combinations(diagram.boxes, 2):
         assert not _overlap(placed.boxes[a.id], placed.boxes[b.id]), (a, b)
     for box in diagram.boxes:
-        assert whole.holds(placed.boxes[box.id])
+        own, need = placed.boxes[box.id], box_size(box)
+        assert whole.holds(own)
+        assert own.w > need.w - 0.1
+        assert own.h > need.h - 0.1
         around = set(diagram.around(box.id))
         for area in diagram.areas:
             place = placed.areas[area.id]

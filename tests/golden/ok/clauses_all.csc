@@ -2,7 +2,7 @@
 
 param host: str = "h"
 task t(n: int) -> int {
-  requires cpu = 0.5, mem = n * 1GB + 64MB, api = attempt, gpu
+  requires cpu = 0.5, mem = n * 1GB + 64MB, api = attempt, gpu   # allow: unlimited-demand
   limit 3
   retry n backoff 1s..1m on 75, timeout, killed
   timeout 10m

@@ -1,0 +1,5 @@
+task a(x: str) -> int { sh "echo {{x}}" }
+y = a(1)
+z = """
+  never closed {{y}}
+other = z

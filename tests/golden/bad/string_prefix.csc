@@ -1,0 +1,3 @@
+name = "Ada"
+output a = f"hello {name}"
+output b = r"\d+"
