@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean
 from ..ir.types import DIR, FILE, STR, OptionalType, RecordType, Scalar, Type
+from ..values.types import assignable
 from . import ast
 from .node import Node, fields
 from .symbols import Scope, Value
@@ -175,7 +176,7 @@ def _nodes(root: Node) -> Iterator[Node]:
 
 
 def record(want: RecordType, have: RecordType) -> str | None:
-    """What makes a record the one that is wanted, as far as its fields' names go."""
+    """What makes a record the one that is wanted, by the first of its fields that differs."""
     wanted = [k for k, _ in want.fields]
     missing = [k for k, t in want.fields if have.get(k) is None and not isinstance(t, OptionalType)]
     extra = [k for k, _ in have.fields if k not in wanted]
@@ -183,7 +184,13 @@ def record(want: RecordType, have: RecordType) -> str | None:
         return f"call the field `{missing[0]}`, not `{extra[0]}`"
     if missing:
         return f"add {', '.join(f'`{k}: …`' for k in missing[:6])}"
-    return f"leave out {_listed(extra)}" if extra else None
+    if extra:
+        return f"leave out {_listed(extra)}"
+    for key, type_ in want.fields:
+        found = have.get(key)
+        if found is not None and not assignable(type_, found):
+            return f"the field `{key}` wants {type_}, found {found}"
+    return None
 
 
 def for_each(typing: Expressions, call: ast.Call, argument: ast.Expr) -> str | None:

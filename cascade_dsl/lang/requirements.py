@@ -14,7 +14,7 @@ from . import ast, mends
 from .context import Context
 from .expressions import Expressions
 from .faults import Faults
-from .sentence import MACHINE, Known, refuse_unbuilt, resolve_limit
+from .sentence import MACHINE, PATTERN_MAX, Known, refuse_unbuilt, resolve_limit
 from .symbols import Report
 from .symbols import Scope as Names
 from .tasks import Amount
@@ -118,7 +118,7 @@ class Requirements:
 
 def _may_match(scope: ast.Scope, known: Known, maybe: Collection[str]) -> bool:
     """It matches nothing that is known, but perhaps something that is not."""
-    if not maybe:
+    if not maybe or len(scope.pattern) > PATTERN_MAX:
         return False
     kinds = {"task": known.tasks, "tag": known.tags, "flow": known.flows, "resource": tuple(known.resources)}
     sure, pattern = kinds.get(scope.kind, ()), scope.pattern

@@ -15,6 +15,7 @@ from cascade_dsl.ir.text import graph_text
 from cascade_dsl.ir.verify import verify
 from cascade_dsl.lang.compile import Compiled, compile_source
 from cascade_dsl.lang.parse import read_source
+from cascade_dsl.report.formats import as_json, concise, github, sarif
 from cascade_dsl.report.plain import render_all
 from cascade_dsl.values.functions import NAMES
 
@@ -133,7 +134,18 @@ def _check_forms(compiled: Compiled, part: Callable[[], object]) -> None:
     part()
     text += render_all(compiled.diagnostics, color=True, width=40)
     part()
-    _hold("\x00" not in text, "a NUL in what is shown")
+    _hold(
+        "\x00" not in text and "\x1b[31m" not in render_all(compiled.diagnostics), "control characters in what is shown"
+    )
+    lines = concise(compiled.diagnostics).splitlines()
+    _hold(len(lines) >= min(len(compiled.diagnostics), 1), "the concise form is empty")
+    _hold(len(json.loads(as_json(compiled.diagnostics))) >= 0, "no JSON")
+    results = json.loads(sarif(compiled.diagnostics))["runs"][0]["results"]
+    _hold(len(results) == len(compiled.diagnostics), "SARIF of another length")
+    _hold(
+        all(line.startswith("::") for line in github(compiled.diagnostics).splitlines()), "a command of GitHub's torn"
+    )
+    part()
     for d in compiled.diagnostics:
         back = Diagnostic.from_json(json.loads(json.dumps(d.to_json())))
         _hold(back == d, f"{d.code} is another one after a trip through JSON")

@@ -102,3 +102,13 @@ def test_a_scope_without_measure_is_refused() -> None:
 def test_the_same_fault_in_5000_places_is_found_in_each_and_twice_in_none() -> None:
     result = compiled("x = 1\n" * 5001)
     assert [d.code for d in result.diagnostics] == ["CSC104"] * 5000
+
+
+def test_a_header_of_one_endless_line_is_read_in_no_time() -> None:
+    result = compiled("for x y " + "z " * 50_000 + "{\n}\n")
+    assert result.diagnostics[0].code == "CSC001"
+
+
+def test_a_scope_without_measure_beside_what_could_not_be_read() -> None:
+    result = compiled(f"task broken( {{\nlimit task:{'[a' * 20_000} 3\n")
+    assert result.diagnostics[0].code.startswith("CSC0")
