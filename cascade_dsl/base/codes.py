@@ -140,6 +140,7 @@ CODES: dict[str, str] = {
     "CSC714": "An output cannot be published",
     # warnings (lang)
     "CSCW120": "Text that looks like a value",
+    "CSCW121": "A body that writes to the final path itself",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     # warnings (lang)
@@ -168,5 +169,6 @@ WARNINGS: dict[str, str] = {
     "CSCW009": "unknown-allow",
     "CSCW010": "unneeded-allow",
     "CSCW120": "looks-like-a-value",
+    "CSCW121": "writes-final-path",
 }
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..base.diagnostics import Span
 from ..ir.graph import OutputSpec
 from . import ast
+from .dependencies import free_names
 from .symbols import Report
 
 _IN_SCRIPT = re.compile(r"\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)")
@@ -31,6 +32,38 @@ def look(report: Report, decl: ast.TaskDecl, body: ast.Body, outputs: Sequence[O
             if _FUNCTION.fullmatch(body.text.strip()):
                 return
             _python(report, body, [*names, *paths])
+    for output in decl.outputs:
+        writes_itself(report, decl, body, output)
+
+
+def writes_itself(report: Report, decl: ast.TaskDecl, body: ast.Body, output: ast.OutputDecl) -> bool:
+    """Reports a body that writes to the final path of an output and names the output nowhere; False where it does not."""
+    if not isinstance(output.path, ast.StringLit) or output.name is None or output.name.name in _used(decl, body):
+        return False
+    text, name = report.source.text, output.name.name
+    path = text[output.path.span.start : output.path.span.end].strip("\"'")
+    found = text.find(path, body.span.start, body.span.end) if path else -1
+    if found < 0:
+        return False
+    report.warn(
+        "CSCW121",
+        Span(found, found + len(path)),
+        f"`{decl.name.name}` writes to its final path itself, and never to its output `{name}`",
+        also=[(output.name.span, "the output")],
+        help=f"write to `{name}`" if isinstance(body, ast.PythonBody) else f"write to `{{{{{name}}}}}`",
+    )
+    return True
+
+
+def _used(decl: ast.TaskDecl, body: ast.Body) -> set[str]:
+    """The names that the body and the environment of a task use."""
+    if isinstance(body, ast.PythonBody):
+        return set(re.findall(r"[A-Za-z_]\w*", body.text))
+    used = set(free_names(body))
+    for clause in decl.clauses:
+        if isinstance(clause, ast.EnvClause | ast.InClause):
+            used.update(free_names(clause))
+    return used
 
 
 # ---- scripts

@@ -9,7 +9,7 @@ import pytest
 from cascade_dsl.base.diagnostics import Source
 from cascade_dsl.lang.compile import compile_source
 
-OURS = ("CSCW120", "CSC019")
+OURS = ("CSCW120", "CSCW121", "CSC019")
 
 
 def found(text: str) -> list[tuple[str, int, str, str | None]]:
@@ -83,3 +83,27 @@ def test_places_in_a_python_body(body: str, underlined: str, help: str) -> None:
 @pytest.mark.parametrize("body", ["return f'{{path}}'", "return '{{other}}'", "return {path}", "return [{1}, {2}]"])
 def test_what_python_means_itself_is_not_suspect(body: str) -> None:
     assert found(f'task t(path: str) -> json {{ python "{body}" }}\nt("a")\n') == []
+
+
+@pytest.mark.parametrize(
+    ("text", "underlined", "help"),
+    [
+        ('page: file = "out/a.html" { sh "x > out/a.html" }', "out/a.html", "write to `{{page}}`"),
+        ('page: file = "out/a.html" { exec ["x", "out/a.html"] }', "out/a.html", "write to `{{page}}`"),
+        ("page: file = \"a.html\" { python \"open('a.html', 'w')\" }", "a.html", "write to `page`"),
+    ],
+)
+def test_a_body_that_writes_to_the_final_path(text: str, underlined: str, help: str) -> None:
+    assert found(f"task t() -> {text}\nt()\n") == [("CSCW121", 1, underlined, help)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'page: file = "out/a.html" { sh "x > {{page}}; echo out/a.html" }',
+        'page: file = "out/a.html" { env { TO = page }; sh "x > $TO # out/a.html" }',
+        'page: file = "out/a.html" { python "open(page).write(\'out/a.html\')" }',
+    ],
+)
+def test_a_body_that_names_its_output_may_name_the_path(text: str) -> None:
+    assert found(f"task t() -> {text}\nt()\n") == []
