@@ -84,6 +84,8 @@ CODES: dict[str, str] = {
     "CSC347": "An output that cannot be",
     "CSC350": "A limit that the file holds hard",
     "CSC351": "The amount of a limit cannot be evaluated",
+    "CSC360": "An output that has no path here",
+    "CSC361": "Folders by a pattern without a scratch folder",
     # graph 4xx (lang, ir)
     "CSC400": "A file that is no graph of Cascade",
     "CSC401": "A graph of another schema",
@@ -138,11 +140,16 @@ CODES: dict[str, str] = {
     "CSC712": "An output is neither a file nor a folder",
     "CSC713": "An output path outside the project",
     "CSC714": "An output cannot be published",
-    # warnings (lang)
-    "CSCW120": "Text that looks like a value",
-    "CSCW121": "A body that writes to the final path itself",
+    "CSC715": "An output path that no file can have",
+    "CSC716": "An output path that a link leads out of the project",
+    "CSC717": "A pattern of outputs that cannot be",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    "CSCW120": "Text that looks like a value",
+    "CSCW121": "A body that writes to the final path itself",
+    "CSCW360": "Output files that are written in place",
+    "CSCW361": "An output that the body never names",
+    "CSCW362": "A fan-out whose calls share a pattern",
     # warnings (lang)
     "CSCW001": "A task that is never used",
     "CSCW002": "A param that is never used",
@@ -158,6 +165,9 @@ CODES: dict[str, str] = {
 """Code → title of its page."""
 
 WARNINGS: dict[str, str] = {
+    "CSCW360": "written-in-place",
+    "CSCW361": "output-not-named",
+    "CSCW362": "shared-pattern",
     "CSCW001": "unused-task",
     "CSCW002": "unused-param",
     "CSCW003": "unused-binding",

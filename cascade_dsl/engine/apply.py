@@ -219,7 +219,7 @@ def _on_publish_planned(state: State, event: PublishPlanned, _: int) -> None:
     running = state.running[event.key]
     running.plan = event
     running.plan_row = state.seq
-    state.outbox.append(Publish(event.key, event.epoch, event.attempt, event.files))
+    state.outbox.append(Publish(event.key, event.epoch, event.attempt, event.files, event.removals))
 
 
 def _leave(state: State, key: NodeKey, epoch: int, attempt: int) -> Running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..ir.events import Facts, PlannedFile, RunStatus
+from ..ir.events import Facts, PlannedFile, PlannedRemoval, RunStatus
 from ..ir.graph import NodeKey
 
 
@@ -55,12 +55,13 @@ class StopAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Move the files of a committed plan to their places. `redo`: a crash may have moved some."""
+    """Move the files of a committed plan to their places, remove what they replace. `redo`: a crash may have done some of it."""
 
     key: NodeKey
     epoch: int
     attempt: int
     files: tuple[PlannedFile, ...]
+    removals: tuple[PlannedRemoval, ...] = ()
     redo: bool = False
 
 

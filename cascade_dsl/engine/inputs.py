@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, Word
+from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer, Scope
 
@@ -74,7 +74,7 @@ class EvaluationFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSucceeded:
-    """The body ended well and its results were read; `files` are to be published."""
+    """The body ended well and its results were read; `files` are to be published, `removals` of an earlier result to go."""
 
     key: NodeKey
     epoch: int
@@ -83,6 +83,7 @@ class AttemptSucceeded:
     blob: str | None = None
     length: int | None = None
     files: tuple[PlannedFile, ...] = ()
+    removals: tuple[PlannedRemoval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

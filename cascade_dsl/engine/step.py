@@ -203,7 +203,11 @@ class _Turn:
         state = self.state
         for running in list(state.running.values()):
             if running.plan is not None:
-                state.outbox.append(Publish(running.key, running.epoch, running.attempt, running.plan.files, redo=True))
+                planned = running.plan
+                effect = Publish(
+                    running.key, running.epoch, running.attempt, planned.files, planned.removals, redo=True
+                )
+                state.outbox.append(effect)
             else:
                 self.emit(
                     AttemptLost(
@@ -246,7 +250,7 @@ class _Turn:
         running = self.state.running.get(given.key)
         if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt) or running.plan:
             raise EngineFault(f"attempt {given.attempt} of {given.key} succeeded, but it was not running")
-        if given.files:
+        if given.files or given.removals:
             self.emit(
                 PublishPlanned(
                     key=given.key,
@@ -256,6 +260,7 @@ class _Turn:
                     value=given.value,
                     blob=given.blob,
                     length=given.length,
+                    removals=given.removals,
                 )
             )
         else:

@@ -188,7 +188,10 @@ class AttemptStopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedFile:
-    """A scratch path that goes to a final path: both absolute. `inode` and `digest` let recovery recognise it."""
+    """A scratch path that goes to a final path: both absolute. `inode` and `digest` let recovery recognise it.
+
+    The two are one path where the body wrote the file in place: it is there already.
+    """
 
     scratch: str
     final: str
@@ -198,8 +201,17 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRemoval:
+    """A file or folder of an earlier result of the node that it no longer produces: absolute, removed if it is unchanged."""
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishPlanned:
-    """The body succeeded and its outputs are on disk; they are renamed after this is committed."""
+    """The body succeeded and its outputs are on disk; they are renamed, and what they replace removed, after this is committed."""
 
     key: NodeKey
     epoch: int
@@ -208,6 +220,8 @@ class PublishPlanned:
     value: str | None
     blob: str | None = None
     length: int | None = None
+    removals: tuple[PlannedRemoval, ...] = ()
+    """Added later; a row that lacks it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from .expr import Expr
 from .requirement import Limit, Resource
 from .types import Type
 
-GRAPH_SCHEMA = 1
+GRAPH_SCHEMA = 2
 
 NodeKey: TypeAlias = tuple[int, ...]
 """A node instance: the template id followed by the path."""
@@ -37,11 +37,13 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSpec:
-    """An output of a task.
+    """An output of a task. An optional type (`file?`, `int?`) is none where the body gave nothing.
 
-    `value`: standard output parsed by type, or what a python body returns. `path`: a file or dir that the body
-    writes at its scratch path; published at `path` (an expression over inputs that gives text, relative to the
-    graph's base folder) where given, else kept in the run's store. `glob`: what matches `path` (later).
+    `value`: standard output parsed by type, or what a python body returns; in a record of outputs, of a shell or exec
+    body, what it writes at a scratch path. `path`: a file or dir that the body writes at its scratch path; published at
+    `path` (an expression over inputs that gives text, relative to the graph's base folder) where given, else kept in the
+    run's store. `glob`: the files (or folders) that match `path` and were written by the attempt, in the scratch folder
+    of an attempt that has one and else in the base folder; what an expression gives in `path`, a `Text`, stands for itself.
     """
 
     name: str

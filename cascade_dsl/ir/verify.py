@@ -32,6 +32,7 @@ from .graph import (
     Item,
     Node,
     Output,
+    OutputSpec,
     Param,
     PythonFunction,
     Region,
@@ -44,6 +45,7 @@ from .graph import (
 )
 from .requirement import Limit
 from .text import bound_items
+from .types import DIR, FILE, ListType, OptionalType
 
 _BUILTIN_VARS = frozenset(("attempt", "need"))
 
@@ -157,8 +159,9 @@ class _Check:
                 if one.default is not None:
                     self.expr(one.default, where, top, frozenset())
             for output in task.outputs:
-                if output.form == "glob":
-                    self.not_built(f"the output `{output.name}` of {where}: what matches a pattern")
+                fault = _output_fault(output)
+                if fault:
+                    self.wrong(f"the output `{output.name}` of {where} {fault}")
                 if output.temp:
                     self.not_built(f"the output `{output.name}` of {where}: a temporary file")
                 if output.path is not None:
@@ -426,6 +429,20 @@ def _clause_exprs(clauses: Clauses) -> Iterator[Expr]:
     yield from (expr for _, expr in clauses.env)
     optional = (clauses.timeout, clauses.priority, clauses.workdir, clauses.cache.ttl, clauses.cache.by)
     yield from (expr for expr in optional if expr is not None)
+
+
+def _output_fault(output: OutputSpec) -> str:
+    """What form, type and path of an output have against each other."""
+    plain = output.type.inner if isinstance(output.type, OptionalType) else output.type
+    match output.form:
+        case "path":
+            return "" if plain in (FILE, DIR) else f"is of type {output.type}, and written at a path"
+        case "glob":
+            if not isinstance(output.type, ListType) or output.type.item not in (FILE, DIR):
+                return f"is of type {output.type}, and what matches a pattern"
+            return "" if output.path is not None else "is what matches a pattern, and there is none"
+        case "value":
+            return "" if output.path is None else "is a value, and has a path"
 
 
 def _unbuilt(limit: Limit) -> bool:

@@ -121,7 +121,7 @@ class _Compiler:
             maybe |= repeated_words(self.source.text)  # what could not be read or typed may name anything
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
         limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
-        check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.paths)
+        check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.outputs.paths, changed)
         if self.report.findings.errors or not self.sound:
             return None
         Warner(self.report, module, self.scope, bodies.helpers.values()).warn()

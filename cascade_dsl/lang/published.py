@@ -10,15 +10,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..ir.expr import Expr, Lit, refs
-from ..ir.graph import Call, FanOut, Node, OutputSpec, TaskDef, walk
+from ..ir.graph import Call, Clauses, FanOut, Node, OutputSpec, TaskDef, walk
 from ..ir.text import bound_items
-from ..ir.types import INT, STR
+from ..ir.types import DIR, INT, STR, OptionalType
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
 from ..values.weight import reads
 from . import ast
+from .outputs import outside, variables_in
 from .symbols import Report
-from .tasks import outside, variables_in
 
 
 def check_paths(
@@ -27,8 +27,9 @@ def check_paths(
     tasks: Mapping[str, TaskDef],
     calls: Mapping[int, ast.Call],
     paths: Mapping[tuple[str, str], ast.Expr],
+    changed: Mapping[int, Clauses],
 ) -> None:
-    """Reports paths that are published twice, and known ones that leave the project."""
+    """Reports paths that are published twice, and known ones that leave the project; warns of patterns that nodes share."""
     for task in tasks.values():
         _twins(report, task, paths)
     taken: dict[str, ast.Call] = {}
@@ -39,7 +40,11 @@ def check_paths(
                 visit(node.body, node, varying | _own(node))
             elif isinstance(node, Call) and node.task in tasks and node.id in calls:
                 for spec in tasks[node.task].outputs:
-                    if spec.path is not None:
+                    if spec.form == "glob":
+                        clauses = changed.get(node.id, tasks[node.task].clauses)
+                        if inside is not None and not clauses.scratch:
+                            _shared(report, node, tasks[node.task], spec, varying, calls, paths)
+                    elif spec.path is not None:
                         _one(report, node, tasks[node.task], spec, spec.path, inside, varying, taken, calls, paths)
 
     visit(nodes, None, frozenset())
@@ -70,9 +75,9 @@ def _twins(report: Report, task: TaskDef, paths: Mapping[tuple[str, str], ast.Ex
     """Two outputs of one task with one path: whatever the call, the last would replace the first."""
     first: dict[Expr, OutputSpec] = {}
     for spec in task.outputs:
-        if spec.path is None or first.setdefault(spec.path, spec) is spec:
+        if spec.path is None or first.setdefault(_plain(spec.path), spec) is spec:
             continue
-        other = first[spec.path]
+        other = first[_plain(spec.path)]
         where, there = paths.get((task.name, spec.name)), paths.get((task.name, other.name))
         if where is not None and there is not None:
             report.error(
@@ -82,6 +87,35 @@ def _twins(report: Report, task: TaskDef, paths: Mapping[tuple[str, str], ast.Ex
                 also=[(there.span, "here first")],
                 help="give each output a path of its own",
             )
+
+
+def _plain(path: Expr) -> Expr:
+    """A path without what does not matter in it, as far as it is known."""
+    return Lit(posixpath.normpath(path.value)) if isinstance(path, Lit) and isinstance(path.value, str) else path
+
+
+def _shared(
+    report: Report,
+    node: Call,
+    task: TaskDef,
+    spec: OutputSpec,
+    varying: frozenset[int],
+    calls: Mapping[int, ast.Call],
+    paths: Mapping[tuple[str, str], ast.Expr],
+) -> None:
+    """A pattern that all calls of a fan-out match in the project at once: each sees the files of the others."""
+    assert spec.path is not None
+    used = variables_in(spec.path)
+    if any(ref in varying for name, expr in node.args if name in used for ref in refs(expr)):
+        return
+    where = paths.get((task.name, spec.name))
+    report.warn(
+        "CSCW362",
+        calls[node.id].span,
+        f"every call of `{task.name}` in this fan-out writes in place what one pattern matches",
+        also=[] if where is None else [(where.span, "the pattern")],
+        help=f"say `in scratch` in `{task.name}`: then each call has only its own files",
+    )
 
 
 def _one(
@@ -137,7 +171,7 @@ def _one(
         return
     if not isinstance(value, str):
         return
-    problem = outside(value, whole=True)
+    problem = outside(value, whole=True, folder=_is_folder(spec))
     if problem and where is not None and not isinstance(path, Lit):
         report.error("CSC421", call.span, f"the path `{value}` of its output {problem}", also=also)
         return
@@ -151,6 +185,10 @@ def _one(
             also=[(first.span, "here first"), *also],
             help=_mend(task),
         )
+
+
+def _is_folder(spec: OutputSpec) -> bool:
+    return (spec.type.inner if isinstance(spec.type, OptionalType) else spec.type) == DIR
 
 
 def _mend(task: TaskDef, used: Collection[str] = ()) -> str:

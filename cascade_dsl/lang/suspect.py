@@ -32,8 +32,8 @@ def look(report: Report, decl: ast.TaskDecl, body: ast.Body, outputs: Sequence[O
             if _FUNCTION.fullmatch(body.text.strip()):
                 return
             _python(report, body, [*names, *paths])
-    for output in decl.outputs:
-        writes_itself(report, decl, body, output)
+            for output in decl.outputs:
+                writes_itself(report, decl, body, output)
 
 
 def writes_itself(report: Report, decl: ast.TaskDecl, body: ast.Body, output: ast.OutputDecl) -> bool:

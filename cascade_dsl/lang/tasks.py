@@ -11,7 +11,7 @@ from typing import assert_never
 
 from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean
-from ..ir.expr import Expr, Lit, Text, Var, children
+from ..ir.expr import Expr, Lit, Text, Var
 from ..ir.graph import (
     CachePolicy,
     Clauses,
@@ -30,7 +30,6 @@ from ..ir.types import (
     JSON,
     SIZE,
     STR,
-    ListType,
     NeverType,
     OptionalType,
     RecordType,
@@ -42,8 +41,9 @@ from .bodies import Bodies
 from .context import Context
 from .expressions import Expressions
 from .nodes import Nodes
+from .outputs import Outputs, body_type
 from .suspect import look
-from .symbols import Report, Scope, Task, Value
+from .symbols import Refused, Report, Scope, Task, Value
 
 RETRY_CAUSES = ("timeout", "killed")
 """Words after `on`, beside exit codes; `killed` is the end by a signal."""
@@ -73,8 +73,9 @@ class Tasks:
         self.scope = scope
         self.amounts: list[Amount] = []
         """All demands, of `with` too."""
-        self.paths: dict[tuple[str, str], ast.Expr] = {}
-        """Where the path of an output stands, by task and output."""
+        self.outputs = Outputs(report, typing, scope, self._path_context)
+        self._specs: dict[str, tuple[OutputSpec, ...]] = {}
+        """Outputs of tasks that were lowered."""
 
     # ---- signatures ----
 
@@ -120,13 +121,15 @@ class Tasks:
             if type_ is not None:
                 inputs.append(Input(name=one.name.name, type=type_, default=None if default is None else default.expr))
         body = self._one_body(decl)
-        outputs = self._outputs(task, body)
+        outputs = self._specs[task.name] = self.outputs.lower(task, body)
         clauses = self.clauses(task, decl.clauses)
         shell = next((c for c in decl.clauses if isinstance(c, ast.ShellClause)), None)
         if shell is not None and body is not None and not isinstance(body, ast.ShBody):
             self.report.error("CSC342", shell.span, "`shell` is for `sh` bodies only")
         lowered = None
         if body is not None:
+            if len(outputs) == len(decl.outputs):
+                self.outputs.check_body(task, outputs, body, clauses is not None and clauses.scratch)
             files = [o.name for o in outputs if o.form == "path"]
             parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
             at = self._context(task, outputs, "a task's body", need=True, in_body=True)
@@ -172,12 +175,20 @@ class Tasks:
         bind("attempt", "attempt", span, INT)
         if need:
             bind("need", "need", span, self._need(task))
+        body = task.decl.bodies[0] if task.decl.bodies else None
         for spec in outputs:
-            if spec.form == "path":
-                bind(spec.name, "output", span, spec.type)
+            seen = body_type(spec, task.decl, body)
+            if seen is not None:
+                bind(spec.name, "output", span, seen)
+        for decl in task.decl.outputs:  # `Outputs` has said, or says, why these have no path
+            if in_body and decl.name is not None and scope.find(decl.name.name) is None:
+                scope.names[decl.name.name] = Refused(decl.name.name, span)
         for one, type_ in task.inputs:
             bind(one.name.name, "input", one.name.span, type_)
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
+
+    def _path_context(self, task: Task) -> Context:
+        return self._context(task, (), "an output's path", need=False)
 
     def _need(self, task: Task) -> Type:
         if task.decl.torn:
@@ -189,85 +200,6 @@ class Tasks:
                     name = item.resource.name
                     fields[name] = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(name, JSON)
         return RecordType(tuple(fields.items()))
-
-    # ---- outputs ----
-
-    def _outputs(self, task: Task, body: ast.Body | None) -> tuple[OutputSpec, ...]:
-        out: list[OutputSpec] = []
-        inputs = {one.name.name: one.name.span for one, _ in task.inputs}
-        for decl in task.decl.outputs:
-            name = decl.name.name if decl.name is not None else "out"
-            type_ = self._known_type(task, decl)
-            if type_ is None:
-                continue
-            spec = self._output(task, decl, name, type_, body)
-            if spec is not None:
-                if decl.name is None and spec.form == "path" and name in inputs:
-                    also = [(inputs[name], "an input of that name")]
-                    self.report.error(
-                        "CSC104",
-                        decl.span,
-                        "the unnamed output is called `out`",
-                        also=also,
-                        help="give it a name: `page: file`",
-                    )
-                out.append(spec)
-        return tuple(out)
-
-    def _known_type(self, task: Task, decl: ast.OutputDecl) -> Type | None:
-        result = task.result
-        if result is None:
-            return None
-        if task.decl.grouped and isinstance(result, RecordType):
-            return result.get(decl.name.name if decl.name is not None else "out")
-        return result
-
-    def _output(
-        self, task: Task, decl: ast.OutputDecl, name: str, type_: Type, body: ast.Body | None
-    ) -> OutputSpec | None:
-        if decl.temp:
-            self.report.unbuilt(decl.span, "a `temp` output")
-            return None
-        if type_ in (FILE, DIR):
-            path = None if decl.path is None else self._path(task, decl.path, name)
-            return OutputSpec(name=name, type=type_, form="path", path=path)
-        if isinstance(type_, OptionalType) and type_.inner in (FILE, DIR):
-            self.report.unbuilt(decl.span, "an optional file as an output")
-            return None
-        if decl.path is not None:
-            if isinstance(type_, ListType) and type_.item in (FILE, DIR):
-                self.report.unbuilt(
-                    decl.span, "an output of several files by a pattern", "write into a folder: `-> parts: dir`"
-                )
-            else:
-                help = "leave the path out: the value is what the body prints or returns"
-                self.report.error("CSC347", decl.path.span, f"an output of type {type_} has no path", help=help)
-            return None
-        if body is not None and not isinstance(body, ast.PythonBody) and task.decl.grouped:
-            self.report.unbuilt(
-                decl.span, "a value among several outputs of a shell command", "use a `python` body, or a file"
-            )
-            return None
-        return OutputSpec(name=name, type=type_, form="value")
-
-    def _path(self, task: Task, expr: ast.Expr, name: str) -> Expr | None:
-        at = self._context(task, (), "an output's path", need=False)
-        found = self.typing.check(expr, STR, at, "the path of an output", help='a path is text: `"out/{{name}}.txt"`')
-        if found.type is None:
-            return None
-        self.paths[task.name, name] = expr
-        start = found.expr.parts[0] if isinstance(found.expr, Text) and found.expr.parts else found.expr
-        text = start.value if isinstance(start, Lit) else start
-        if isinstance(text, str):
-            problem = outside(text, whole=isinstance(found.expr, Lit))
-            if problem:
-                self.report.error(
-                    "CSC421",
-                    expr.span,
-                    f"an output's path {problem}",
-                    help='paths are relative to the project: `"out/…"`',
-                )
-        return found.expr
 
     # ---- clauses ----
 
@@ -292,7 +224,8 @@ class Tasks:
                 case ast.CacheClause():
                     cache = self._cache(clause, at)
                 case ast.EnvClause():
-                    values = self._context(task, (), "a clause of a task", need=False, in_body=True)
+                    specs = self._specs.get(task.name, ())
+                    values = self._context(task, specs, "a clause of a task", need=False, in_body=True)
                     env.update(self._env(clause, values))
                 case ast.PriorityClause():
                     priority = self.typing.check(clause.value, INT, at, "`priority`").expr
@@ -426,30 +359,3 @@ class Tasks:
         if found.type is not None and found.type not in (STR, DIR, JSON):
             self.typing.mismatch(expr, STR, found.type, at, "`in`")
         return found.expr
-
-
-def outside(path: str, whole: bool) -> str:
-    """What is wrong with the beginning of an output's path, empty where nothing is known to be."""
-    if path.startswith("/"):
-        return "cannot be absolute"
-    parts = path.split("/") if whole else path.split("/")[:-1]
-    depth = 0
-    for part in parts:
-        depth += -1 if part == ".." else (part not in ("", "."))
-        if depth < 0:
-            return "cannot leave the project"
-    if whole and (not path.strip("/.") or path.endswith("/")):
-        return "must name a file"
-    return ""
-
-
-def variables_in(expr: Expr) -> set[str]:
-    """The names that an expression uses."""
-    out: set[str] = set()
-    stack: list[Expr] = [expr]
-    while stack:
-        at = stack.pop()
-        if isinstance(at, Var):
-            out.add(at.name)
-        stack.extend(children(at))
-    return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -29,17 +30,19 @@ from ..executors.python import PythonExecutor
 from ..ir.events import FailureReason
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
-from ..store.claims import Claims
-from ..store.publish import perform, redo
-from .bodies import Bodies, CannotStart, Prepared, ValueOf
-from .destinations import Destinations
+from ..store.output_paths import Stamp, stamps
+from .bodies import Bodies, Prepared
 from .disk import Disk
 from .evaluating import Evaluator
 from .names import Names
-from .results import BadResult, Results, read_results
+from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
+from .publishing import Publishing, Taken
+from .results import BadResult, Results, left_in_place, read_results
 from .values import INLINE_BYTES
 
 _CLAIM_EVERY_S = 0.2
+_FILE_TICK_NS = 20_000_000
+"""File systems stamp with a clock that goes on every 4 to 10 ms."""
 _INTERRUPT_IS_KNOWN_AFTER_S = 0.5
 
 
@@ -56,8 +59,7 @@ class Attempts:
         blobs: Blobs,
         project: Path,
         store: Path,
-        destinations: Destinations,
-        claims: Claims,
+        publishing: Publishing,
         grace_s: float,
         tell: Callable[[Input], None],
         note: Callable[[str], None],
@@ -70,13 +72,18 @@ class Attempts:
         self._blobs = blobs
         self._project = project
         self._store = store
-        self._destinations = destinations
-        self._claims = claims
+        self._publishing = publishing
         self._grace_s = grace_s
         self._tell = tell
         self._note = note
         self._fail = fail
         self._prepared: dict[str, Prepared] = {}
+        self._before: dict[str, dict[str, dict[str, Stamp]]] = {}
+        """By attempt and output: what matched the patterns of outputs in place when it began."""
+        self._first: dict[NodeKey, dict[str, dict[str, Stamp]]] = {}
+        """The same of the first attempt of a node that has not succeeded: what failed attempts left is told from it."""
+        self._planned: dict[tuple[NodeKey, int, int], Prepared] = {}
+        """Attempts whose files have still to be moved out of their scratch folder."""
         self._on: dict[str, Executor] = {}
         self._commands: Executor = ProcessExecutor(self._on_outcome)
         self._python: Executor = PythonExecutor(self._on_outcome)
@@ -154,14 +161,34 @@ class Attempts:
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
         try:
             prepared = prepare()
-            refused = self._claim(prepared)
-        except CannotStart as error:
+            refused = self._publishing.take(prepared)
+        except (CannotStart, Taken) as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
             return
         if refused:
             self._later(partial(self._await_claim, effect, prepared, refused))
         else:
+            self._look(effect, prepared)
+
+    def _look(self, effect: StartAttempt, prepared: Prepared) -> None:
+        """Begin an attempt; where it writes in place, look first at what is there."""
+        places = [p for p in prepared.places if isinstance(p, GlobPlace) and p.in_place]
+        if not places:
             self._begin(effect, prepared)
+            return
+
+        def then(found: dict[str, dict[str, Stamp]] | Exception) -> None:
+            if isinstance(found, OSError):
+                message = f"what its outputs match could not be read: {found}"
+                self._break(effect.key, effect.epoch, effect.attempt, "value", None, message, "")
+            elif isinstance(found, Exception):
+                self._fail(found)
+            else:
+                self._before[prepared.spec.id] = found
+                self._first.setdefault(prepared.key, found)
+                self._begin(effect, prepared)
+
+        self._disk.submit(partial(_look_at, places), then)
 
     def _begin(self, effect: StartAttempt, prepared: Prepared) -> None:
         id_ = prepared.spec.id
@@ -176,33 +203,24 @@ class Attempts:
         running = self._state.running.get(key)
         return running is not None and running.stopping is not None
 
-    def _claim(self, prepared: Prepared) -> tuple[str, ...]:
-        """Two instances must not publish one path (CannotStart), nor two live runs: the paths that another run has."""
-        finals = [place.final for place in prepared.places if place.final is not None]
-        for final in finals:
-            holder = self._destinations.take(str(final), prepared.key)
-            if holder is not None:
-                shown = final.relative_to(self._project)
-                raise CannotStart(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
-        return self._claims.take([str(final) for final in finals]) if finals else ()
-
     async def _await_claim(self, effect: StartAttempt, prepared: Prepared, refused: tuple[str, ...]) -> None:
         """Another live run publishes the path now: wait until it has ended."""
-        shown = Path(refused[0]).relative_to(self._project)
-        self._note(f"{self._names.of(effect.key)} waits: another live run publishes {shown}")
+        key, shown = effect.key, refused[0]
+        self._note(f"{self._names.of(key)} waits: another live run publishes {shown}")
         while refused:
             await trio.sleep(_CLAIM_EVERY_S)
-            if self._is_stopping(effect.key):
+            if self._is_stopping(key):
                 message = f"stopped while it waited for {shown}"
-                self._break(effect.key, effect.epoch, effect.attempt, "cancelled", None, message, "")
+                self._break(key, effect.epoch, effect.attempt, "cancelled", None, message, "")
                 return
-            refused = self._claim(prepared)
-        self._begin(effect, prepared)
+            refused = self._publishing.take(prepared)
+        self._look(effect, prepared)
 
     # -- outcomes -------------------------------------------------------------------------------------------------
 
     def _on_outcome(self, outcome: Outcome) -> None:
         prepared = self._prepared.pop(outcome.id)
+        before = self._before.pop(outcome.id, {})
         del self._on[outcome.id]
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         log = prepared.spec.log_path
@@ -212,25 +230,37 @@ class Attempts:
             case AttemptLost():
                 self._tell(AttemptVanished(key=key, epoch=epoch, attempt=attempt, why=outcome.reason))
             case AttemptExited(code=0, message=""):
-                if prepared.task.outputs:
-                    self._read_results(prepared, outcome)
+                if prepared.task.outputs or self._publishing.earlier.may_have(prepared.task.name):
+                    self._read_results(prepared, outcome, before)
                 else:
                     self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
                     self._tidy(prepared)
                 return
             case AttemptExited() if outcome.signal == SIGINT and not self._is_stopping(key):
-                self._later(partial(self._after_interrupt, prepared, outcome))
+                self._later(partial(self._after_interrupt, prepared, outcome, before))
                 return
             case AttemptExited():
-                self._on_bad_end(prepared, outcome)
+                self._on_bad_end(prepared, outcome, before)
+        self._leave(prepared)
+
+    def _leave(self, prepared: Prepared) -> None:
+        """An attempt that failed: what it wrote goes, its own scratch folder stays for the user to look at."""
+        drafts = [str(p.scratch) for p in prepared.places if isinstance(p, FilePlace | ValuePlace)]
+        if drafts:
+            self._disk.submit(partial(_discard, drafts), _ignore)
         if Path(prepared.spec.cwd).is_relative_to(prepared.folder):
             self.kept.append(prepared.folder)
         else:
             self._tidy(prepared)
 
-    def _read_results(self, prepared: Prepared, outcome: AttemptExited) -> None:
+    def _read_results(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         """A short value here, it has just been written; files and what is long in a thread."""
-        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs)
+        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs, before)
+        earlier = self._publishing.earlier
+        if earlier.may_have(prepared.task.name):
+            of = partial(earlier.of, prepared.key, self._names.of(prepared.key), prepared.task.name)
+            self._disk.submit(lambda: read(earlier=of()), partial(self._on_results, prepared))
+            return
         if prepared.places or outcome.result_file or not _is_short(prepared.stdout_path):
             self._disk.submit(read, partial(self._on_results, prepared))
             return
@@ -240,22 +270,32 @@ class Attempts:
             results = error
         self._on_results(prepared, results)
 
-    def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited) -> None:
+    def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
         code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
         message = outcome.message or self._sentence(prepared, outcome)
         log = prepared.spec.log_path
-        self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message, log)
 
-    async def _after_interrupt(self, prepared: Prepared, outcome: AttemptExited) -> None:
+        def broke(left: str | Exception) -> None:
+            tail = left if isinstance(left, str) else ""
+            self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message + tail, log)
+
+        if before:
+            self._disk.submit(partial(left_in_place, prepared, self._first.get(prepared.key, before)), broke)
+        else:
+            broke("")
+
+    async def _after_interrupt(
+        self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]
+    ) -> None:
         """A Ctrl-C meant for the run may reach a child that has only just been forked: then it did not fail."""
         with trio.move_on_after(_INTERRUPT_IS_KNOWN_AFTER_S):
             await self.interrupted.wait()
         if self.interrupted.is_set():
             self._tell(AttemptVanished(key=prepared.key, epoch=prepared.epoch, attempt=prepared.attempt, why="stopped"))
         else:
-            self._on_bad_end(prepared, outcome)
-        self._tidy(prepared)
+            self._on_bad_end(prepared, outcome, before)
+        self._leave(prepared)
 
     def _sentence(self, prepared: Prepared, outcome: AttemptExited) -> str:
         running = self._state.running.get(prepared.key)
@@ -271,22 +311,58 @@ class Attempts:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         if isinstance(results, BadResult):
             self._break(key, epoch, attempt, "result", 0, str(results), prepared.spec.log_path)
-        elif isinstance(results, Exception):
+            self._leave(prepared)
+            return
+        if isinstance(results, Exception):
             self._fail(results)
+            return
+        try:
+            refused = self._publishing.take_matched(key, results.matched) if results.matched else ()
+        except Taken as error:
+            self._break(key, epoch, attempt, "result", 0, str(error), prepared.spec.log_path)
+            self._leave(prepared)
+            return
+        if refused:
+            self._later(partial(self._await_matched, prepared, results, refused))
         else:
-            stored = results.stored
-            self._tell(
-                AttemptSucceeded(
-                    key=key,
-                    epoch=epoch,
-                    attempt=attempt,
-                    value=stored.value,
-                    blob=stored.blob,
-                    length=stored.length,
-                    files=results.files,
-                )
+            self._succeed(prepared, results)
+
+    async def _await_matched(self, prepared: Prepared, results: Results, refused: tuple[str, ...]) -> None:
+        """What a body has made is what another live run publishes: it stays in its scratch folder until that has ended."""
+        shown = refused[0]
+        self._note(f"{self._names.of(prepared.key)} waits: another live run publishes {shown}")
+        while refused:
+            await trio.sleep(_CLAIM_EVERY_S)
+            if self._is_stopping(prepared.key):
+                message = f"stopped while it waited for {shown}"
+                self._break(prepared.key, prepared.epoch, prepared.attempt, "cancelled", None, message, "")
+                self._leave(prepared)
+                return
+            refused = self._publishing.take_matched(prepared.key, results.matched)
+        self._succeed(prepared, results)
+
+    def _succeed(self, prepared: Prepared, results: Results) -> None:
+        key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
+        stored = results.stored
+        self._first.pop(key, None)
+        removals = self._publishing.removable(key, results.removals) if results.removals else ()
+        published = bool(results.files or removals)
+        if published:
+            self._planned[key, epoch, attempt] = prepared
+        self._tell(
+            AttemptSucceeded(
+                key=key,
+                epoch=epoch,
+                attempt=attempt,
+                value=stored.value,
+                blob=stored.blob,
+                length=stored.length,
+                files=results.files,
+                removals=removals,
             )
-        self._tidy(prepared)
+        )
+        if not published:
+            self._tidy(prepared)
 
     def _tidy(self, prepared: Prepared) -> None:
         """Remove what the attempt left in the scratch folder, but for what it publishes."""
@@ -297,27 +373,27 @@ class Attempts:
             self._disk.submit(partial(shutil.rmtree, prepared.folder, ignore_errors=True), _ignore)
 
     def publish(self, effect: Publish) -> None:
-        """Into free places at once, a rename each; what may take long, removing what is there, in a thread."""
-        if effect.redo or any(os.path.lexists(file.final) for file in effect.files):
-            self._disk.submit(partial(_published, effect), partial(self._on_published, effect))
-            return
-        try:
-            result: bool | Exception = _published(effect)
-        except (CascadeError, OSError) as error:
-            result = error
-        self._on_published(effect, result)
+        """Move the files of a committed plan to their places, and remove what they replace."""
+        self._publishing.publish(effect, self._disk, self._on_published)
 
     def _on_published(self, effect: Publish, result: bool | Exception) -> None:
+        prepared = self._planned.pop((effect.key, effect.epoch, effect.attempt), None)
         if result is True:
             self._tell(FilesPublished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt))
         elif result is False:
             why = "its results were not all there after a crash"
             self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
         elif isinstance(result, CascadeError | OSError):
-            message = f"its results could not be published: {result}"
+            what = "; ".join(d.message for d in result.diagnostics) if isinstance(result, CascadeError) else str(result)
+            message = f"its results could not be published: {what}"
             self._break(effect.key, effect.epoch, effect.attempt, "result", None, message, "")
         else:
             self._fail(result)
+        if prepared is not None:
+            if result is True:
+                self._tidy(prepared)
+            else:
+                self._leave(prepared)
 
     def _break(
         self, key: NodeKey, epoch: int, attempt: int, reason: FailureReason, code: int | None, message: str, log: str
@@ -327,11 +403,26 @@ class Attempts:
         )
 
 
-def _published(effect: Publish) -> bool:
-    if effect.redo:
-        return redo(effect.files)
-    perform(effect.files)
-    return True
+def _look_at(places: list[GlobPlace]) -> dict[str, dict[str, Stamp]]:
+    """What is there before a body writes in place, by output; returns when the clock of the files has gone on.
+
+    A file that is written again in the same tick of that clock would look as if it had not been touched.
+    """
+    found = {place.spec.name: stamps(place.root, place.pattern) for place in places}
+    newest = max((stamp[2] for one in found.values() for stamp in one.values()), default=0)
+    left_ns = newest + _FILE_TICK_NS - time.time_ns()
+    if 0 < left_ns <= _FILE_TICK_NS:
+        time.sleep(left_ns / 1e9)
+    return found
+
+
+def _discard(paths: list[str]) -> None:
+    for path in paths:
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                os.unlink(path)
 
 
 def _is_short(path: str | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,25 +18,14 @@ from ..engine.plan import Plan, Site, task_expressions
 from ..executors.protocol import AttemptSpec, CommandSpec, PythonSpec
 from ..ir.events import Facts
 from ..ir.expr import Expr
-from ..ir.graph import Call, ExecBody, NodeKey, OutputSpec, PythonBody, PythonFunction, ShellBody, TaskDef
+from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
-from ..store.publish import extension, final_path, scratch_path
 from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value, show
+from .places import CannotStart, FilePlace, GlobPlace, Place, Places, ValueOf
 
 SCRIPT_ARGUMENT_MAX = 100_000
 """A longer script travels in a file: one argument may not be longer than 128 KiB."""
-
-ValueOf = Callable[[Expr, Mapping[str, Any]], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputPlace:
-    """Where the body writes an output, and where it goes: `final` None keeps it in the store."""
-
-    spec: OutputSpec
-    scratch: Path
-    final: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +37,14 @@ class Prepared:
     attempt: int
     task: TaskDef
     spec: AttemptSpec
-    places: tuple[OutputPlace, ...]
+    places: tuple[Place, ...]
+    inputs: tuple[str, ...]
+    """Absolute paths of the files and folders that it was given."""
     stdout_path: str | None
     result_path: str
     folder: Path
     """The attempt's own scratch folder, made only if something is written there; removed when it has ended."""
     may_have_folder: bool
-
-
-class CannotStart(Exception):
-    """An attempt that has no sense: the message is a sentence for the user."""
 
 
 class Bodies:
@@ -75,11 +62,10 @@ class Bodies:
         bash = shutil.which("bash", path=environ.get("PATH"))
         self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
         self.has_bash = bash is not None
-        self._sources = {str(project / source.path) for source in plan.graph.sources}
+        sources = frozenset(str(project / source.path) for source in plan.graph.sources)
+        self._places = Places(project=project, scratch=scratch, sources=sources)
         self._expressions: dict[int, list[Expr]] = {}
         self._log_folders: set[int] = set()
-        self._near: dict[Path, bool] = {}
-        """Folders of outputs → whether the run's scratch folder is a rename away."""
 
     def expressions(self, site: Site) -> list[Expr]:
         """Every expression that an attempt of a call evaluates, arguments first."""
@@ -122,16 +108,17 @@ class Bodies:
                 (self._logs / f"{serial // 1000:03}").mkdir(mode=0o700, exist_ok=True)
                 self._log_folders.add(serial // 1000)
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
-            files = [given[i.name] for i in task.inputs if str(i.type) in ("file", "file?")]
-            places = self._places(task, folder, serial, plain, files, value_of)
+            files = tuple(path for i in task.inputs for path in files_in(i.type, given[i.name]))
+            work = folder / "work" if clauses.scratch else None
+            places = self._places.of(task, serial, work=work, plain=plain, inputs=files, value_of=value_of)
             home = self._project / task.folder
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
-            if clauses.scratch:
-                cwd = folder / "work"
+            if work is not None:
+                cwd = work
                 cwd.mkdir(parents=True, mode=0o700, exist_ok=True)
             seen: dict[str, Any] = {
                 **given,
-                **{p.spec.name: str(p.scratch) for p in places},
+                **{p.spec.name: str(p.scratch) for p in places if not isinstance(p, GlobPlace)},
                 "attempt": attempt,
                 "need": need,
             }
@@ -141,7 +128,7 @@ class Bodies:
                 env["CASCADE_MEM"] = show(need["mem"])
             for name, expr in clauses.env:
                 env[name] = _no_nul(f"env {name}", show(value_of(expr, seen)))
-            work, stdout = self._work(task, folder, inputs, seen, places, value_of)
+            spec, stdout = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
             raise CannotStart(str(error)) from None
         except CascadeError as error:
@@ -153,12 +140,13 @@ class Bodies:
             epoch=epoch,
             attempt=attempt,
             task=task,
-            spec=AttemptSpec(id=str(serial), work=work, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
+            spec=AttemptSpec(id=str(serial), work=spec, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
             places=places,
+            inputs=files,
             stdout_path=stdout,
             result_path=str(folder / "result.json"),
             folder=folder,
-            may_have_folder=(clauses.scratch or isinstance(work, PythonSpec) or work.argv[-1].startswith(str(folder))),
+            may_have_folder=(clauses.scratch or isinstance(spec, PythonSpec) or spec.argv[-1].startswith(str(folder))),
         )
 
     def _need(self, site: Site, facts: Facts) -> dict[str, Any]:
@@ -171,55 +159,18 @@ class Bodies:
                 need[requirement.resource] = amount
         return need
 
-    def _spare(self, output: str, text: str, final: Path, inputs: Sequence[str]) -> None:
-        """An output does not take the place of what it is made from: an input, or the program itself."""
-        if str(final) in inputs:
-            raise CannotStart(f"output {output}: its path {text} is that of an input, which it would replace")
-        if str(final) in self._sources:
-            raise CannotStart(f"output {output}: its path {text} is that of the program, which it would replace")
-
-    def _places(
-        self,
-        task: TaskDef,
-        folder: Path,
-        serial: int,
-        plain: dict[str, Any],
-        inputs: Sequence[str],
-        value_of: ValueOf,
-    ) -> tuple[OutputPlace, ...]:
-        places: list[OutputPlace] = []
-        for spec in task.outputs:
-            if spec.form != "path":
-                continue
-            if spec.path is None:
-                places.append(OutputPlace(spec=spec, scratch=self._scratch / f"{serial}-{spec.name}", final=None))
-                continue
-            text = show(value_of(spec.path, plain))
-            final = final_path(self._project, text)
-            self._spare(spec.name, text, final, inputs)
-            scratch = self._scratch_path(final, f"{serial}-{spec.name}")
-            places.append(OutputPlace(spec=spec, scratch=scratch, final=final))
-        return tuple(places)
-
-    def _scratch_path(self, final: Path, name: str) -> Path:
-        if self._near.get(final.parent):
-            return self._scratch / f"{name}{extension(final)}"
-        scratch = scratch_path(final, self._scratch, name)
-        self._near[final.parent] = scratch.parent == self._scratch
-        return scratch
-
     def _work(
         self,
         task: TaskDef,
         folder: Path,
         inputs: dict[str, Any],
         seen: dict[str, Any],
-        places: tuple[OutputPlace, ...],
+        places: tuple[Place, ...],
         value_of: ValueOf,
     ) -> tuple[CommandSpec | PythonSpec, str | None]:
         body = task.body
         stdout: str | None = None
-        if isinstance(body, ShellBody | ExecBody) and any(o.form == "value" for o in task.outputs):
+        if isinstance(body, ShellBody | ExecBody) and not task.record and any(o.form == "value" for o in task.outputs):
             stdout = f"{folder}.stdout"
         match body:
             case ShellBody():
@@ -227,7 +178,7 @@ class Bodies:
             case ExecBody():
                 return CommandSpec(argv=_words(body, seen, value_of), stdout_path=stdout), stdout
             case PythonBody() | PythonFunction():
-                own = {p.spec.name: str(p.scratch) for p in places}
+                own = {p.spec.name: str(p.scratch) for p in places if isinstance(p, FilePlace)}
                 extras = {"attempt": seen["attempt"], "need": seen["need"]}
                 given = {i.name: seen[i.name] for i in task.inputs}
                 if isinstance(body, PythonBody):
@@ -317,6 +268,28 @@ def absolute(type_: Type, value: Any, project: Path) -> Any:
             return {k: absolute(type_.get(k) or Scalar("json"), v, project) for k, v in value.items()}
         case _:
             return value
+
+
+def files_in(type_: Type, value: Any) -> Iterator[str]:
+    """The files and folders in a value that `absolute` gave."""
+    if value is None or not _has_files(type_):
+        return
+    match type_:
+        case Scalar():
+            yield value
+        case OptionalType(inner):
+            yield from files_in(inner, value)
+        case ListType(item):
+            for one in value:
+                yield from files_in(item, one)
+        case DictType(inner):
+            for one in value.values():
+                yield from files_in(inner, one)
+        case RecordType(fields):
+            for name, inner in fields:
+                yield from files_in(inner, value.get(name))
+        case _:
+            pass
 
 
 def _has_files(type_: Type) -> bool:

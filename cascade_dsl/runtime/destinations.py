@@ -9,30 +9,47 @@ from ..ir.graph import NodeKey
 
 
 class Destinations:
-    """The final paths of a run's nodes, all below the project's folder."""
+    """The final paths of a run's nodes, all below the project's folder. Two paths to one place through links are one."""
 
-    __slots__ = ("_around", "_finals", "_project")
+    __slots__ = ("_around", "_finals", "_project", "_real")
 
     def __init__(self, project: str, published: Mapping[str, NodeKey]) -> None:
-        self._project = project
+        self._project = os.path.realpath(project)
+        self._real: dict[str, str] = {}
+        """Folders, and where they really are."""
         self._finals: dict[str, NodeKey] = {}
         self._around: dict[str, NodeKey] = {}
         """Folders in which something is published → the first node that did so."""
         for path, node in published.items():
             self.take(path, node)
 
-    def take(self, path: str, node: NodeKey) -> NodeKey | None:
-        """Let a node publish an absolute path; or the other node that publishes it, what lies in it or what it lies in."""
-        holder = self._finals.get(path, self._around.get(path, node))
-        folders: list[str] = []
-        outer = os.path.dirname(path)
+    def place(self, path: str) -> str:
+        """Where an absolute path leads: its folder without links. What stands at the path itself may be a link, and is replaced."""
+        folder, name = os.path.split(path)
+        real = self._real.get(folder)
+        if real is None:
+            real = self._real[folder] = os.path.realpath(folder)
+        return os.path.join(real, name)
+
+    def other(self, path: str, node: NodeKey) -> NodeKey | None:
+        """Another node that publishes an absolute path, what lies in it or what it lies in."""
+        at = self.place(path)
+        holder = self._finals.get(at, self._around.get(at, node))
+        outer = os.path.dirname(at)
         while holder == node and len(outer) > len(self._project):
             holder = self._finals.get(outer, node)
-            folders.append(outer)
             outer = os.path.dirname(outer)
-        if holder != node:
+        return None if holder == node else holder
+
+    def take(self, path: str, node: NodeKey) -> NodeKey | None:
+        """Let a node publish an absolute path; or the other node that has it, as `other` says."""
+        holder = self.other(path, node)
+        if holder is not None:
             return holder
-        self._finals[path] = node
-        for folder in folders:
-            self._around.setdefault(folder, node)
+        at = self.place(path)
+        self._finals[at] = node
+        outer = os.path.dirname(at)
+        while len(outer) > len(self._project):
+            self._around.setdefault(outer, node)
+            outer = os.path.dirname(outer)
         return None

@@ -30,7 +30,8 @@ from ..values.evaluate import evaluate
 from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value
 from ..values.weight import needs_worker
-from .bodies import Bodies, CannotStart, ValueOf
+from .bodies import Bodies
+from .places import CannotStart, ValueOf
 from .results import store_text, store_value
 from .values import Values
 

@@ -36,15 +36,14 @@ from ..ir.events import (
 )
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
-from ..store.claims import Claims
 from ..store.journal import AttemptRow, Journal
 from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
-from .destinations import Destinations
 from .evaluating import Evaluator
 from .names import Names
 from .picture import Picture
+from .publishing import Publishing
 from .values import Values
 
 _SYNC_EVERY_S = 1.0
@@ -98,8 +97,7 @@ class Interpreter:
         reporter: Reporter,
         run: str,
         file: str,
-        published: dict[str, NodeKey],
-        claims: Claims,
+        publishing: Publishing,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -125,8 +123,7 @@ class Interpreter:
             blobs=blobs,
             project=project,
             store=store,
-            destinations=Destinations(str(project), published),
-            claims=claims,
+            publishing=publishing,
             grace_s=grace_s,
             tell=self._tell,
             note=reporter.note,

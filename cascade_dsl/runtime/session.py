@@ -35,16 +35,20 @@ from ..ir.events import (
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
 from ..store.claims import Claims
+from ..store.earlier import Earlier, paths_of
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from .bodies import Bodies
 from .clock import Clock
 from .desk import Desk, Sentences
+from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .named import Named
 from .names import Names
 from .picture import counts
 from .preflight import preflight
+from .publishing import Publishing
 from .results import store_value
 from .values import Values
 from .warden import sweep
@@ -151,15 +155,13 @@ def go_on(
                     help="run its file again",
                 )
             state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
-            published = {
-                f.final: event.key for _, _, event in events if isinstance(event, PublishPlanned) for f in event.files
-            }
+            plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
             failed = tuple(e for _, _, e in events if isinstance(e, AttemptFailed | ComputeFailed))
             clock = Clock(not_before_ns=events[-1][1])
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
             request = ContinueRequested(words=machine_words())
             return _play(
-                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, published, failed
+                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, failed
             )
     finally:
         run.release()
@@ -189,7 +191,7 @@ def _play(
     terms: Terms,
     reporter: Reporter,
     sentences: Sentences,
-    published: dict[str, NodeKey],
+    plans: dict[NodeKey, PublishPlanned],
     failed: Sequence[AttemptFailed | ComputeFailed],
 ) -> Ended:
     recent = project.runs()[:_SWEPT_RUNS]
@@ -201,6 +203,7 @@ def _play(
     with JournalReader(run.journal) as reader:
         values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=now_s)
         names = Names(state, values)
+        publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
         interrupted: list[str] = []
 
@@ -218,8 +221,7 @@ def _play(
                 reporter=reporter,
                 run=run.id,
                 file=graph.file,
-                published=published,
-                claims=Claims(project.claims),
+                publishing=publishing,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -246,6 +248,8 @@ def _play(
             interpreter = trio.run(main)
         except BaseExceptionGroup as group:
             raise _first(group) from group
+        finally:
+            publishing.earlier.close()
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
             run.clear_scratch()
@@ -265,6 +269,32 @@ def _play(
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
         )
+
+
+def _publishing(
+    project: Project,
+    run: Run,
+    graph: Graph,
+    state: State,
+    values: Values,
+    names: Names,
+    plans: dict[NodeKey, PublishPlanned],
+) -> Publishing:
+    """`plans`: what this run has published before it is continued, the newest plan of each node."""
+    folder = str(project.folder)
+
+    def params() -> dict[str, Any]:
+        return {node.name: values.get(handle(state, node.id, ())) for node in graph.nodes if isinstance(node, Param)}
+
+    own = {key: paths for key, plan in plans.items() if (paths := paths_of(plan, project.folder))}
+    return Publishing(
+        project=project.folder,
+        destinations=Destinations(folder, {f.final: key for key, plan in plans.items() for f in plan.files}),
+        claims=Claims(project.claims),
+        earlier=Earlier(project, run.id, graph.file, own),
+        named=Named(graph, params, folder),
+        names=names,
+    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from ..base.diagnostics import CascadeError
 from ..ir import codec
-from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, Word
+from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Json
 from ..ir.requirement import Layer, Scope
 
@@ -36,6 +36,7 @@ def _fields(cls: type[Any]) -> tuple[str, ...]:
 
 _facts_of = attrgetter(*_fields(Facts))
 _file_of = attrgetter(*_fields(PlannedFile))
+_removal_of = attrgetter(*_fields(PlannedRemoval))
 
 
 def _read_facts(data: Json) -> Facts:
@@ -48,6 +49,9 @@ _WRITE: dict[str, _Change] = {
     "scope": lambda scope: None if scope is None else codec.encode(scope),
     "facts": lambda facts: dict(zip(_fields(Facts), _facts_of(facts), strict=True)),
     "files": lambda files: [dict(zip(_fields(PlannedFile), _file_of(file), strict=True)) for file in files],
+    "removals": lambda removals: [
+        dict(zip(_fields(PlannedRemoval), _removal_of(one), strict=True)) for one in removals
+    ],
 }
 _READ: dict[str, _Change] = {
     "key": tuple,
@@ -59,6 +63,7 @@ _READ: dict[str, _Change] = {
     "versions": lambda pairs: tuple((name, version) for name, version in pairs),
     "facts": _read_facts,
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
+    "removals": lambda removals: tuple(PlannedRemoval(**one) for one in removals),
 }
 """By the name of a field: how its value becomes JSON, and how it comes back. Others stand as they are."""
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from ..base.diagnostics import CascadeError, fail
-from ..ir.events import EVENT_SCHEMA, Event
+from ..ir.events import EVENT_SCHEMA, AttemptFinished, Event, PublishPlanned
 from ..ir.graph import NodeKey
 from .eventcodec import UnreadableEvent, decode, encode
 
@@ -245,6 +245,29 @@ class JournalReader:
                 event = _decoded(self.path, *row)
                 found[row[0]] = StoredValue(getattr(event, "value", None), getattr(event, "blob", None))
         return found
+
+    def plans(self, after: int) -> Iterator[tuple[int, int, PublishPlanned | AttemptFinished]]:
+        """(seq, t_ns, event) of what was published after row `after`, and of the ends of plans with removals, in order.
+
+        Their chain is not verified.
+        """
+        statement = (
+            "SELECT seq, t_ns, kind, schema, payload FROM events "
+            "WHERE kind IN ('PublishPlanned', 'AttemptFinished') AND seq > ? ORDER BY seq"
+        )
+        removing = 0
+        try:
+            cursor = self._db.execute(statement, (after,))
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                for seq, t_ns, kind, schema, payload in rows:
+                    if kind == "AttemptFinished" and not removing:
+                        continue
+                    event = _decoded(self.path, seq, kind, schema, payload)
+                    assert isinstance(event, PublishPlanned | AttemptFinished)
+                    removing += isinstance(event, PublishPlanned) and bool(event.removals)
+                    yield seq, t_ns, event
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, str(error)) from error
 
     def attempts(self) -> list[AttemptRow]:
         """Every attempt that was started, oldest first."""

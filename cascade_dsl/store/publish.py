@@ -3,7 +3,8 @@
 The order is: body writes scratch; `plan` brings it to disk and describes it; the plan is committed; `perform` renames.
 After a crash `redo` says whether a committed plan is done, finishing it where the scratch is still there. What stands at
 a scratch path is the planned output only if it has the planned digest: where two folders were exchanged, the old one
-lies there. Every function blocks on the disk.
+lies there. A file that was written in place has one path for both. What an earlier result had and this one has not is
+removed after the renames, and only what still has the digest that was recorded for it. Every function blocks on the disk.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from typing import NamedTuple
 from zlib import crc32
 
 from ..base.diagnostics import CascadeError, fail
-from ..ir.events import PlannedFile
+from ..ir.events import PlannedFile, PlannedRemoval
 from .blobs import DIGEST_BYTES
-from .live import STATE_FOLDER
+from .output_paths import ASIDE, check_links, existing
 
 _PIECE_BYTES = 1 << 20
-_ASIDE = ".cascade-old"
+_EXTENSION_MAX = 32
 
 
 class Produced(NamedTuple):
@@ -34,27 +35,9 @@ class Produced(NamedTuple):
     scratch: Path
     final: Path | None
     folder: bool = False
-    """It was declared as a `dir`."""
+    """It was declared as a `dir`, or is one of a list of them."""
     name: str = "out"
     """The name of the output, for messages."""
-
-
-def final_path(base: Path, text: str) -> Path:
-    """The absolute path that an output's path means; CSC713 where it is not inside the project's folder `base`."""
-    message = f"the output path `{text}` is not inside the project's folder"
-    if text and "\0" not in text:
-        root = os.path.normpath(base).rstrip(os.sep) + os.sep
-        path = os.path.normpath(text if os.path.isabs(text) else root + text)
-        if path.startswith(root):
-            if path[len(root) :].split(os.sep, 1)[0] != STATE_FOLDER:
-                return Path(path)
-            message = f"the output path `{text}` is in `{STATE_FOLDER}`, which is Cascade's own"
-    raise fail(
-        "CSC713",
-        message,
-        notes=(f"the project's folder is `{base}`",),
-        help=f"give a path relative to that folder, as in `out/result.csv`, and not below `{STATE_FOLDER}`",
-    )
 
 
 def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
@@ -63,8 +46,8 @@ def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
     In `run_scratch`, or where that lies on another file system, under a hidden name beside `final` or the nearest
     folder above it that exists. `name` is unique in the run.
     """
-    there = _existing(final.parent)
-    if os.stat(there).st_dev == os.stat(_existing(run_scratch)).st_dev:
+    there = existing(final.parent)
+    if os.stat(there).st_dev == os.stat(existing(run_scratch)).st_dev:
         return run_scratch / f"{name}{extension(final)}"
     run = crc32(os.fsencode(run_scratch))
     return there / f".cascade-{run:08x}-{name}{extension(final)}"
@@ -88,29 +71,66 @@ def plan(files: Sequence[Produced], store: Path) -> tuple[PlannedFile, ...]:
     return tuple(planned)
 
 
-def perform(files: Sequence[PlannedFile]) -> None:
-    """Rename each output to its final path, over what is there; CSC714 where that cannot be.
+def perform(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (), *, base: Path | None = None) -> None:
+    """Rename each output to its final path, over what is there, then remove; CSC714, CSC716 where that cannot be.
 
-    A folder takes the place of an older one in one step where the system can exchange two paths.
+    A folder takes the place of an older one in one step where the system can exchange two paths. With `base`, no link
+    that was made meanwhile may lead out of that folder.
     """
+    checked: set[str] = set()
     for file in files:
+        if base is not None and (parent := os.path.dirname(file.final)) not in checked:
+            check_links(base, Path(file.final))
+            checked.add(parent)
+        if file.scratch == file.final:
+            continue
         try:
             _move(file.scratch, file.final)
         except OSError as error:
             raise _unpublishable(Path(file.final), error) from error
+    for removal in removals:
+        remove(removal)
 
 
-def redo(files: Sequence[PlannedFile]) -> bool:
+def redo(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (), *, base: Path | None = None) -> bool:
     """Finish a committed plan after a crash; False where an output is neither at its scratch nor at its final path."""
     for file in files:
         if _is_planned(file.scratch, file):
-            perform((file,))
-        elif _is_planned(file.final, file):
+            perform((file,), base=base)
+        elif file.scratch != file.final and _is_planned(file.final, file):
             _drop(file.scratch)
         else:
             return False
         _drop(_aside(file.final))
+    for removal in removals:
+        _drop(_aside(removal.path))
+        remove(removal)
     return True
+
+
+def remove(removal: PlannedRemoval) -> bool:
+    """Remove what an earlier result left, if it is what was recorded; False where it is gone, changed or cannot be removed.
+
+    A folder goes in one step, so that no crash leaves half of it.
+    """
+    if not is_unchanged(removal):
+        return False
+    try:
+        if os.path.isdir(removal.path):
+            aside = _aside(removal.path)
+            _drop(aside)
+            os.rename(removal.path, aside)
+            _drop(aside)
+        else:
+            os.unlink(removal.path)
+    except OSError:
+        return False
+    return True
+
+
+def is_unchanged(removal: PlannedRemoval) -> bool:
+    """What was recorded still stands there: nobody has changed, replaced or removed it."""
+    return _is_planned(removal.path, removal)
 
 
 def keep(produced: Produced, store: Path) -> Path:
@@ -224,7 +244,7 @@ def _sync(folder: str) -> None:
         os.close(descriptor)
 
 
-def _is_planned(path: str, file: PlannedFile) -> bool:
+def _is_planned(path: str, file: PlannedFile | PlannedRemoval) -> bool:
     """Whether what is at a path is the planned output.
 
     By its digest: file systems give the inode of a file that was removed to the next one that is made.
@@ -293,7 +313,7 @@ def _drop(path: str) -> None:
 
 
 def _aside(final: str) -> str:
-    return os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{_ASIDE}")
+    return os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{ASIDE}")
 
 
 def _make_read_only(path: Path) -> None:
@@ -308,16 +328,11 @@ def _make_read_only(path: Path) -> None:
         os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o222)
 
 
-def _existing(folder: Path) -> Path:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder
-
-
 def extension(path: Path) -> str:
-    """Programs choose a format by it: `.csv`, and `.tar.gz` whole."""
+    """Programs choose a format by it: `.csv`, and `.tar.gz` whole. None where it is too long to be one."""
     suffixes = path.suffixes
-    return "".join(suffixes[-2:]) if suffixes[-2:-1] == [".tar"] else path.suffix
+    found = "".join(suffixes[-2:]) if suffixes[-2:-1] == [".tar"] else path.suffix
+    return found if len(found) <= _EXTENSION_MAX else ""
 
 
 def _unpublishable(path: Path, error: OSError) -> CascadeError:

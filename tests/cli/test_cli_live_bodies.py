@@ -10,9 +10,9 @@ from pathlib import Path
 from live_runs import Project
 
 BAD = """\
-param where: str = "../outside.txt"
+param where: str = "../outside.txt"; param state: str = ".cascade/x"
 
-task unwritten() -> page: file = "out/unwritten.txt" { sh "echo I forgot" }
+task unwritten() -> page: file = "out/unwritten.txt" { sh "echo I forgot" }  # allow: output-not-named
 task folder() -> page: file { sh "mkdir {{page}}" }
 task raises() -> int { python "raise ValueError('no such luck')" }
 task exits() -> int { python "import sys; sys.exit(9)" }
@@ -46,7 +46,7 @@ i = missing()
 j = missing_in_a_shell()
 j2 = not_to_run()
 k = outside(where)
-k2 = into_state(".cascade/x")
+k2 = into_state(state)
 l = [same(n) for n in range(2)]
 m = [fine(n) for n in range(5)]
 n = in_nowhere()

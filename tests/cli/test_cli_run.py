@@ -154,7 +154,7 @@ def test_what_is_refused_before_anything_runs(folder: Path, args: list[str], mes
 
 
 def test_garbage_for_a_graph_is_refused(folder: Path) -> None:
-    (folder / "graph.json").write_text('{"cascade_graph": 1, "graph": {"_": "Graph"}}')
+    (folder / "graph.json").write_text('{"cascade_graph": 2, "graph": {"_": "Graph"}}')
     assert cascade(folder, "run", "graph.json") == (
         2,
         "",

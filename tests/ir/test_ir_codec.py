@@ -121,8 +121,8 @@ def test_a_graph_round_trips_through_text() -> None:
     ("data", "code", "message"),
     [
         ([], "CSC400", "not a graph that Cascade wrote: there is no `cascade_graph` at the top"),
-        ({"cascade_graph": 99, "graph": {}}, "CSC401", "this graph has schema 99, this version of Cascade reads schema 1"),
-        ({"cascade_graph": 1}, "CSC400", "not a graph that Cascade wrote: at $: expected a Graph, found null"),
+        ({"cascade_graph": 99, "graph": {}}, "CSC401", "this graph has schema 99, this version of Cascade reads schema 2"),
+        ({"cascade_graph": 2}, "CSC400", "not a graph that Cascade wrote: at $: expected a Graph, found null"),
     ],
 )  # fmt: skip
 def test_what_is_no_graph_is_refused(data: Any, code: str, message: str) -> None:

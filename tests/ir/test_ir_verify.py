@@ -178,6 +178,22 @@ BAD: dict[str, tuple[g.Graph, list[tuple[str, str]]]] = {
         with_node(g.Finally(id=9, name="finally", run=g.Item(id=10, name="run", type=ty.JSON), body=())),
         [("CSC405", "`finally` (9): `finally` is not built yet")],
     ),
+    "a pattern of values": (
+        with_task(outputs=(g.OutputSpec(name="out", type=ty.ListType(ty.STR), form="glob", path=ex.Lit("*")),)),
+        [("CSC402", "the output `out` of the task `fetch` is of type list[str], and what matches a pattern")],
+    ),
+    "no pattern": (
+        with_task(outputs=(g.OutputSpec(name="out", type=ty.ListType(ty.DIR), form="glob"),)),
+        [("CSC402", "the output `out` of the task `fetch` is what matches a pattern, and there is none")],
+    ),
+    "a value at a path": (
+        with_task(outputs=(g.OutputSpec(name="out", type=ty.INT, form="value", path=ex.Lit("x")),)),
+        [("CSC402", "the output `out` of the task `fetch` is a value, and has a path")],
+    ),
+    "a number as a file": (
+        with_task(outputs=(g.OutputSpec(name="out", type=ty.OptionalType(ty.INT), form="path"),)),
+        [("CSC402", "the output `out` of the task `fetch` is of type int?, and written at a path")],
+    ),
     "a rate": (
         replace(GOOD, limits=(Limit(scope=Scope("global"), amount=1, kind="spend", per_ns=1),)),
         [("CSC405", "the limit of `global`: what is more than a number at once is not built yet")],

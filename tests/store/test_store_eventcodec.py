@@ -47,6 +47,7 @@ FACTS = st.builds(
     timeout_ns=st.none() | COUNT,
     priority=INT64,
 )
+REMOVALS = st.builds(ev.PlannedRemoval, path=TEXT, size=COUNT, digest=TEXT)
 FILES = st.builds(ev.PlannedFile, scratch=TEXT, final=TEXT, size=COUNT, digest=TEXT, inode=COUNT)
 STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "str": TEXT,
@@ -63,6 +64,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "Scope | None": st.none() | SCOPES,
     "Facts": FACTS,
     "tuple[PlannedFile, ...]": st.lists(FILES, max_size=2).map(tuple),
+    "tuple[PlannedRemoval, ...]": st.lists(REMOVALS, max_size=2).map(tuple),
     "OnFailure": st.sampled_from(get_args(ev.OnFailure)),
     "FailureReason": st.sampled_from(get_args(ev.FailureReason)),
     "RunStatus": st.sampled_from(get_args(ev.RunStatus)),
@@ -109,6 +111,14 @@ def test_the_row_is_an_object_with_the_names_of_the_fields() -> None:
         "blob": None,
         "length": None,
     }
+
+
+def test_a_plan_of_before_there_were_removals_is_read() -> None:
+    event = ev.PublishPlanned(key=(1,), epoch=0, attempt=1, files=(), value="1")
+    kind, payload = encode(event)
+    data = json.loads(payload)
+    assert data.pop("removals") == []
+    assert decode(kind, ev.EVENT_SCHEMA, json.dumps(data)) == event
 
 
 def test_a_field_that_was_added_later_takes_its_default() -> None:

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cascade_dsl.base.diagnostics import CascadeError, Diagnostic
-from cascade_dsl.ir.events import AttemptFinished, PlannedFile, PublishPlanned
+from cascade_dsl.ir.events import AttemptFinished, PlannedFile, PlannedRemoval, PublishPlanned
 from cascade_dsl.store import publish
 from cascade_dsl.store.exchange import exchange
 from cascade_dsl.store.journal import JournalReader
-from cascade_dsl.store.publish import Produced, digest_path, final_path, keep, perform, plan, redo, scratch_path
+from cascade_dsl.store.output_paths import final_path
+from cascade_dsl.store.publish import Produced, digest_path, keep, perform, plan, redo, remove, scratch_path
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def planning(produced: Produced, store: Path) -> Diagnostic:
     ],
 )
 def test_an_output_path_is_inside_the_project(text: str, meant: str) -> None:
-    assert final_path(Path("/base"), text) == Path("/base") / meant
+    assert final_path(Path("/base"), text, folder=text.endswith("/")) == Path("/base") / meant
 
 
 @pytest.mark.parametrize("text", ["", ".", "..", "../x", "a/../../x", "/etc/passwd", "/base", "/basement/x", "a\0b"])  # fmt: skip
@@ -376,7 +377,7 @@ def test_two_mounts_of_one_disk_are_crossed_by_a_copy(
 PUBLISHING = """
 import os, signal, shutil, sys
 from pathlib import Path
-from cascade_dsl.ir.events import AttemptFinished, PublishPlanned
+from cascade_dsl.ir.events import AttemptFinished, PlannedRemoval, PublishPlanned
 from cascade_dsl.store import exchange, publish
 from cascade_dsl.store.journal import Journal
 from cascade_dsl.store.publish import Produced
@@ -414,14 +415,27 @@ files = publish.plan(
         Produced(scratch / "d", root / "d", folder=True),
         Produced(scratch / "k", None),
         Produced(scratch / "b", root / "b"),
+        Produced(root / "here", root / "here"),
     ],
     root / "store",
 )
-watched(journal.commit)(1, [PublishPlanned(key=(1,), epoch=0, attempt=1, files=files, value="1")])
-publish.perform(files)
+removals = tuple(
+    PlannedRemoval(path=str(root / name), size=size, digest=digest)
+    for name in ("gone", "changed", "old", "missing")
+    for size, digest in [(int(sys.argv[4]), sys.argv[5]) if name != "old" else (int(sys.argv[6]), sys.argv[7])]
+)
+plan = PublishPlanned(key=(1,), epoch=0, attempt=1, files=files, value="1", removals=removals)
+watched(journal.commit)(1, [plan])
+publish.perform(files, removals, base=root)
 watched(journal.commit)(2, [AttemptFinished(key=(1,), epoch=0, attempt=1, value=None)])
 print(steps)
 """
+
+
+def digest_and_size(path: Path) -> list[str]:
+    """As the driver takes them: size, digest."""
+    size = sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob("*")))
+    return [str(size), digest_path(path)]
 
 
 @pytest.mark.parametrize("means", ["exchange", "aside"])
@@ -435,9 +449,14 @@ def test_a_kill_at_any_step_leaves_the_old_outputs_or_a_plan_that_is_redone(tmp_
         make(root / "scratch" / "d", x="new x", y="new y")
         make(root / "d", x="old x", z="old z")
         (root / "b").write_text("old b")
+        (root / "here").write_text("in place")
+        (root / "gone").write_text("earlier")
+        (root / "changed").write_text("earl1er")
+        make(root / "old", x="1", y="2")
         old = tree(root)
+        recorded = [*digest_and_size(root / "gone"), *digest_and_size(root / "old")]
         child = subprocess.run(
-            [sys.executable, "-c", PUBLISHING, str(root), means, str(fatal)], capture_output=True, text=True
+            [sys.executable, "-c", PUBLISHING, str(root), means, str(fatal), *recorded], capture_output=True, text=True
         )
         if fatal < 0:
             assert child.returncode == 0, child.stderr
@@ -454,15 +473,85 @@ def test_a_kill_at_any_step_leaves_the_old_outputs_or_a_plan_that_is_redone(tmp_
             assert isinstance(planned, PublishPlanned)
             if not isinstance(events[-1], AttemptFinished):
                 redone += 1
-                assert redo(planned.files)
+                assert redo(planned.files, planned.removals, base=root)
+            assert (root / "here").read_text() == "in place"
+            assert (root / "changed").read_text() == "earl1er"
             assert (root / "out" / "a").read_text() == "new a"
             assert tree(root / "d") == {"x": "new x", "y": "new y"}
             assert (root / "b").read_text() == "new b"
             assert [p.read_text() for p in (root / "store").iterdir()] == ["kept"]
             assert list((root / "scratch").iterdir()) == []
             assert {p.name for p in root.iterdir()} <= {
-                "b", "d", "out", "store", "scratch", "journal.db", "journal.db-wal", "journal.db-shm"
+                "b", "d", "here", "changed", "out", "store", "scratch", "journal.db", "journal.db-wal", "journal.db-shm"
             }  # fmt: skip
         fatal += 1
     assert redone >= 9
     assert publish.redo(())
+
+
+# ---- what an earlier result left --------------------------------------------------------------------------------
+
+
+def recorded(path: Path) -> PlannedRemoval:
+    size, digest = digest_and_size(path)
+    return PlannedRemoval(path=str(path), size=int(size), digest=digest)
+
+
+def test_only_what_is_unchanged_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("1")
+    make(tmp_path / "d", a="1", b="2")
+    old = recorded(tmp_path / "f"), recorded(tmp_path / "d")
+    (tmp_path / "f").write_text("2")
+    (tmp_path / "d" / "c").write_text("mine")
+    assert [remove(one) for one in old] == [False, False]
+    assert tree(tmp_path) == {"f": "2", "d/a": "1", "d/b": "2", "d/c": "mine"}
+    (tmp_path / "f").write_text("1")
+    (tmp_path / "d" / "c").unlink()
+    assert [remove(one) for one in old] == [True, True]
+    assert list(tmp_path.iterdir()) == []
+    assert [remove(one) for one in old] == [False, False]
+    (tmp_path / "g").write_text("1")
+    (tmp_path / "f").symlink_to("g")
+    assert not remove(old[0])
+    assert (tmp_path / "f").is_symlink()
+
+
+def test_a_file_in_place_is_never_moved_nor_dropped(tmp_path: Path, store: Path) -> None:
+    here = tmp_path / "here"
+    here.write_text("text")
+    files = plan([Produced(here, here)], store)
+    perform(files, base=tmp_path)
+    assert redo(files, base=tmp_path)
+    assert here.read_text() == "text"
+    answers = iter([False, True])
+    with pytest.MonkeyPatch.context() as patch:  # it comes back between the two looks
+        patch.setattr(publish, "_is_planned", lambda path, file: next(answers))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        assert not redo(files, base=tmp_path)
+    assert here.read_text() == "text"
+    here.write_text("other")
+    assert not redo(files, base=tmp_path)
+    assert here.read_text() == "other"
+
+
+def test_a_link_that_leads_out_is_not_followed(tmp_path: Path, scratch: Path, store: Path) -> None:
+    base = tmp_path / "base"
+    (tmp_path / "out").mkdir()
+    base.mkdir()
+    (scratch / "a").write_text("text")
+    files = plan([Produced(scratch / "a", base / "link" / "a")], store)
+    (base / "link").symlink_to(tmp_path / "out")
+    with pytest.raises(CascadeError) as caught:
+        perform(files, base=base)
+    assert caught.value.diagnostics == (
+        Diagnostic(
+            code="CSC716",
+            message=(
+                f"the output path `link/a` leads to `{tmp_path / 'out'}`, through a link, "
+                "which is not inside the project's folder"
+            ),
+            notes=(f"the project's folder is `{base}`",),
+            help="remove the link, or publish inside the project and copy what is there to where the link leads",
+        ),
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+    assert (scratch / "a").read_text() == "text"

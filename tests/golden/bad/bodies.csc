@@ -5,6 +5,6 @@ task b() {
 }
 task c() { exec [] }
 task d() -> n: int = "n.txt" { sh "echo 1" }
-task e(out: int) -> file { sh "true" }
+task e(out: int) -> file { sh "true > {{out}}" }
 task g() { shell "bash"; python "pass" }
 task h() { exec 3 }

@@ -4,10 +4,7 @@ flow f(n: int) -> int { return n }
 finally { t(1) }
 test "x" { expect 1 == 1 }
 task t(n: int) -> int { env { T = TOKEN }; sh "echo {{n}}" }
-task g() -> parts: list[file] = "p/*.csv" { sh "true" }
-task h() -> bam: temp file { sh "true" }
-task i() -> note: file? { sh "true" }
-task j() -> (a: file, b: int) { sh "true" }
+task h() -> bam: temp file { sh "true > {{bam}}" }
 if true { a = t(1) } else { a = t(2) }
 b = try t(1) else 3
 c = repeat m = 0 while m < 3 max 5 { t(m) }

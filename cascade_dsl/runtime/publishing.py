@@ -1,0 +1,155 @@
+"""Publishing in a run: who has a path, what of earlier results may go, and the renames of committed plans.
+
+A path belongs to one node of the run (`Destinations`) and to one live run (`Claims`); both are taken before a body
+runs where the path is known then, else before the plan that names it is committed. A file of an earlier result is removed
+only where nobody else has it or names it; what is being removed is published by nobody until it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from ..base.diagnostics import CascadeError
+from ..engine.effects import Publish
+from ..ir.events import PlannedFile, PlannedRemoval
+from ..ir.graph import NodeKey
+from ..store.claims import Claims
+from ..store.earlier import Earlier
+from ..store.publish import perform, redo
+from .bodies import Prepared
+from .destinations import Destinations
+from .disk import Disk
+from .named import Named
+from .names import Names
+from .places import FilePlace, GlobPlace
+
+_AT_ONCE = 16
+"""Renames that are made in the loop's thread."""
+
+Then = Callable[[Publish, bool | Exception], None]
+
+
+class Publishing:
+    """The paths of one run. From the trio thread, but for `earlier`, which blocks."""
+
+    def __init__(
+        self,
+        *,
+        project: Path,
+        destinations: Destinations,
+        claims: Claims,
+        earlier: Earlier,
+        named: Named,
+        names: Names,
+    ) -> None:
+        self.earlier = earlier
+        self._project = project
+        self._destinations = destinations
+        self._claims = claims
+        self._named = named
+        self._names = names
+        self._removing: set[str] = set()
+        self._waiting: list[tuple[Publish, Disk, Then]] = []
+
+    # -- who has a path -------------------------------------------------------------------------------------------
+
+    def take(self, prepared: Prepared) -> tuple[str, ...]:
+        """Take the paths that an attempt is known to publish: those that another live run has, as the user knows them.
+
+        Of a pattern in place the pattern itself is claimed: who writes there is alone. Raises Taken.
+        """
+        if self.earlier.is_possible:
+            self._named.add(prepared.inputs)
+        finals = [str(p.final) for p in prepared.places if isinstance(p, FilePlace) and p.final is not None]
+        patterns = [str(self._project / p.pattern) for p in prepared.places if isinstance(p, GlobPlace)]
+        if not finals and not patterns:
+            return ()
+        return self._take(prepared.key, finals, patterns)
+
+    def take_matched(self, key: NodeKey, paths: Iterable[str]) -> tuple[str, ...]:
+        """The same for files that a body has made. Raises Taken."""
+        return self._take(key, list(paths), [])
+
+    def _take(self, key: NodeKey, finals: list[str], patterns: list[str]) -> tuple[str, ...]:
+        for final in finals:
+            holder = self._destinations.other(final, key)
+            if holder is not None:
+                raise Taken(f"it would publish {self._shown(final)}, which {self._names.of(holder)} publishes too")
+        for final in finals:  # all or none: who is refused keeps nothing from others
+            self._destinations.take(final, key)
+        places = {self._destinations.place(path): path for path in (*finals, *patterns)}
+        return tuple(self._shown(places[place]) for place in self._claims.take(places))
+
+    def _shown(self, path: str) -> str:
+        return str(Path(path).relative_to(self._project))
+
+    # -- what an earlier result left ------------------------------------------------------------------------------
+
+    def removable(self, key: NodeKey, removals: Iterable[PlannedRemoval]) -> tuple[PlannedRemoval, ...]:
+        """Those that no other node of this run publishes, nothing of the program names and no other live run has."""
+        found: list[PlannedRemoval] = []
+        for one in removals:
+            if self._destinations.other(one.path, key) is None and not self._named.has(one.path):
+                place = self._destinations.place(one.path)
+                if not self._claims.take((place,)):
+                    found.append(one)
+        return tuple(found)
+
+    # -- plans ----------------------------------------------------------------------------------------------------
+
+    def publish(self, effect: Publish, disk: Disk, then: Then) -> None:
+        """Carry a committed plan out: into free places at once, a rename each; what may take long, in a thread."""
+        if self._removing and any(self._is_going(file.final) for file in effect.files):
+            self._waiting.append((effect, disk, then))
+            return
+        others = self._destinations.other
+        removals = tuple(one for one in effect.removals if others(one.path, effect.key) is None)
+        job = partial(_carry_out, effect.files, removals, effect.redo, self._project)
+        if (
+            effect.redo
+            or effect.removals
+            or len(effect.files) > _AT_ONCE
+            or any(os.path.lexists(file.final) for file in effect.files)
+        ):
+            self._removing.update(one.path for one in removals)
+            disk.submit(job, partial(self._on_done, effect, removals, then))
+            return
+        try:
+            result: bool | Exception = job()
+        except (CascadeError, OSError) as error:
+            result = error
+        then(effect, result)
+
+    def _on_done(
+        self, effect: Publish, removals: tuple[PlannedRemoval, ...], then: Then, result: bool | Exception
+    ) -> None:
+        self._removing.difference_update(one.path for one in removals)
+        for one in effect.removals:
+            if self._destinations.other(one.path, effect.key) is None:
+                self._claims.release((self._destinations.place(one.path),))
+        then(effect, result)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            self.publish(*each)
+
+    def _is_going(self, path: str) -> bool:
+        return any(
+            one == path or one.startswith(f"{path}{os.sep}") or path.startswith(f"{one}{os.sep}")
+            for one in self._removing
+        )
+
+
+class Taken(Exception):
+    """Another node of the run publishes the path: a sentence for the user."""
+
+
+def _carry_out(
+    files: tuple[PlannedFile, ...], removals: tuple[PlannedRemoval, ...], again: bool, project: Path
+) -> bool:
+    if again:
+        return redo(files, removals, base=project)
+    perform(files, removals, base=project)
+    return True
