@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ..ir.expr import Expr, Lit, Text, Var, children
 from ..ir.graph import OutputSpec
 from ..ir.types import DIR, FILE, STR, ListType, OptionalType, RecordType, Type
+from ..values.functions import FUNCTIONS
 from . import ast
 from .context import Context
 from .dependencies import free_uses
@@ -132,7 +133,7 @@ class Outputs:
             declared = decl.name.span if decl.name is not None else decl.span
             writes = body_type(spec, task.decl, body) is not None
             if writes and at is None:
-                if not writes_itself(self.report, task.decl, body, decl):
+                if not self._misnamed(task, uses) and not writes_itself(self.report, task.decl, body, decl):
                     self.report.warn(
                         "CSCW361",
                         declared,
@@ -152,6 +153,12 @@ class Outputs:
                     else f"in parentheses, `-> ({spec.name}: {spec.type})`, it is what the body writes at `{{{{{spec.name}}}}}`",
                 )
         self._check_places(task, specs, scratch)
+
+    def _misnamed(self, task: Task, uses: Sequence[ast.Name]) -> bool:
+        """A body uses a name that there is not: it may have been meant for an output."""
+        seen = {"attempt", "need", *(i.name.name for i, _ in task.inputs)}
+        seen.update(o.name.name if o.name is not None else "out" for o in task.decl.outputs)
+        return any(u.name not in seen and self._is_unknown(u.name) and u.name not in FUNCTIONS for u in uses)
 
     def _is_unknown(self, name: str) -> bool:
         return self._scope.find(name) is None
