@@ -298,7 +298,9 @@ class Expressions:
                         help=f"call it: `{expr.name}(…)`",
                     )
                 else:
-                    help, also = mends.name_elsewhere(expr.name, self.elsewhere, at.scope)
+                    help, also = None, []
+                    if not self.report.flooded:
+                        help, also = mends.name_elsewhere(expr.name, self.elsewhere, at.scope)
                     message = f"there is no name `{expr.name}`"
                     self.report.error("CSC101", expr.span, message, also=also, help=help)
             case _:
@@ -512,7 +514,8 @@ class Expressions:
         if target.name in UNBUILT:
             self.report.unbuilt(target.span, f"`{target.name}`", UNBUILT[target.name])
             return
-        near = nearest(target.name, [*at.scope.known(), *visible_functions()], 8)
+        known = [] if self.report.flooded else [*at.scope.known(), *visible_functions()]
+        near = nearest(target.name, known, 8)
         called = next((n for n in near if not isinstance(at.scope.find(n), Value)), None)
         help = mends.CALLS.get(target.name) or (f"did you mean `{called}`?" if called else None)
         self.report.error("CSC102", target.span, f"there is no task or function `{target.name}`", help=help)

@@ -67,6 +67,7 @@ CALLS = {
 _MODULES = frozenset(
     "os sys re json math random datetime time pathlib subprocess itertools functools collections glob np numpy pd pandas shutil csv".split()  # noqa: SIM905
 )
+_OF_A_TASK = frozenset("output outputs out input inputs wildcards threads task cpus resources".split())  # noqa: SIM905
 _ARGUMENTS = {
     ("sorted", "key"): "the argument is called `by`: a field's name, or a list of keys",
     ("min", "key"): "the argument is called `by`: a field's name, or a list of keys",
@@ -139,6 +140,8 @@ def name_elsewhere(name: str, elsewhere: Elsewhere | None, scope: Scope) -> tupl
 
 def _of_a_task(name: str, scope: Scope) -> str | None:
     """What Snakemake, Nextflow and Airflow call the things that a body sees."""
+    if name not in _OF_A_TASK:
+        return None
     inside: dict[str, list[str]] = {}
     for known in scope.known():
         symbol = scope.find(known)

@@ -98,6 +98,9 @@ class Scope:
         return out
 
 
+_FLOOD = 300
+
+
 class Report:
     """Where passes put what they find; knows the source, so that a place is a span."""
 
@@ -153,6 +156,11 @@ class Report:
                 help=help,
             )
         )
+
+    @property
+    def flooded(self) -> bool:
+        """So much is wrong that nobody reads it all: the nearest of thousands of names is looked for no more."""
+        return len(self.findings.errors) > _FLOOD
 
     def unbuilt(self, span: Span, what: str, help: str | None = None) -> None:
         """A construct of the language that is parsed, but not built yet."""

@@ -57,6 +57,7 @@ def check(data: bytes, scratch: Path, twice: bool = False, part: Callable[[], ob
         faults = verify(compiled.graph, NAMES)
         _hold(not faults, f"the graph does not hold together: {faults[:2]}")
         text = json.dumps(graph_to_json(compiled.graph))
+        part()
         again = graph_from_json(json.loads(text))
         _hold(again == compiled.graph, "the graph is another one after a trip through JSON")
         part()
@@ -137,14 +138,17 @@ def _check_forms(compiled: Compiled, part: Callable[[], object]) -> None:
     _hold(
         "\x00" not in text and "\x1b[31m" not in render_all(compiled.diagnostics), "control characters in what is shown"
     )
-    lines = concise(compiled.diagnostics).splitlines()
-    _hold(len(lines) >= min(len(compiled.diagnostics), 1), "the concise form is empty")
-    _hold(len(json.loads(as_json(compiled.diagnostics))) >= 0, "no JSON")
+    part()
+    lines = concise(compiled.diagnostics).split("\n")
+    _hold(len(lines) == max(1, len(compiled.diagnostics)), "the concise form has other lines")
+    part()
+    _hold(len(json.loads(as_json(compiled.diagnostics))) == len(compiled.diagnostics), "JSON of another length")
+    part()
     results = json.loads(sarif(compiled.diagnostics))["runs"][0]["results"]
     _hold(len(results) == len(compiled.diagnostics), "SARIF of another length")
-    _hold(
-        all(line.startswith("::") for line in github(compiled.diagnostics).splitlines()), "a command of GitHub's torn"
-    )
+    part()
+    commands = github(compiled.diagnostics).split("\n")
+    _hold(all(line.startswith("::") for line in commands if line), "a torn command of GitHub's")
     part()
     for d in compiled.diagnostics:
         back = Diagnostic.from_json(json.loads(json.dumps(d.to_json())))

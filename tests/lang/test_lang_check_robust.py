@@ -112,3 +112,14 @@ def test_a_header_of_one_endless_line_is_read_in_no_time() -> None:
 def test_a_scope_without_measure_beside_what_could_not_be_read() -> None:
     result = compiled(f"task broken( {{\nlimit task:{'[a' * 20_000} 3\n")
     assert result.diagnostics[0].code.startswith("CSC0")
+
+
+def test_thousands_of_unknown_names_do_not_each_look_for_the_nearest() -> None:
+    result = compiled("".join(f"value_{i} = unknown_{i}\n" for i in range(5000)))
+    assert len(result.diagnostics) == 5000
+    assert all(d.help is None for d in result.diagnostics[-1000:])
+
+
+def test_an_endless_name_has_no_near_ones() -> None:
+    result = compiled("".join(f"{'y' * 3000}{i} = 1\n" for i in range(100)) + f"x = {'y' * 20_000}\n")
+    assert [d.code for d in result.diagnostics] == ["CSC101"]
