@@ -150,6 +150,7 @@ def _result(ended: Ended) -> RunResult:
         nodes=ended.nodes,
         failures=tuple(replace(f, log=_relative(f.log, ended.folder)) for f in ended.failures),
         seconds=ended.seconds,
+        on_failure=ended.on_failure,
     )
 
 

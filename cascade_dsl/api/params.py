@@ -10,16 +10,19 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ..base.diagnostics import CascadeError, Diagnostic, fail
 from ..base.suggest import did_you_mean
 from ..ir.graph import Compute, Graph, Json, Param
-from ..ir.types import ChoiceType, DictType, ListType, OptionalType, RecordType, Scalar, Type
+from ..ir.types import BOOL, ChoiceType, DictType, ListType, OptionalType, RecordType, Scalar, Type
 from ..values.evaluate import Env, evaluate
-from ..values.faults import EvalError, ValueMismatch
-from ..values.typing import check_value, is_dict, is_list, parse_text
+from ..values.faults import EvalError, ValueMismatch, told
+from ..values.mismatches import example, mismatches
+from ..values.typing import check_value, is_dict, is_list, parse_json, parse_text, strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,11 @@ def bind_params(
             continue
         try:
             value = _read(param.type, one)
-            folder = cwd if isinstance(one, ParamText) else one.folder
-            values[param.name] = _each_path(param.type, value, lambda _, text, at=folder: _placed(text, at, project))
         except ValueMismatch as error:
-            help = _near_choice(param.type, one)
-            found.append(Diagnostic(code="CSC502", message=f"the param `{param.name}`: {error}", help=help))
+            found += _refused(param, one, error)
+            continue
+        folder = cwd if isinstance(one, ParamText) else one.folder
+        values[param.name] = _each_path(param.type, value, lambda _, text, at=folder: _placed(text, at, project))
     if not found:
         found += _fill_in(graph, params, values, project)
     if not found:
@@ -96,24 +99,64 @@ def _list_of(known: set[str]) -> str:
     return f"it has {', '.join(f'`{name}`' for name in sorted(known))}" if known else "it has no params"
 
 
-def _near_choice(type_: Type, one: ParamText | ParamValue) -> str | None:
-    """The choice that a text is near to."""
-    inner = type_.inner if isinstance(type_, OptionalType) else type_
-    inner = inner.item if isinstance(inner, ListType) else inner
-    text = one.text if isinstance(one, ParamText) else one.value
-    return did_you_mean(text, inner.options) if isinstance(inner, ChoiceType) and isinstance(text, str) else None
-
-
 def _read(type_: Type, one: ParamText | ParamValue) -> Json:
     if isinstance(one, ParamValue):
-        return check_value(type_, one.value)
+        return check_value(type_, _with_units(type_, one.value))
+    if isinstance(type_, OptionalType) and not one.more and one.text.strip() in ("", "none"):
+        return None
     inner = type_.inner if isinstance(type_, OptionalType) else type_
-    if isinstance(inner, ListType) and isinstance(inner.item, (Scalar, ChoiceType)):
+    if isinstance(inner, ListType) and not isinstance(inner.item, ListType):
+        texts = (one.text, *one.more)
         if one.more or not one.text.lstrip().startswith("["):
-            return [parse_text(inner.item, text) for text in (one.text, *one.more)]
+            return [parse_text(inner.item, text) for text in texts]
     elif one.more:
-        raise ValueMismatch(f"given {len(one.more) + 1} times, and it is not a list of plain values")
+        raise ValueMismatch(f"given {len(one.more) + 1} times, and it is no list")
+    if isinstance(inner, ListType | DictType | RecordType):
+        return check_value(type_, _with_units(inner, parse_json(one.text, str(inner))))
     return parse_text(type_, one.text)
+
+
+def _with_units(type_: Type, value: Json) -> Json:
+    """The value with numbers for durations and sizes that are written as in the language, `"1h30m"`, where JSON has no word."""
+
+    def number(_: str, text: str, scalar: Type) -> Json:
+        try:
+            return parse_text(scalar, text)
+        except ValueMismatch:
+            return text
+
+    return _each_text(("duration", "size"), type_, value, number)
+
+
+def _refused(param: Param, one: ParamText | ParamValue, error: ValueMismatch) -> list[Diagnostic]:
+    """Everything that is wrong with what was given, each with how it is given rightly."""
+    name, type_ = param.name, param.type
+    faults = [error]
+    if isinstance(one, ParamValue):
+        faults = list(islice(mismatches(type_, _with_units(type_, one.value)), _FAULTS_SHOWN)) or faults
+        help = None
+    else:
+        with suppress(ValueError, RecursionError):
+            if not one.more and one.text.lstrip().startswith(("[", "{")):
+                faults = (
+                    list(islice(mismatches(type_, _with_units(type_, json.loads(one.text))), _FAULTS_SHOWN)) or faults
+                )
+        inner = type_.inner if isinstance(type_, OptionalType) else type_
+        several = isinstance(inner, ListType) and not isinstance(inner.item, ListType)
+        shown = example(inner.item if isinstance(inner, ListType) and several else inner)
+        option = f"--{name}={shown}" if inner == BOOL else f"--{name} {shown}"
+        help = f"such as `{option}`" + (", once for each item" if several else "")
+        if isinstance(inner, ChoiceType) or (isinstance(inner, ListType) and isinstance(inner.item, ChoiceType)):
+            help = None  # the message lists what there is
+    return [
+        Diagnostic(
+            code="CSC502", message=f"the param `{name}{e.path}`: {e.text}", help=help if e is faults[-1] else None
+        )
+        for e in faults
+    ]
+
+
+_FAULTS_SHOWN = 10
 
 
 def _fill_in(graph: Graph, params: list[Param], values: dict[str, Json], project: Path) -> list[Diagnostic]:
@@ -146,7 +189,7 @@ def _fill_in(graph: Graph, params: list[Param], values: dict[str, Json], project
         try:
             fill(param)
         except EvalError as error:
-            message = f"the default of the param `{param.name}`: {error}"
+            message = f"the default of the param `{param.name}`: {told(error, lambda id: by_id[id].name)}"
             found.append(Diagnostic(code="CSC502", message=message))
             values[param.name] = None
     return found
@@ -155,22 +198,27 @@ def _fill_in(graph: Graph, params: list[Param], values: dict[str, Json], project
 # ---- files ------------------------------------------------------------------------------------------------------
 
 
-def _each_path(type_: Type, value: Json, change: Callable[[str, str], str]) -> Json:
-    """The value with every path in it changed; `change` is given file or dir, and the path."""
+def _each_text(kinds: tuple[str, ...], type_: Type, value: Json, change: Callable[[str, str, Type], Json]) -> Json:
+    """The value with every text of those kinds in it changed; `change` is given the kind, the text and the type."""
     match type_:
-        case Scalar("file" | "dir" as kind) if isinstance(value, str):
-            return change(kind, value)
+        case Scalar(kind) if kind in kinds and isinstance(value, str):
+            return change(kind, value, type_)
         case OptionalType(inner) if value is not None:
-            return _each_path(inner, value, change)
+            return _each_text(kinds, inner, value, change)
         case ListType(item) if is_list(value):
-            return [_each_path(item, one, change) for one in value]
+            return [_each_text(kinds, item, one, change) for one in value]
         case DictType(inner) if is_dict(value):
-            return {key: _each_path(inner, one, change) for key, one in value.items()}
+            return {key: _each_text(kinds, inner, one, change) for key, one in value.items()}
         case RecordType(fields) if is_dict(value):
             types = dict(fields)
-            return {key: _each_path(types[key], one, change) for key, one in value.items()}
+            return {k: _each_text(kinds, types[k], one, change) if k in types else one for k, one in value.items()}
         case _:
             return value
+
+
+def _each_path(type_: Type, value: Json, change: Callable[[str, str], str]) -> Json:
+    """The value with every path in it changed; `change` is given file or dir, and the path."""
+    return _each_text(("file", "dir"), type_, value, lambda kind, text, _: change(kind, text))
 
 
 def _placed(text: str, folder: Path, project: Path) -> str:
@@ -190,10 +238,20 @@ def _missing_files(param: Param, value: Json, project: Path) -> list[Diagnostic]
                 Diagnostic(
                     code="CSC509",
                     message=f"the param `{param.name}`: the {kind} `{path}` {what}",
-                    help="a path on a command line is relative to the folder where the command is typed",
+                    help=_near(whole)
+                    or "a path on a command line is relative to the folder where the command is typed",
                 )
             )
     return found
+
+
+def _near(path: str) -> str | None:
+    """What of that folder may be meant."""
+    folder, name = os.path.split(path)
+    try:
+        return did_you_mean(name, [entry.name for entry in islice(os.scandir(folder), 1000)])
+    except OSError:
+        return None
 
 
 def _paths(type_: Type, value: Json) -> list[tuple[str, str]]:
@@ -211,31 +269,41 @@ def _paths(type_: Type, value: Json) -> list[tuple[str, str]]:
 
 
 def read_params(path: Path) -> dict[str, ParamValue]:
-    """The params of a JSON or TOML file; CSC503 where it cannot be read as one."""
-    help = 'a params file is JSON (`{"top": 5}`) or TOML (`top = 5`)'
-    if path.suffix.lower() in (".yaml", ".yml"):
-        raise fail("CSC503", f"params in YAML are not read yet: `{path}`", help=help)
+    """The params of a YAML, JSON or TOML file, by its ending; CSC503 where it cannot be read as one."""
+    help = 'a params file is YAML (`top: 5`), JSON (`{"top": 5}`) or TOML (`top = 5`), by its ending'
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise fail("CSC503", f"the params file `{path}` is not UTF-8", help=help) from None
     except OSError as error:
         raise fail("CSC503", f"the params file `{path}` cannot be read: {error.strerror}") from None
+    kind = _KINDS.get(path.suffix.lower(), "JSON")
     try:
-        data = _toml(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise fail("CSC503", f"the params file `{path}` is not {_kind(path)}: {error}", help=help) from None
+        data = _READERS[kind](text)
+    except (ValueError, RecursionError, EvalError) as error:
+        raise fail("CSC503", f"the params file `{path}` is not {kind}: {error}", help=help) from None
     if not is_dict(data):
         raise fail("CSC503", f"the params file `{path}` holds no names with values", help=help)
     return {name: ParamValue(value, path.parent) for name, value in data.items()}
 
 
-def _kind(path: Path) -> str:
-    return "TOML" if path.suffix.lower() == ".toml" else "JSON"
+_KINDS = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML"}
+
+
+def _yaml(text: str) -> Json:
+    from ..values.yaml_text import parse_yaml
+
+    return parse_yaml(text)
 
 
 def _toml(text: str) -> Json:
     import tomllib
 
     data = tomllib.loads(text)
-    return json.loads(json.dumps(data, default=str))
+    try:
+        return json.loads(json.dumps(data, default=str, allow_nan=False))
+    except ValueError:
+        raise ValueError("inf and nan are no numbers here") from None
+
+
+_READERS: dict[str, Callable[[str], Json]] = {"YAML": _yaml, "TOML": _toml, "JSON": strict_json}

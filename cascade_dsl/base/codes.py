@@ -48,10 +48,17 @@ CODES: dict[str, str] = {
     "CSC204": "An argument is missing",
     "CSC205": "An argument too many, or of an unknown name",
     "CSC206": "An argument given twice",
+    "CSC207": "A record whose fields do not fit",
+    "CSC208": "A value that may be none",
     "CSC209": "The names of a loop do not fit its items",
     "CSC210": "No common type",
+    "CSC211": "A text that is no option of a choice",
+    "CSC212": "A list that cannot be ordered or grouped so",
+    "CSC213": "A constant expression without a value",
     "CSC214": "Not callable",
     "CSC215": "A value that is not used",
+    "CSC216": "A type that is too large",
+    "CSC217": "A python function that does not take what its task gives it",
     "CSC230": "A task that gives no result, and one is used",
     # requirements and limits 3xx (lang, limits)
     "CSC301": "An unknown kind of scope",
@@ -147,9 +154,6 @@ CODES: dict[str, str] = {
     "CSC900": "A fault of Cascade itself",
     "CSCW120": "Text that looks like a value",
     "CSCW121": "A body that writes to the final path itself",
-    "CSCW360": "Output files that are written in place",
-    "CSCW361": "An output that the body never names",
-    "CSCW362": "A fan-out whose calls share a pattern",
     # warnings (lang)
     "CSCW001": "A task that is never used",
     "CSCW002": "A param that is never used",
@@ -161,13 +165,14 @@ CODES: dict[str, str] = {
     "CSCW008": "Single braces in a string",
     "CSCW009": "An unknown warning in `allow:`",
     "CSCW010": "An `allow:` that spares nothing",
+    "CSCW200": "A test for none of what is never none",
+    "CSCW360": "Output files that are written in place",
+    "CSCW361": "An output that the body never names",
+    "CSCW362": "A fan-out whose calls share a pattern",
 }
 """Code → title of its page."""
 
 WARNINGS: dict[str, str] = {
-    "CSCW360": "written-in-place",
-    "CSCW361": "output-not-named",
-    "CSCW362": "shared-pattern",
     "CSCW001": "unused-task",
     "CSCW002": "unused-param",
     "CSCW003": "unused-binding",
@@ -180,5 +185,9 @@ WARNINGS: dict[str, str] = {
     "CSCW010": "unneeded-allow",
     "CSCW120": "looks-like-a-value",
     "CSCW121": "writes-final-path",
+    "CSCW200": "never-none",
+    "CSCW360": "written-in-place",
+    "CSCW361": "output-not-named",
+    "CSCW362": "shared-pattern",
 }
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

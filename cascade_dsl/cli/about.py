@@ -25,6 +25,7 @@ from ..ir.types import (
     Scalar,
     TupleType,
     Type,
+    in_full,
 )
 from .options import RUN
 
@@ -151,11 +152,11 @@ class _Page:
             space = "" if option.endswith("=") else " "
             example = json.dumps(_example(shown.type), ensure_ascii=False)
             kept = f"{option}{space}'{example}'".replace(" ", _KEPT)
-            told.append(f"JSON stands for {shown.type}, such as {kept}")
+            told.append(f"JSON stands for {in_full(shown.type)}, such as {kept}")
         if DURATION in types or SIZE in types:
             told.append("Durations are written 250ms, 30s, 1h30m; sizes 512KB, 4GB, 64MiB")
         if self.params:
-            told.append("--params FILE reads them from JSON or TOML; --param NAME=VALUE sets any of them")
+            told.append("--params FILE reads them from YAML, JSON or TOML; --param NAME=VALUE sets any of them")
         if told:
             yield ""
         for text in told:

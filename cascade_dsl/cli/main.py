@@ -78,10 +78,14 @@ def _dispatch(words: list[str]) -> int:
             from .drawing import graph
 
             return graph(parse(known, rest))
-        case "explain" | "log":
-            from .past import explain, log
+        case "explain":
+            from .past import explain
 
-            return (explain if verb == "explain" else log)(parse(known, rest))
+            return explain(parse(known, rest))
+        case "log":
+            from .logs import log
+
+            return log(parse(known, rest))
         case "completion":
             from .shells import completion
 

@@ -62,7 +62,7 @@ RUN = Verb(
     "Compile a program and run it. Its params are options: --top 5, --deep, --urls a --urls b.",
     (("FILE", "one"), ("TARGET", "any")),
     (
-        Option("--params", VALUE, "Params from a JSON or TOML file.", "FILE"),
+        Option("--params", VALUE, "Params from a YAML, JSON or TOML file.", "FILE"),
         Option("--param", MANY, "A param, also one whose name is an option of run.", "NAME=VALUE"),
         Option("--jobs", VALUE, "At most N at once.", "N", short="-j"),
         Option("--limit", MANY, "A limit sentence, such as 'task:fetch 3'.", "SENTENCE"),

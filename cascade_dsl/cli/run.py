@@ -143,13 +143,16 @@ def load(path: Path, warnings: list[Diagnostic] | None = None) -> Graph:
 
 
 def _reporter(folder: Path, verbose: bool) -> Lines | LiveView:
-    if sys.stderr.isatty() and not verbose and os.environ.get("TERM") != "dumb":
-        from rich.console import Console
-
+    if sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", None) and not _is_build():
         from ..report.live import LiveView
 
-        return LiveView(Console(stderr=True, highlight=False))
+        return LiveView(sys.stderr, folder=folder, verbose=verbose)
     return Lines(sys.stderr, folder=folder, verbose=verbose)
+
+
+def _is_build() -> bool:
+    """On a build server: what looks like a terminal there is a log."""
+    return any(os.environ.get(name, "").lower() not in ("", "0", "false") for name in ("CI", "GITHUB_ACTIONS"))
 
 
 class _closing:
@@ -237,7 +240,7 @@ def settle(parsed: Parsed, graph: Graph) -> tuple[dict[str, ParamText], tuple[st
             raise unknown(shown, parsed.verb, tuple(params))
         if not equals:
             if params[name].type in (BOOL, OptionalType(BOOL)):
-                value = "true"
+                value = words.pop(0) if words and words[0] in ("true", "false") else "true"
             elif words:
                 value = words.pop(0)
             else:

@@ -15,8 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..engine.status import Status
     from ..store.live import LiveRun
 
+_FAILURES_SHOWN = 5
 _FLAGS_IN_ORDER = ("burst", "whole", "by", "for", "until", "hard")
 
 
@@ -137,54 +139,51 @@ def _run_json(run: LiveRun, status: dict[str, Any]) -> dict[str, Any]:
         "waits": status["waits"],
         "paused": status["paused"],
         "failures": status["failures"],
+        "retries": status.get("retries", []),
+        "changes": status.get("changes", []),
     }
 
 
-def _run_lines(run: LiveRun, status: dict[str, Any]) -> list[str]:
-    nodes = status["nodes"]
-    counts = {name: n for name, n in nodes.items() if name != "open_ended"}
-    done = nodes["done"] + nodes["cached"]
-    more = "+" if nodes["open_ended"] else ""
-    parts = [f"{done}/{sum(counts.values())}{more} done"]
-    parts += [f"{n} {name}" for name, n in counts.items() if n and name not in ("done", "cached")]
-    took = _elapsed(time.time() - run.started_ns / 1e9)
-    lines = [f"{run.run}  {run.file}  {status['phase']} {took}, pid {run.pid}", f"  {', '.join(parts)}"]
-    pools = [pool for pool in status["pools"] if pool["capacity"] is not None or pool["taken"]]
-    rows = [("POOL", "USE", "WAITING"), *((p["pool"], _use(p), str(p["waiting"])) for p in pools)]
+def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
+    from ..report.words import changes, elapsed, pool_rows, progress, retries, short_path, starved
+
+    status = status_of(answer)
+    took = elapsed(run.started_ns, time.time_ns())
+    lines = [f"{run.run}  {run.file}  {status.phase} {took}, pid {run.pid}", f"  {progress(status.nodes)}"]
+    rows = [("POOL", "USE", "WAITING"), *pool_rows(status, everything=True)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    if pools:
-        lines += [f"  {pool:<{widths[0]}}  {use:<{widths[1]}}  {waiting}" for pool, use, waiting in rows]
-    for wait in status["waits"]:
-        lines.append(f"  starved: {wait['starved']}" if wait["starved"] else f"  {_wait(wait)}")
-    if status["paused"]:
-        lines.append(f"  paused: {', '.join(status['paused'])}")
-    for failure in status["failures"][:5]:
-        lines.append(f"  failed: {failure['name']}: {failure['message']}")
+    if len(rows) > 1:
+        lines += [f"  {pool:<{widths[0]}}  {use:<{widths[1]}}  {waiting}".rstrip() for pool, use, waiting in rows]
+    lines += [f"  {text}" for text in (*starved(status), *changes(status), *retries(status))]
+    for failure in status.failures[:_FAILURES_SHOWN]:
+        lines.append(f"  failed: {failure.name}: {failure.message}")
+    if status.nodes.failed > _FAILURES_SHOWN:
+        lines.append(
+            f"  and {status.nodes.failed - _FAILURES_SHOWN} more failed; `cascade log NODE` prints what one wrote"
+        )
+    for name in [f.log for f in status.failures[:1] if f.log]:
+        lines.append(f"  log of the first: {short_path(name)}")
     return lines
 
 
-def _wait(wait: dict[str, Any]) -> str:
-    verb = "waits" if wait["count"] == 1 else "wait"
-    return f"{wait['count']} {wait['task']} {verb} for {wait['pool']}"
+def status_of(answer: dict[str, Any]) -> Status:
+    """A status as it came over the wire. Keys that a newer engine sends and this version does not know are left aside."""
+    from dataclasses import fields
 
+    from ..engine.status import ChangeView, FailureView, NodeCounts, RetryView, RunningView, Status, WaitView
+    from ..limits.views import PoolView
 
-def _use(pool: dict[str, Any]) -> str:
-    taken = _amount(pool["dimension"], pool["taken"])
-    return taken if pool["capacity"] is None else f"{taken} of {_amount(pool['dimension'], pool['capacity'])}"
+    def made(cls: type[Any], data: dict[str, Any]) -> Any:
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
 
-
-def _amount(dimension: str, amount: int) -> str:
-    if dimension == "count":
-        return str(amount)
-    from ..base.quantity import show_milli, show_size
-
-    return show_size(amount) if dimension == "bytes" else show_milli(amount)
-
-
-def _elapsed(seconds: float) -> str:
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    parts = {
+        "running": RunningView,
+        "pools": PoolView,
+        "waits": WaitView,
+        "failures": FailureView,
+        "retries": RetryView,
+        "changes": ChangeView,
+    }
+    many = {name: tuple(made(cls, row) for row in answer.get(name, ())) for name, cls in parts.items()}
+    return made(Status, {**answer, **many, "nodes": made(NodeCounts, answer["nodes"])})

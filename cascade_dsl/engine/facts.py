@@ -11,12 +11,13 @@ from ..ir.events import Facts
 from ..ir.expr import Expr, Lit
 from ..ir.graph import Clauses
 from ..ir.requirement import Dimension
+from ..values.typing import describe
 
 
 def base_amount(dimension: Dimension, value: Any) -> int:
     """A declared amount in base units, rounded up; ValueError with a sentence where it is no amount."""
     if value is True or value is False or not isinstance(value, int | float):
-        raise ValueError(f"an amount must be a number, not {value!r}")
+        raise ValueError(f"an amount must be a number, found {describe(value)}")
     if not isfinite(value):
         raise ValueError("an amount must be finite")
     if value < 0:
@@ -45,7 +46,7 @@ def facts_of(clauses: Clauses, dimensions: dict[str, Dimension], value_of: Calla
     if clauses.priority is not None:
         value = value_of(clauses.priority)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"priority: a whole number is wanted, not {value!r}")
+            raise ValueError(f"priority: a whole number is wanted, found {describe(value)}")
         priority = value
     return Facts(
         amounts=tuple(amounts),
@@ -83,13 +84,13 @@ def constant_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts 
 
 def _whole(what: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= INT_MAX:
-        raise ValueError(f"{what}: a whole number from 0 is wanted, not {value!r}")
+        raise ValueError(f"{what}: a whole number from 0 is wanted, found {describe(value)}")
     return value
 
 
 def _span(what: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-        raise ValueError(f"{what}: a duration is wanted, not {value!r}")
+        raise ValueError(f"{what}: a duration is wanted, found {describe(value)}")
     ns = duration_ns(value)
     if ns > INT_MAX:
         raise ValueError(f"{what}: {value} s is too long")

@@ -25,6 +25,8 @@ from ..ir.graph import (
     Item,
     Node,
     Output,
+    PythonBody,
+    PythonFunction,
     ShellBody,
     TaskDef,
 )
@@ -113,6 +115,13 @@ class Plan:
     items: dict[int, Body]
     """The body whose elements bind an item."""
     dimensions: dict[str, Dimension]
+
+    def name_of(self, node: int) -> str:
+        """The name of a node or item of the program."""
+        body = self.items.get(node)
+        if body is not None:
+            return body.items[node].name
+        return self.sites[node].node.name if node in self.sites else f"@{node}"
 
 
 _ALWAYS: tuple[tuple[str, Dimension], ...] = (("cpu", "millicpu"), ("mem", "bytes"), ("gpu", "count"))
@@ -242,6 +251,8 @@ def task_expressions(task: TaskDef, clauses: Clauses) -> list[Expr]:
             found += [v.expr for v in values]
         case ExecBody(words=words):
             found += list(words)
+        case PythonBody(values=values) | PythonFunction(values=values):
+            found += [v.expr for v in values]
         case _:
             pass
     return found

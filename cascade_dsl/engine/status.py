@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..limits.views import PoolView
 
@@ -19,15 +20,70 @@ class RunningView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What an attempt ran, for people."""
+
+    kind: Literal["sh", "exec", "python"]
+    text: str
+    """Of `sh` the script as it ran, of `exec` the command with its words quoted, of `python` what was called."""
+    prelude: int = 0
+    """How many lines of `text` set the values that the rest refers to."""
+    line: int = 0
+    """Where the first line behind the prelude stands in the file, from 1; 0 where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureView:
-    """A node that failed for good."""
+    """A node that failed for good. Lines count from 1, 0 where the graph says none."""
 
     name: str
     task: str
     exit: int | None
+    """Exit code, or minus the signal's number."""
     attempts: int
     message: str
     log: str
+    reason: str = "exit"
+    """A `FailureReason` of the event, or `value` for an expression."""
+    allowed: int = 1
+    """How many attempts it may have had."""
+    file: str = ""
+    line: int = 0
+    """Where the call, or the expression, stands."""
+    source: str = ""
+    """The text of that line."""
+    task_line: int = 0
+    ran: Ran | None = None
+    skipped: int = 0
+    """How many calls are skipped because of it, as far as they are known now."""
+    skipped_names: tuple[str, ...] = ()
+    """The first of them."""
+    out_of_memory: bool = False
+    """The kernel killed something for want of memory while it ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryView:
+    """A node that is tried again at `due_ns` on the engine's clock."""
+
+    name: str
+    task: str
+    attempt: int
+    """The attempt that failed."""
+    allowed: int
+    due_ns: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    """What an operator said that is in force: a limit (`amount` in base units), or a pause (`amount` None)."""
+
+    kind: Literal["limit", "pause"]
+    scope: str
+    amount: int | None = None
+    who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +131,8 @@ class Status:
     failures: tuple[FailureView, ...]
     phase: str
     """`running`, `draining`, `cancelling`, `stalled`, `ended`."""
+    retries: tuple[RetryView, ...] = ()
+    """Those that are due next; `nodes.backoff` counts all."""
+    changes: tuple[ChangeView, ...] = ()
+    is_even: bool = False
+    """All that is left are items of one list: what is left takes about as long as what was done."""

@@ -20,7 +20,7 @@ def evaluator() -> Callable[[dict[str, Any]], dict[str, Any]]:
     """A function from request to answer that keeps the expressions it has seen."""
     from cascade_dsl.base.diagnostics import CascadeError
     from cascade_dsl.ir.codec import decode
-    from cascade_dsl.ir.expr import Expr
+    from cascade_dsl.ir.expr import Expr, place_in
     from cascade_dsl.values.evaluate import Env, evaluate
     from cascade_dsl.values.faults import EvalError
 
@@ -36,8 +36,8 @@ def evaluator() -> Callable[[dict[str, Any]], dict[str, Any]]:
             except KeyError:
                 raise EvalError(f"the value of node {node} is not at hand") from None
 
+        expr = known.get(key)
         try:
-            expr = known.get(key)
             if expr is None:
                 expr = known[key] = decode(Expr, request["expr"])
             env = Env(
@@ -49,7 +49,8 @@ def evaluator() -> Callable[[dict[str, Any]], dict[str, Any]]:
             )
             return {"ok": evaluate(expr, env)}
         except EvalError as error:
-            return {"error": str(error)}
+            place = None if expr is None or error.part is None else place_in(expr, error.part)
+            return {"error": str(error), "place": place}
         except CascadeError as error:
             return {"error": "; ".join(d.message for d in error.diagnostics)}
 

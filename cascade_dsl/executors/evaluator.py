@@ -1,7 +1,7 @@
 """Evaluation of expressions outside the interpreter's process: those that read files, or may be slow, or may not end.
 
 A request is JSON text {"expr", "vars", "refs": {node id: value}, "folder", "now"}, an answer {"ok": value} or
-{"error": sentence}. A worker that does not answer in time, or dies, is replaced; only the request that it was at gets
+{"error": sentence, "place": of the part without a value, or null}. A worker that does not answer in time, or dies, is replaced; only the request that it was at gets
 an error for it.
 """
 

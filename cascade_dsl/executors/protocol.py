@@ -87,6 +87,8 @@ class AttemptExited:
     """The result stands in `PythonSpec.result_path`."""
     message: str = ""
     """One line that says what went wrong, where more is known than the code: an exception, a value too large."""
+    place: str = ""
+    """Where in the user's code that was: `rank.py:12 in rank`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,4 +302,5 @@ def _outcome(id: str, answer: dict[str, Any]) -> Outcome:
         result=answer.get("result"),
         result_file=answer.get("result_file", False),
         message=answer.get("message", ""),
+        place=answer.get("place", ""),
     )

@@ -146,7 +146,7 @@ class Code:
         """Folder → modules that were imported from it by their plain names; out of `sys.modules` between calls."""
         self._stamps: dict[str, tuple[int, int]] = {}
         """File → (mtime, size) when it was loaded."""
-        self._parameters: dict[Any, frozenset[str] | None] = {}
+        self._parameters: dict[Any, frozenset[str]] = {}
 
     def is_stale(self) -> bool:
         """A loaded file is not what it was."""
@@ -187,8 +187,8 @@ class Code:
             raise BodyError(f"{name} in {where} is an async function; give a plain one")
         return found
 
-    def extras_wanted(self, function: Callable[..., Any]) -> frozenset[str] | None:
-        """The parameters that a function names; None: it takes any."""
+    def extras_wanted(self, function: Callable[..., Any]) -> frozenset[str]:
+        """The parameters that a function names; what `**` takes is not named."""
         try:
             return self._parameters[function]
         except KeyError:
@@ -198,8 +198,7 @@ class Code:
         except ValueError:  # some builtins have none
             names = frozenset[str]()
         else:
-            takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-            names = None if takes_any else frozenset(p.name for p in parameters)
+            names = frozenset(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
         self._parameters[function] = names
         return names
 
@@ -358,10 +357,22 @@ def _stream(fd: int) -> TextIO:
 # ---- calls ------------------------------------------------------------------------------------------------------
 
 
+class Need(dict[str, Any]):
+    """What was granted: `need.mem` as in the language, and `need["mem"]`."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the task needs no `{name}`") from None
+
+
 def call(code: Code, spec: dict[str, Any]) -> object:
     """Call the body of a request and give what it returns."""
     inputs: dict[str, Any] = json.loads(spec["inputs"])
     extras: dict[str, Any] = json.loads(spec["extras"])
+    if isinstance(extras.get("need"), dict):
+        extras["need"] = Need(extras["need"])
     given: dict[str, Any] = {**inputs, **spec["outputs"]}
     if spec["source"] is not None:
         arguments = {name: value for name, value in {**extras, **given}.items() if _can_be_parameter(name)}
@@ -369,7 +380,7 @@ def call(code: Code, spec: dict[str, Any]) -> object:
     function = code.function(spec)
     wanted = code.extras_wanted(function)
     for name, value in extras.items():
-        if name not in given and (wanted is None or name in wanted):
+        if name not in given and name in wanted:
             given[name] = value
     return function(**given)
 
@@ -397,7 +408,7 @@ def answer_call(code: Code, spec: dict[str, Any]) -> dict[str, Any]:
         error.__traceback__ = _users(error.__traceback__)
         message = _one_line(error)
         _say(_shown(error) or message)
-        return {"code": 1, "message": message}
+        return {"code": 1, "message": message, "place": _place(error.__traceback__, spec)}
     finally:
         code.leave(folder, before)
     if len(text) <= _RESULT_INLINE_BYTES:
@@ -426,6 +437,22 @@ def _users(at: TracebackType | None) -> TracebackType | None:
     while at is not None and _is_ours(at.tb_frame):
         at = at.tb_next
     return at
+
+
+def _place(at: TracebackType | None, spec: dict[str, Any]) -> str:
+    """Where a traceback leaves the user's own files: file, line and function. Empty where it was never in them."""
+    own = os.path.dirname(spec["path"]) if spec["path"] else spec["folder"]
+    found = ""
+    while at is not None:
+        code = at.tb_frame.f_code
+        file = code.co_filename
+        inside = bool(own) and file.startswith(own.rstrip("/") + "/") and "/site-packages/" not in file
+        if file == spec["file"] or inside:
+            shown = os.path.relpath(file, own) if inside else file
+            where = "" if code.co_name in ("body", "<module>") else f" in {code.co_name}"
+            found = f"{shown}:{at.tb_lineno}{where}"
+        at = at.tb_next
+    return found
 
 
 def _is_ours(frame: FrameType) -> bool:

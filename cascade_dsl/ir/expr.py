@@ -6,6 +6,7 @@ operators under the names listed in `OPERATORS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -144,6 +145,20 @@ def children(expr: Expr) -> tuple[Expr, ...]:
                 out.append(key)
             out.append(element)
             return tuple(out)
+
+
+def parts(expr: Expr) -> Iterator[Expr]:
+    """An expression and everything in it, each before its own parts, in order."""
+    stack: list[Expr] = [expr]
+    while stack:
+        at = stack.pop()
+        yield at
+        stack.extend(reversed(children(at)))
+
+
+def place_in(expr: Expr, part: Expr) -> int | None:
+    """The place of a part, this very object, among `parts(expr)`; None where it is not in it."""
+    return next((place for place, one in enumerate(parts(expr)) if one is part), None)
 
 
 def refs(expr: Expr) -> tuple[int, ...]:

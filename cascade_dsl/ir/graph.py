@@ -117,6 +117,8 @@ class ShellBody:
     values: tuple[ShellValue, ...] = ()
     shell: str | None = None
     """The words of a `shell "…"` clause; None: bash -euo pipefail, or sh -eu where there is no bash."""
+    line: int = 0
+    """Where the script's first line stands in the file, from 1; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,21 +129,37 @@ class ExecBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PythonValue:
+    """A param or constant of the file that a python body may use by its name."""
+
+    name: str
+    expr: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PythonBody:
-    """The text of the body of a function whose parameters are inputs and file outputs. `line` is where it starts, for tracebacks."""
+    """The text of the body of a function whose parameters are the inputs, file outputs, `attempt`, `need` and `values`, those
+    params and constants that it uses. `line` is where it starts, for tracebacks.
+    """
 
     source: str
     file: str = ""
     line: int = 1
+    values: tuple[PythonValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonFunction:
-    """`path.py:function` (`path` relative to the graph's base folder) or `package.module:function`."""
+    """`path.py:function` (`path` relative to the graph's base folder) or `package.module:function`.
+
+    It is given those of `values` that its signature names; where the compiler saw the signature, these are all of them.
+    """
 
     function: str
     path: str | None = None
     module: str | None = None
+    values: tuple[PythonValue, ...] = ()
 
 
 Body: TypeAlias = ShellBody | ExecBody | PythonBody | PythonFunction
@@ -161,6 +179,8 @@ class TaskDef:
     folder: str = ""
     """The folder of the file that defines it, relative to the graph's base folder."""
     doc: str = ""
+    line: int = 0
+    """The line of its name in the file, from 1, for messages at run time; 0 where there is none."""
 
     @property
     def result(self) -> Type:
@@ -207,6 +227,8 @@ class Compute:
     reads: bool = False
     """It uses a function that reads: evaluated in a worker."""
     after: tuple[int, ...] = ()
+    line: int = 0
+    """Where the expression begins, as in TaskDef."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +242,8 @@ class Call:
     """One for each input, in the order of the signature, defaults filled in."""
     after: tuple[int, ...] = ()
     clauses: Clauses | None = None
+    line: int = 0
+    """Where the call begins, as in TaskDef."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +281,8 @@ class FanOut:
     captures: tuple[int, ...] = ()
     """Nodes of enclosing bodies that this body uses, ascending."""
     after: tuple[int, ...] = ()
+    line: int = 0
+    """Where what it goes over begins, as in TaskDef."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

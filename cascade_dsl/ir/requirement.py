@@ -77,6 +77,8 @@ class Limit:
     window: Window | None = None
     hard: bool = False
     because: str = ""
+    line: int = 0
+    """Where it stands in a file, from 1; 0 for one that was typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

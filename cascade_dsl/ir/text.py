@@ -194,12 +194,18 @@ class _Printer:
                 yield "  exec [" + ", ".join(map(self.expr, body.words)) + "]"
             case PythonBody():
                 yield f"  python from {body.file}:{body.line}" if body.file else f"  python from line {body.line}"
+                yield from self.python_values(body)
                 yield from _quoted(body.source)
             case PythonFunction():
                 where = body.path if body.path is not None else body.module
                 yield f"  python {literal_text(f'{where}:{body.function}')}"
+                yield from self.python_values(body)
             case _:
                 assert_never(body)
+
+    def python_values(self, body: PythonBody | PythonFunction) -> Iterator[str]:
+        for value in body.values:
+            yield f"    {value.name}: {value.type} = {self.expr(value.expr)}"
 
     # -- nodes --
 

@@ -34,6 +34,7 @@ from .graph import (
     Output,
     OutputSpec,
     Param,
+    PythonBody,
     PythonFunction,
     Region,
     Repeat,
@@ -191,8 +192,16 @@ class _Check:
             case PythonFunction(path=path, module=module):
                 if (path is None) == (module is None):
                     self.wrong(f"{where} names neither a file nor a module for its function, or both")
+                self.python_values(task.body, where, top)
+            case PythonBody():
+                self.python_values(task.body, where, top)
             case _:
                 pass
+
+    def python_values(self, body: PythonBody | PythonFunction, where: str, top: frozenset[int]) -> None:
+        self.once(f"values of the body of {where}", (v.name for v in body.values))
+        for value in body.values:
+            self.expr(value.expr, where, top, frozenset())
 
     def demands(self, clauses: Clauses, where: str) -> None:
         self.once(f"demands of {where}", (r.resource for r in clauses.requires))
@@ -417,6 +426,8 @@ def _task_exprs(task: TaskDef) -> list[Expr]:
             exprs += [value.expr for value in values]
         case ExecBody(words=words):
             exprs += words
+        case PythonBody(values=values) | PythonFunction(values=values):
+            exprs += [value.expr for value in values]
         case _:
             pass
     return exprs

@@ -29,6 +29,9 @@ _FOREIGN = {
 """What people coming from elsewhere write."""
 
 
+_PARTS_MAX = 10_000
+
+
 class Annotations:
     """Turns type expressions into types, named ones once."""
 
@@ -39,6 +42,8 @@ class Annotations:
         self.declared: dict[str, ast.TypeDecl] = {}
         self.known: dict[str, ir.Type | None] = {}
         self.open: list[str] = []
+        self.sizes: dict[int, tuple[ir.Type, int]] = {}
+        """How many parts a type has, by its id; the type beside it keeps the id its own."""
         for decl in declarations:
             name = decl.name.name
             if name in (*_WRITABLE, "list", "dict"):
@@ -111,16 +116,48 @@ class Annotations:
             self.report.error("CSC103", expr.span, f"there is no type `{name}`", help=hint)
         return None
 
+    def _bounded(self, name: str, type_: ir.Type) -> ir.Type | None:
+        """The type, where it is not too large to be written out: names may be used in each other without end."""
+        if self._parts(type_) <= _PARTS_MAX:
+            return type_
+        at = self.declared[name].name.span
+        self.report.error("CSC216", at, f"written out, the type `{name}` has more than {_PARTS_MAX} parts")
+        return None
+
+    def _parts(self, type_: ir.Type) -> int:
+        known = self.sizes.get(id(type_))
+        if known is not None:
+            return known[1]
+        match type_:
+            case ir.ListType(inner) | ir.DictType(inner) | ir.OptionalType(inner):
+                found = 1 + self._parts(inner)
+            case ir.RecordType(fields):
+                found = 1 + sum(self._parts(t) for _, t in fields)
+            case ir.ChoiceType(options):
+                found = len(options)
+            case _:
+                found = 1
+        self.sizes[id(type_)] = (type_, found)
+        return found
+
     def _named(self, name: str, use: ast.NamedType | None = None) -> ir.Type | None:
         if name in self.known:
             return self.known[name]
         if name in self.open:
             ring = [*self.open[self.open.index(name) :], name]
             at = self.declared[name].name.span
-            self.report.error("CSC106", at, "a type cannot hold itself: " + " → ".join(f"`{n}`" for n in ring))
+            self.report.error(
+                "CSC106",
+                at,
+                "a type cannot hold itself: " + " → ".join(f"`{n}`" for n in ring),
+                also=[] if use is None else [(use.span, f"`{ring[-2]}` holds `{name}` here")],
+                help="let it hold the name of the other, a `str`, or leave its form open, `json`",
+            )
             return None
         self.open.append(name)
         found = self.type(self.declared[name].type)
+        if found is not None:
+            found = self._bounded(name, ir.named(found, name))
         self.open.pop()
         self.known[name] = found
         return found

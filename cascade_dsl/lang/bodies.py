@@ -24,6 +24,7 @@ from ..ir.types import (
 from . import ast
 from .context import Context
 from .expressions import Expressions
+from .python_names import PythonNames, module_source
 from .shell import MARK, Place, scan_places
 from .symbols import Report
 
@@ -41,6 +42,7 @@ class Bodies:
         self.folder = folder
         self.helpers: dict[str, bytes] = {}
         """Python files that bodies name, and what is in them."""
+        self.names = PythonNames(report)
 
     def lower(
         self, body: ast.Body, at: Context, parameters: tuple[str, ...], shell: ast.ShellClause | None
@@ -52,18 +54,22 @@ class Bodies:
             case ast.ExecBody():
                 return self._exec(body, at)
             case ast.PythonBody():
-                return self._python(body, parameters)
+                return self._python(body, at, parameters)
 
     # ---- python ----
 
-    def _python(self, body: ast.PythonBody, parameters: tuple[str, ...]) -> Body | None:
+    def _python(self, body: ast.PythonBody, at: Context, parameters: tuple[str, ...]) -> Body | None:
         text = body.text.strip()
         found = _FILE_FUNCTION.fullmatch(text)
         if found is not None:
-            return self._file_function(body, found[1], found[2])
+            lowered = self._file_function(body, found[1], found[2])
+            data = self.helpers.get(found[1])
+            return self.names.of_function(body, lowered, at, parameters, data)
         found = _MODULE_FUNCTION.fullmatch(text)
         if found is not None:
-            return PythonFunction(function=found[2], module=found[1])
+            lowered = PythonFunction(function=found[2], module=found[1])
+            data = module_source(self.folder, found[1])
+            return self.names.of_function(body, lowered, at, parameters, data)
         if not text:
             self.report.error(
                 "CSC343", body.text_span, "the python body is empty", help="write `pass` where it has nothing to do"
@@ -78,10 +84,11 @@ class Bodies:
             stop = start + max(1, end - column) if end > column else start + 1
             self.report.error("CSC343", Span(start, stop), f"the python body does not compile: {message}")
             return None
+        values = self.names.of_text(body, at, parameters)
         line, _ = self.report.source.place(body.line_offsets[0])
-        return PythonBody(source=body.text, file=self.report.source.path.rsplit("/", 1)[-1], line=line)
+        return PythonBody(source=body.text, file=self.report.source.path.rsplit("/", 1)[-1], line=line, values=values)
 
-    def _file_function(self, body: ast.PythonBody, path: str, function: str) -> Body | None:
+    def _file_function(self, body: ast.PythonBody, path: str, function: str) -> PythonFunction | None:
         full = self.folder / path
         try:
             data = full.read_bytes()
@@ -170,7 +177,15 @@ class Bodies:
             texts.append(text or "")
         if not sound:
             return None
-        return ShellBody(script="".join(texts), values=tuple(values), shell=shell)
+        return ShellBody(script="".join(texts), values=tuple(values), shell=shell, line=self._first_line(script.span))
+
+    def _first_line(self, string: Span) -> int:
+        """The line of the first character of a string's text: of a tripled one the newline behind the quotes goes."""
+        text = self.report.source.text
+        at = string.start
+        if text.startswith(('"""', "'''"), at) and text[at + 3 : at + 5].lstrip("\r").startswith("\n"):
+            at = text.index("\n", at) + 1
+        return self.report.source.place(at)[0]
 
     def _command(self, clause: ast.ShellClause) -> str | None:
         text = clause.command.text

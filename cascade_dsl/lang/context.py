@@ -8,7 +8,7 @@ from typing import Protocol
 from ..ir.expr import Expr, Lit
 from ..ir.types import Type
 from . import ast
-from .narrowing import Facts
+from .narrowing import Facts, root_of
 from .symbols import Refused, Scope, Task
 
 
@@ -93,7 +93,7 @@ class Context:
 def without(facts: Facts, names: Sequence[ast.Ident]) -> Facts:
     """The facts that are not about names that these hide."""
     hidden = {n.name for n in names}
-    return frozenset(f for f in facts if f.split(".", 1)[0] not in hidden)
+    return frozenset(f for f in facts if root_of(f) not in hidden)
 
 
 def inner_calls(expr: ast.ListComp | ast.DictComp, scope: Scope, nodes: NodeMaker) -> bool:

@@ -13,7 +13,8 @@ from typing import assert_never
 from ..base.diagnostics import Span
 from ..base.quantity import seconds
 from ..base.suggest import did_you_mean, nearest
-from ..ir.expr import Apply, Expr, Field, ListOf, Lit, RecordOf, Ref, Text, Var
+from ..ir.expr import Apply, Field, Lit, Ref, Var
+from ..ir.notation import literal_text
 from ..ir.types import (
     BOOL,
     DIR,
@@ -22,7 +23,6 @@ from ..ir.types import (
     FLOAT,
     INT,
     JSON,
-    NEVER,
     NONE,
     SIZE,
     STR,
@@ -36,12 +36,14 @@ from ..ir.types import (
     Type,
 )
 from ..values.functions import FUNCTIONS, UNBUILT, visible_functions
-from ..values.types import assignable, common, element_of, required
+from ..values.types import assignable, required
 from . import ast, mends
 from .context import Context, Typed, wrong
+from .differences import choice_of, field_faults, meanings, no_option, one_of
 from .functions import function_call
+from .literals import item_at_fault, list_of, record_of, string, texts_of
 from .loops import comprehension
-from .narrowing import path_of
+from .narrowing import narrowed
 from .operations import apply, binary, compare, ternary, unary
 from .symbols import Refused, Report, Task, Value
 
@@ -82,13 +84,13 @@ class Expressions:
             case ast.SizeLit():
                 return Typed(Lit(expr.size), SIZE)
             case ast.StringLit():
-                return self._string(expr, at, want)
+                return string(self, expr, at, want)
             case ast.Name():
                 return self._name(expr, at)
             case ast.ListLit():
-                return self._list(expr, at, want)
+                return list_of(self, expr, at, want)
             case ast.RecordLit():
-                return self._record(expr, at, want)
+                return record_of(self, expr, at, want)
             case ast.ListComp() | ast.DictComp():
                 return comprehension(self, expr, at, want)
             case ast.Unary():
@@ -133,6 +135,10 @@ class Expressions:
         found = self.infer(expr, at, want)
         if want is None or found.type is None:
             return found if want is not None else Typed(found.expr, None)
+        if isinstance(choice := choice_of(want), ChoiceType) and found.type == STR:
+            texts = texts_of(expr, at)
+            if texts and texts <= set(choice.options):
+                return Typed(found.expr, choice, found.constant)
         if not assignable(want, found.type):
             if call is not None and isinstance(found.type, ListType) and assignable(want, found.type.item):
                 help = help or mends.for_each(self, call, expr)
@@ -196,13 +202,26 @@ class Expressions:
             symbol = at.scope.find(expr.name)
             if isinstance(symbol, Value):
                 places.append((symbol.span, f"`{expr.name}` is {have}"))
+        blamed = item_at_fault(expr, want)
+        if blamed is not None:
+            expr, want, have = blamed
+            what = f"an item of {what}"
+        fields = field_faults(want, have)
+        code, shown = "CSC207" if fields else "CSC201", str(have)
+        choice, text = choice_of(want), no_option(want, have, texts_of(expr, at))
+        if isinstance(have, OptionalType) and assignable(want, have.inner):
+            code = "CSC208"
+        elif choice is not None and text is not None:
+            code, shown = "CSC211", literal_text(text)
+            help = help or (did_you_mean(text, choice.options) if choice.name else one_of(text, choice))
         self.report.error(
-            "CSC201",
+            code,
             expr.span,
-            f"{what} wants {want}, found {have}",
-            label=f"this is {have}",
+            f"{what} wants {want}, found {shown}",
+            label="this is no option of it" if code == "CSC211" else f"this is {have}",
             also=places,
             help=help or self.mend(expr, want, have),
+            notes=[*fields, *meanings(want, *([] if code == "CSC211" else [have]))],
         )
 
     def mend(self, expr: ast.Expr, want: Type, have: Type) -> str | None:
@@ -211,9 +230,7 @@ class Expressions:
         short = text if len(text) <= 40 and "\n" not in text else "…"
         if isinstance(have, OptionalType) and assignable(want, have.inner):
             return f"it may be none: say what then, `{short} ?? …`"
-        if isinstance(want, ChoiceType):
-            if isinstance(expr, ast.StringLit) and expr.text is not None:
-                return did_you_mean(expr.text, want.options)
+        if choice_of(want) is not None:
             return None
         match required(want), have:
             case Scalar("file"), Scalar("str"):
@@ -244,33 +261,14 @@ class Expressions:
         """What the user wrote there."""
         return self.report.source.text[span.start : span.end]
 
-    # ---- names and literals ----
-
-    def _string(self, expr: ast.StringLit, at: Context, want: Type | None) -> Typed:
-        text = expr.text
-        if text is not None:
-            wanted = required(want) if want is not None else None
-            fits = isinstance(wanted, ChoiceType) and text in wanted.options
-            return Typed(Lit(text), ChoiceType((text,)) if fits else STR)
-        parts: list[str | Expr] = []
-        sound = constant = True
-        for part in expr.parts:
-            if isinstance(part, str):
-                parts.append(part)
-                continue
-            found = self.infer(part, at)
-            sound = sound and found.type is not None
-            constant = constant and found.constant
-            parts.append(found.expr)
-        return Typed(Text(tuple(parts)), STR if sound else None, constant)
+    # ---- names ----
 
     def _name(self, expr: ast.Name, at: Context) -> Typed:
         symbol = at.scope.find(expr.name)
         match symbol:
             case Value():
                 type_ = symbol.type
-                if isinstance(type_, OptionalType) and path_of(expr) in at.facts:
-                    type_ = type_.inner
+                type_ = None if type_ is None else narrowed(expr, type_, at.facts)
                 if at.only_constants and not symbol.constant and type_ is not None:
                     self.report.error(
                         "CSC107",
@@ -297,6 +295,10 @@ class Expressions:
                         f"`{expr.name}` is a function, not a value",
                         help=f"call it: `{expr.name}(…)`",
                     )
+                elif expr.name == "need" and "task" in at.only_constants:
+                    help = "it is known in `env`, in `in` and in the body"
+                    message = "`need` is what was granted, which is not known here yet"
+                    self.report.error("CSC107", expr.span, message, help=help)
                 else:
                     help, also = None, []
                     if not self.report.flooded:
@@ -306,74 +308,6 @@ class Expressions:
             case _:
                 assert_never(symbol)
         return wrong()
-
-    def _list(self, expr: ast.ListLit, at: Context, want: Type | None) -> Typed:
-        inner = element_of(required(want)) if want is not None else None
-        items = [self.infer(i, at, inner) for i in expr.items]
-        exprs = tuple(i.expr for i in items)
-        constant = all(i.constant for i in items)
-        joined: Expr = (
-            Lit([i.value for i in exprs if isinstance(i, Lit)])
-            if all(isinstance(i, Lit) for i in exprs)
-            else ListOf(exprs)
-        )
-        if any(i.type is None for i in items):
-            return wrong()
-        type_: Type = NEVER
-        for node, item in zip(expr.items, items, strict=True):
-            assert item.type is not None
-            both = common(type_, item.type)
-            if both is None and inner is not None and assignable(inner, item.type):
-                both = inner
-            if both is None:
-                if inner == JSON:
-                    return Typed(joined, ListType(JSON), constant)
-                if inner is not None:
-                    for odd, other in zip(expr.items, items, strict=True):
-                        if other.type is not None and not assignable(inner, other.type):
-                            self.mismatch(odd, inner, other.type, at, "an item of this list")
-                            return wrong()
-                first = next(n for n, i in zip(expr.items, items, strict=True) if i.type == items[0].type)
-                self.report.error(
-                    "CSC210",
-                    node.span,
-                    f"the items of a list have one type, found {type_} and {item.type}",
-                    label=f"this is {item.type}",
-                    also=[(first.span, f"this is {items[0].type}")],
-                )
-                return wrong()
-            type_ = both
-        return Typed(joined, ListType(type_), constant)
-
-    def _record(self, expr: ast.RecordLit, at: Context, want: Type | None) -> Typed:
-        wanted = required(want) if want is not None else None
-        fields: dict[str, tuple[Expr, Type]] = {}
-        places: dict[str, Span] = {}
-        sound = constant = True
-        for field in expr.fields:
-            inner: Type | None = None
-            if isinstance(wanted, RecordType):
-                inner = wanted.get(field.key)
-            elif isinstance(wanted, DictType):
-                inner = wanted.value
-            elif wanted == JSON:
-                inner = JSON
-            found = self.infer(field.value, at, inner)
-            if field.key in places:
-                also = [(places[field.key], "first here")]
-                self.report.error("CSC104", field.key_span, f"the key `{field.key}` comes twice", also=also)
-                sound = False
-                continue
-            places[field.key] = field.key_span
-            constant = constant and found.constant
-            if found.type is None:
-                sound = False
-            else:
-                fields[field.key] = (found.expr, found.type)
-        if not sound:
-            return wrong()
-        record = RecordOf(tuple((k, e) for k, (e, _) in fields.items()))
-        return Typed(record, RecordType(tuple((k, t) for k, (_, t) in fields.items())), constant)
 
     # ---- parts of values ----
 
@@ -390,7 +324,13 @@ class Expressions:
                     help = did_you_mean(expr.name, known) or (
                         "it has " + ", ".join(f"`{k}`" for k in known) if known else None
                     )
-                    self.report.error("CSC105", expr.name_span, f"{subject.type} has no field `{expr.name}`", help=help)
+                    self.report.error(
+                        "CSC105",
+                        expr.name_span,
+                        f"{subject.type} has no field `{expr.name}`",
+                        help=help,
+                        notes=meanings(subject.type),
+                    )
                     return wrong()
             case DictType(value):
                 found = value
@@ -409,11 +349,13 @@ class Expressions:
                         if expr.name in FUNCTIONS
                         else None
                     )
-                if not self.gives_nothing(subject, expr.span, at):
-                    self.report.error("CSC105", expr.name_span, f"{subject.type} has no fields", help=help)
+                if self.gives_nothing(subject, expr.span, at):
+                    return wrong()
+                may_be_none = isinstance(subject.type, OptionalType) and not assignable(STR, subject.type.inner)
+                code, what = ("CSC208", "may be none") if may_be_none else ("CSC105", "has no fields")
+                self.report.error(code, expr.name_span, f"{subject.type} {what}", help=help)
                 return wrong()
-        if isinstance(found, OptionalType) and path_of(expr) in at.facts:
-            found = found.inner
+        found = narrowed(expr, found, at.facts)
         return Typed(Field(subject.expr, expr.name), found, subject.constant)
 
     def _index(self, expr: ast.Index, at: Context) -> Typed:
@@ -425,16 +367,21 @@ class Expressions:
         ):
             found = subject.type.get(expr.index.text)
             if found is not None:
+                found = narrowed(expr, found, at.facts)
                 return Typed(Field(subject.expr, expr.index.text), found, subject.constant)
             help = did_you_mean(expr.index.text, [k for k, _ in subject.type.fields])
-            self.report.error("CSC105", expr.index.span, f"{subject.type} has no field `{expr.index.text}`", help=help)
+            message = f"{subject.type} has no field `{expr.index.text}`"
+            self.report.error("CSC105", expr.index.span, message, help=help, notes=meanings(subject.type))
             return wrong()
         if isinstance(subject.type, TupleType) and isinstance(index.expr, Lit) and index.type == INT:
             at_index: int = index.expr.value
             if -len(subject.type.items) <= at_index < len(subject.type.items):
-                found = subject.type.items[at_index]
+                found = narrowed(expr, subject.type.items[at_index], at.facts)
                 return Typed(Apply("index", (subject.expr, index.expr)), found, subject.constant)
-        return apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)], at)
+        found = apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)], at)
+        if found.type is not None:
+            found.type = narrowed(expr, found.type, at.facts)
+        return found
 
     def _slice(self, expr: ast.Slice, at: Context) -> Typed:
         operands = [(expr.subject, self.infer(expr.subject, at))]

@@ -142,6 +142,8 @@ class Finisher:
             body = replace(body, values=tuple(replace(v, expr=self.expr(v.expr)) for v in body.values))
         elif isinstance(body, ExecBody):
             body = ExecBody(words=tuple(map(self.expr, body.words)))
+        else:
+            body = replace(body, values=tuple(replace(v, expr=self.expr(v.expr)) for v in body.values))
         return replace(
             task,
             inputs=tuple(replace(i, default=self._maybe(i.default)) for i in task.inputs),

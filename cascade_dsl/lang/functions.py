@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..base.suggest import did_you_mean
 from ..ir.expr import Apply, Expr
-from ..ir.types import OptionalType, RecordType, Type
+from ..ir.types import NONE, SCALARS, OptionalType, Scalar, Type
 from ..values.functions import Function
-from ..values.signature import build, matches, show_pattern
-from ..values.types import element_of
+from ..values.results import Arguments, Refusal
+from ..values.signature import Parameter, build, matches, show_pattern
 from . import ast, mends
+from .constants import has_value
 from .context import Context, Typed, wrong
+from .differences import meanings
 
 if TYPE_CHECKING:
     from .expressions import Expressions
@@ -26,50 +28,95 @@ def function_call(typing: Expressions, row: Function, call: ast.Call, at: Contex
     if not _accepts(typing, row, call, count):
         return wrong()
     letters: dict[str, Type] = {}
-    places = signature.place(count, [n.name for n in named])
-    types: list[Type] = []
     sound = True
-    for argument, typed, parameter in zip(call.args, found, places, strict=True):
+    for argument, typed, parameter in zip(call.args, found, _places(row, call), strict=True):
         if typed.type is None:
             sound = False
+        elif parameter.optional and typed.type == NONE:
             continue
-        types.append(typed.type)
-        if not matches(parameter.pattern, typed.type, letters):
+        elif not matches(parameter.pattern, typed.type, {} if parameter.repeated and row.result else letters):
+            if not typing.gives_nothing(typed, argument.value.span, at):
+                _refuse(typing, row, parameter, argument.value, typed.type)
             sound = False
-            if typing.gives_nothing(typed, argument.value.span, at):
-                continue
-            wanted = show_pattern(parameter.pattern)
-            help = None
-            if isinstance(typed.type, OptionalType):
-                help = f"it may be none: say what then, `{typing.source_text(argument.value.span)} ?? …`"
-            typing.report.error(
-                "CSC203",
-                argument.value.span,
-                f"`{row.name}` wants {wanted} for `{parameter.name}`, found {typed.type}",
-                label=f"this is {typed.type}",
-                help=help,
-                notes=[f"{row.name}{row.signature_text}"],
-            )
-    if not sound or not _fields_exist(typing, call, found):
+    if not sound:
         return wrong()
-    texts = [a.value.text if isinstance(a.value, ast.StringLit) else None for a in call.args]
-    arguments = list(zip(types, texts, strict=True))
-    positional = arguments[:count]
-    result = row.result(positional if row.name in ("min", "max") else arguments) if row.result else None
-    if row.result is None:
-        result = build(signature.result, letters)
-    if result is None:
-        listed = " and ".join(map(str, types))
-        typing.report.error("CSC203", call.span, f"`{row.name}` wants values of one type, found {listed}")
+    result = build(signature.result, letters) if row.result is None else _by_rule(typing, row, call, found)
+    applied = Apply(
+        row.name,
+        tuple(t.expr for t in found[:count]),
+        tuple((n.name, t.expr) for n, t in zip(named, found[count:], strict=True)),
+    )
+    if result is None or not has_value(typing, applied, call.span):
         return wrong()
-    args: list[Expr] = [t.expr for t in found[:count]]
-    by_name = [(n.name, t.expr) for n, t in zip(named, found[count:], strict=True)]
-    return Typed(Apply(row.name, tuple(args), tuple(by_name)), result, all(t.constant for t in found))
+    return Typed(applied, result, all(t.constant for t in found))
+
+
+def _places(row: Function, call: ast.Call) -> list[Parameter]:
+    names = [a.name.name for a in call.args if a.name is not None]
+    return row.signature.place(len(call.args) - len(names), names)
+
+
+def usage_of(row: Function) -> str:
+    """How a function is called, for a note."""
+    return f"{row.name}{row.signature_text}"
+
+
+def _refuse(typing: Expressions, row: Function, parameter: Parameter, expr: ast.Expr, have: Type) -> None:
+    wanted = show_pattern(parameter.pattern)
+    text = typing.source_text(expr.span)
+    mend: str | None = None
+    if isinstance(have, OptionalType):
+        mend = f"it may be none: say what then, `{text} ?? …`"
+    elif parameter.pattern[0] in SCALARS:
+        mend = typing.mend(expr, Scalar(parameter.pattern[0]), have)
+    typing.report.error(
+        "CSC208" if isinstance(have, OptionalType) else "CSC203",
+        expr.span,
+        f"`{row.name}` wants {wanted} for `{parameter.name}`, found {have}",
+        label=f"this is {have}",
+        help=mend,
+        notes=[usage_of(row), *meanings(have)],
+    )
+
+
+def _by_rule(typing: Expressions, row: Function, call: ast.Call, found: Sequence[Typed]) -> Type | None:
+    """What the function's own rule says of a call that fits its signature; None where that is reported."""
+    assert row.result is not None
+    types: dict[str, Type] = {}
+    exprs: dict[str, Expr] = {}
+    values: dict[str, ast.Expr] = {"": call}
+    rest: list[Type] = []
+    for argument, typed, parameter in zip(call.args, found, _places(row, call), strict=True):
+        assert typed.type is not None
+        if parameter.repeated:
+            values[str(len(rest))] = argument.value
+            rest.append(typed.type)
+        else:
+            values[parameter.name] = argument.value
+            types[parameter.name], exprs[parameter.name] = typed.type, typed.expr
+    answer = row.result(Arguments(row.name, types, exprs, rest))
+    if not isinstance(answer, Refusal):
+        return answer
+    at = values[answer.parameter]
+    have = types.get(answer.parameter) or (rest[int(answer.parameter)] if answer.parameter.isdigit() else None)
+    typing.report.error(
+        answer.code,
+        at.span,
+        answer.message,
+        label=f"this is {have}" if have is not None and answer.code == "CSC203" else "",
+        help=answer.help,
+        notes=[usage_of(row), *meanings(*types.values(), *rest)] if answer.code != "CSC213" else [],
+    )
+    return None
+
+
+def _names_of(names: Sequence[str]) -> str:
+    return "its inputs are " + ", ".join(f"`{n}`" for n in names) if names else "it takes no names"
 
 
 def _accepts(typing: Expressions, row: Function, call: ast.Call, count: int) -> bool:
     signature = row.signature
-    usage = f"{row.name}{row.signature_text}"
+    usage = usage_of(row)
     names = signature.names
     repeated = any(p.repeated for p in signature.parameters)
     seen: set[str] = set() if repeated else set(names[:count])
@@ -78,7 +125,7 @@ def _accepts(typing: Expressions, row: Function, call: ast.Call, count: int) -> 
             continue
         name = argument.name.name
         if name not in names:
-            help = mends.argument(row.name, name, tuple(names))
+            help = mends.argument(row.name, name, tuple(names)) or _names_of(names)
             typing.report.error(
                 "CSC205", argument.name.span, f"`{row.name}` has no input `{name}`", help=help, notes=[usage]
             )
@@ -96,27 +143,5 @@ def _accepts(typing: Expressions, row: Function, call: ast.Call, count: int) -> 
     if missing or (repeated and count == 0):
         what = ", ".join(f"`{m}`" for m in missing) or "an argument"
         typing.report.error("CSC204", call.span, f"`{row.name}` is called without {what}", notes=[usage])
-        return False
-    return True
-
-
-def _fields_exist(typing: Expressions, call: ast.Call, found: list[Typed]) -> bool:
-    """A `by` that is a constant text names a field of the items."""
-    by = next((a for a in call.args if a.name is not None and a.name.name == "by"), None)
-    assert isinstance(call.function, ast.Name)
-    if by is None and call.function.name in ("group_by", "sorted", "unique") and len(call.args) > 1:
-        by = call.args[1]
-    if (
-        by is None
-        or not isinstance(by.value, ast.StringLit)
-        or by.value.text is None
-        or not found
-        or found[0].type is None
-    ):
-        return True
-    item = element_of(found[0].type)
-    if isinstance(item, RecordType) and item.get(by.value.text) is None:
-        help = did_you_mean(by.value.text, [k for k, _ in item.fields])
-        typing.report.error("CSC105", by.value.span, f"{item} has no field `{by.value.text}`", help=help)
         return False
     return True

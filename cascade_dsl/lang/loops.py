@@ -89,7 +89,8 @@ def loop(
             help = f"loop over `{'keys' if len(names) == 1 else 'items'}({text})`"
         elif found.type == INT:
             help = f"loop over `range({typing.source_text(source.span)})`"
-        typing.report.error("CSC201", source.span, f"`for` wants a list, found {found.type}", help=help)
+        code = "CSC208" if isinstance(found.type, OptionalType) else "CSC201"
+        typing.report.error(code, source.span, f"`for` wants a list, found {found.type}", help=help)
         return found, None
     if len(names) == 1:
         return found, [item]

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from ..base.diagnostics import Span
 from ..ir.expr import Expr, Ref
 from ..ir.graph import Call, Compute, FanOut, Item, Node, Output
 from ..ir.types import NONE, ListType, Type
 from ..values import weight
 from . import ast, mends
-from .context import Context, Typed, inner_calls, wrong
+from .context import Context, Typed, inner_calls, without, wrong
 from .dependencies import bound_name, expressions_in, free_names, in_order
 from .expressions import Expressions
+from .literals import texts_of
 from .loops import loop
 from .narrowing import facts_of
 from .symbols import Refused, Report, Scope, Task, Value
@@ -57,10 +59,13 @@ class Nodes:
         count = self.names[name] = self.names.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
-    def _compute(self, name: str, value: Typed, type_: Type, after: tuple[int, ...] = ()) -> int:
+    def _line(self, span: Span) -> int:
+        return self.report.source.place(span.start)[0]
+
+    def _compute(self, name: str, value: Typed, type_: Type, span: Span, after: tuple[int, ...] = ()) -> int:
         node = self.new_id()
-        reads = weight.reads(value.expr)
-        self.body.append(Compute(id=node, name=name, expr=value.expr, type=type_, reads=reads, after=after))
+        reads, line = weight.reads(value.expr), self._line(span)
+        self.body.append(Compute(id=node, name=name, expr=value.expr, type=type_, reads=reads, after=after, line=line))
         return node
 
     def _context(self, scope: Scope, name: str) -> Context:
@@ -169,7 +174,14 @@ class Nodes:
         if found.type is None:
             return
         at.scope.names[name] = Value(
-            name=name, kind="binding", span=span, expr=found.expr, type_=found.type, node=node, constant=found.constant
+            name=name,
+            kind="binding",
+            span=span,
+            expr=found.expr,
+            type_=found.type,
+            node=node,
+            constant=found.constant,
+            texts=texts_of(statement.value, at),
         )
 
     def _alone(self, statement: ast.ExprStatement, at: Context) -> None:
@@ -228,7 +240,7 @@ class Nodes:
         found = self.typing.infer(expr, at)
         if found.type is None or isinstance(found.expr, Ref):
             return found
-        return Typed(Ref(self._compute(name, found, found.type)), found.type, found.constant)
+        return Typed(Ref(self._compute(name, found, found.type, expr.span)), found.type, found.constant)
 
     def _makes_node(self, call: ast.Call, scope: Scope) -> bool:
         if not isinstance(call.function, ast.Name):
@@ -282,7 +294,7 @@ class Nodes:
             if found.type is None:
                 return found
             node = self._compute(
-                name if name is not None else self.unique(f"{at.name}.{called}"), found, found.type, after
+                name if name is not None else self.unique(f"{at.name}.{called}"), found, found.type, call.span, after
             )
             return Typed(Ref(node), found.type, constant=False)
         args = self._arguments(symbol, call, at)
@@ -290,7 +302,8 @@ class Nodes:
             return wrong()
         own = name if name is not None else self.unique(f"{at.name}.{called}")
         node = self.new_id()
-        self.body.append(Call(id=node, name=own, task=called, args=args, after=after))
+        line = self._line(call.span)
+        self.body.append(Call(id=node, name=own, task=called, args=args, after=after, line=line))
         self.calls[node] = call
         if not symbol.decl.outputs:
             self._nothing[node] = symbol
@@ -348,7 +361,7 @@ class Nodes:
             if typed.type is None:
                 sound = False
                 continue
-            values[name] = self._inline(typed, f"{at.name}.{name}")
+            values[name] = self._inline(typed, f"{at.name}.{name}", call.span)
         for decl, type_ in task.inputs:
             name = decl.name.name
             if name in values or any(name == d.name.name for d, _, _ in given):
@@ -357,16 +370,16 @@ class Nodes:
             if default is None or default.type is None:
                 sound = False
             else:
-                values[name] = self._inline(default, f"{at.name}.{name}")
+                values[name] = self._inline(default, f"{at.name}.{name}", call.span)
         if not sound:
             return None
         return tuple((decl.name.name, values[decl.name.name]) for decl, _ in task.inputs)
 
-    def _inline(self, typed: Typed, name: str) -> Expr:
+    def _inline(self, typed: Typed, name: str, span: Span) -> Expr:
         """The expression, or a node of its own where it reads: what reads is evaluated once and recorded."""
         if typed.type is None or not weight.reads(typed.expr):
             return typed.expr
-        return Ref(self._compute(self.unique(name), typed, typed.type))
+        return Ref(self._compute(self.unique(name), typed, typed.type, span))
 
     def _default(self, task: Task, decl: ast.InputDecl, type_: Type | None) -> Typed | None:
         if decl.default is None:
@@ -461,7 +474,7 @@ class Nodes:
             if test.type is None:
                 sound = False
             else:
-                condition = self._compute(self.unique(f"{name}.if"), test, test.type)
+                condition = self._compute(self.unique(f"{name}.if"), test, test.type, clause.condition.span)
             inner = inner.but(facts=inner.facts | facts_of(clause.condition).true)
         last = level + 1 == len(expr.clauses)
         element = (
@@ -482,6 +495,7 @@ class Nodes:
                 type=type_,
                 condition=condition,
                 flatten=not last,
+                line=self._line(clause.source.span),
             )
         )
         if element.expr.node in self._nothing:
@@ -498,7 +512,7 @@ class Nodes:
         if isinstance(found.expr, Ref):
             source_id = found.expr.node
         else:
-            source_id = self._compute(self.unique(f"{name}.in"), found, found.type)
+            source_id = self._compute(self.unique(f"{name}.in"), found, found.type, source.span)
         id_ = self.new_id()
         items: list[Item] = []
         scope = Scope(at.scope)
@@ -508,9 +522,7 @@ class Nodes:
             scope.names[ident.name] = Value(
                 name=ident.name, kind="item", span=ident.span, expr=Ref(item.id), type_=type_, node=item.id
             )
-        hidden = {n.name for n in names}
-        facts = frozenset(f for f in at.facts if f.split(".", 1)[0] not in hidden)
-        return id_, source_id, tuple(items), at.but(scope=scope, facts=facts)
+        return id_, source_id, tuple(items), at.but(scope=scope, facts=without(at.facts, names))
 
     def _look_inside(self, expr: ast.ListComp, level: int, at: Context) -> None:
         """Finds what else is wrong in a comprehension whose source is: its own names are not reported again."""
@@ -546,6 +558,7 @@ class Nodes:
                 body=tuple(made),
                 result=None,
                 type=type_,
+                line=self._line(statement.source.span),
             )
         )
 

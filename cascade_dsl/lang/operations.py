@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from ..base.diagnostics import Span
 from ..ir.expr import Apply, Choose, Expr, Lit, Logic
-from ..ir.types import BOOL, FLOAT, INT, NONE, OptionalType, Type
+from ..ir.types import BOOL, DURATION, FLOAT, INT, NONE, OptionalType, Type
 from ..values.operators import operator_type, rounds_to_size
 from ..values.types import assignable, common, required
 from . import ast, mends
+from .comparisons import check_comparison, warn_never_none
+from .constants import has_value
 from .context import Context, Typed, wrong
+from .differences import field_faults, meanings
+from .literals import with_options
 from .narrowing import facts_of
 
 if TYPE_CHECKING:
@@ -48,21 +52,23 @@ def unary(typing: Expressions, expr: ast.Unary, at: Context) -> Typed:
 
 def _refuse_operator(typing: Expressions, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Type]]) -> None:
     types = [t for _, t in operands]
+    may_be_none = symbol not in ("==", "!=") and any(isinstance(t, OptionalType) for t in types)
     typing.report.error(
-        "CSC202",
+        "CSC208" if may_be_none else "CSC202",
         span,
         f"`{symbol}` does not take {' and '.join(map(str, types))}",
         also=[(e.span, f"this is {t}") for e, t in operands],
         help=_operator_mend(typing, symbol, operands),
+        notes=meanings(*types),
     )
 
 
 def _operator_mend(typing: Expressions, symbol: str, operands: Sequence[tuple[ast.Expr, Type]]) -> str | None:
     for expr, type_ in operands:
         if isinstance(type_, OptionalType) and symbol not in ("==", "!="):
-            return (
-                f"`{typing.source_text(expr.span)}` may be none: say what then, `{typing.source_text(expr.span)} ?? …`"
-            )
+            text = typing.source_text(expr.span)
+            short = text if len(text) <= 40 and "\n" not in text else "…"
+            return f"it may be none: say what then, `{short} ?? …`" if short == "…" else _say_what_then(short)
     types = [t for _, t in operands]
     help = mends.operator(typing, symbol, list(operands))
     if help is not None:
@@ -73,6 +79,10 @@ def _operator_mend(typing: Expressions, symbol: str, operands: Sequence[tuple[as
     if symbol in ("==", "!=") and names & {"file", "dir"}:
         return 'compare its path, `"{{…}}"`'
     return None
+
+
+def _say_what_then(text: str) -> str:
+    return f"`{text}` may be none: say what then, `{text} ?? …`"
 
 
 def apply(
@@ -89,9 +99,14 @@ def apply(
             return wrong()
         _refuse_operator(typing, symbol, span, [(e, t) for (e, _), t in zip(operands, types, strict=True)])
         return wrong()
-    applied: Expr = Apply(name, tuple(found.expr for _, found in operands))
+    made = Apply(name, tuple(found.expr for _, found in operands))
+    if not has_value(typing, made, span):
+        return wrong()
+    applied: Expr = made
     if rounds_to_size(name, tuple(types)):
         applied = Apply("round_up", (applied,))
+    if name == "floordiv" and types[0] == DURATION and type_ == INT:
+        applied = Apply("int", (applied,))  # seconds may be a float, how often they fit is none
     return Typed(applied, type_, all(found.constant for _, found in operands))
 
 
@@ -127,9 +142,12 @@ def _coalesce(typing: Expressions, expr: ast.Binary, at: Context, want: Type | N
     left = typing.infer(expr.left, at, want)
     if _refuse_conditional_calls(typing, expr.right, at, "after `??`"):
         return wrong()
-    right = typing.infer(expr.right, at, want)
+    right = typing.infer(expr.right, at, want if want is not None or left.type is None else required(left.type))
     if left.type is None or right.type is None:
         return wrong()
+    left = with_options(expr.left, left, right.type)
+    assert left.type is not None
+    warn_never_none(typing, expr.left, left.type, "what follows `??` is never used")
     logic = Logic("coalesce", left.expr, right.expr)
     constant = left.constant and right.constant
     if left.type == NONE:
@@ -143,6 +161,8 @@ def _coalesce(typing: Expressions, expr: ast.Binary, at: Context, want: Type | N
 
 def compare(typing: Expressions, expr: ast.Compare, at: Context) -> Typed:
     found = [typing.infer(o, at) for o in expr.operands]
+    if any(f.type is None for f in found) or not check_comparison(typing, expr, [f.type for f in found if f.type], at):
+        return wrong()
     parts: list[Typed] = []
     for i, operator in enumerate(expr.operators):
         span = expr.operands[i].span.to(expr.operands[i + 1].span)
@@ -170,6 +190,7 @@ def ternary(typing: Expressions, expr: ast.Ternary, at: Context, want: Type | No
     known = facts_of(expr.condition)
     then = typing.infer(expr.then, at.but(facts=at.facts | known.true), want)
     otherwise = typing.infer(expr.otherwise, at.but(facts=at.facts | known.false), want)
+    then, otherwise = with_options(expr.then, then, otherwise.type), with_options(expr.otherwise, otherwise, then.type)
     if condition.type is None or then.type is None or otherwise.type is None:
         return wrong()
     type_ = common(then.type, otherwise.type)
@@ -181,6 +202,7 @@ def ternary(typing: Expressions, expr: ast.Ternary, at: Context, want: Type | No
             expr.span,
             f"both sides of `if … else` have one type, found {then.type} and {otherwise.type}",
             also=[(expr.then.span, f"this is {then.type}"), (expr.otherwise.span, f"this is {otherwise.type}")],
+            notes=field_faults(then.type, otherwise.type),
         )
         return wrong()
     constant = condition.constant and then.constant and otherwise.constant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..base.diagnostics import Findings, Source
@@ -97,7 +98,7 @@ class Requirements:
                     also = [(first[key].span, "first here")]
                     self.report.error("CSC334", sentence.span, f"`{limit.scope}` has two limits of one kind", also=also)
                 first.setdefault(key, sentence)
-            out.append(limit)
+            out.append(replace(limit, line=source.place(sentence.span.start)[0]))
         _move(faults.findings, self.report.findings)
         return tuple(out)
 

@@ -17,7 +17,7 @@ Kind = Literal["param", "binding", "item", "variable", "input", "output", "attem
 class Value:
     """A name for a value. `type` None: something is wrong with it that has been reported already."""
 
-    __slots__ = ("constant", "expr", "kind", "name", "node", "span", "type")
+    __slots__ = ("constant", "expr", "kind", "name", "node", "span", "texts", "type")
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Value:
         type_: Type | None = None,
         node: int | None = None,
         constant: bool = False,
+        texts: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.kind: Kind = kind
@@ -39,6 +40,8 @@ class Value:
         """The node of the graph that it stands for, where it is one."""
         self.constant = constant
         """It depends on no result of a task: tasks may use it."""
+        self.texts = texts
+        """The texts that it may be, where these are known: what a choice may be made of."""
 
 
 class Task:

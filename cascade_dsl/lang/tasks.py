@@ -76,6 +76,8 @@ class Tasks:
         self.outputs = Outputs(report, typing, scope, self._path_context)
         self._specs: dict[str, tuple[OutputSpec, ...]] = {}
         """Outputs of tasks that were lowered."""
+        self.granted: dict[str, dict[str, Type]] = {}
+        """What `need` holds, by task."""
 
     # ---- signatures ----
 
@@ -146,6 +148,7 @@ class Tasks:
             clauses=clauses,
             body=lowered,
             doc=decl.doc,
+            line=self.report.source.place(decl.name.span.start)[0],
         )
 
     def _one_body(self, decl: ast.TaskDecl) -> ast.Body | None:
@@ -187,19 +190,18 @@ class Tasks:
             bind(one.name.name, "input", one.name.span, type_)
         return Context(scope, forbids_tasks=where, only_constants=f"the task `{task.name}`", in_body=in_body)
 
-    def _path_context(self, task: Task) -> Context:
-        return self._context(task, (), "an output's path", need=False)
+    def _grant(self, task: Task, resource: str, amount: Type) -> None:
+        """Notes the type of what is granted: cores are a float, bytes a size, and what is counted is whole."""
+        type_ = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(resource) or (amount if amount in (SIZE, JSON) else INT)
+        self.granted.setdefault(task.name, {"cpu": FLOAT})[resource] = type_
 
     def _need(self, task: Task) -> Type:
         if task.decl.torn:
             return JSON  # a clause is missing, which may have been `requires`
-        fields: dict[str, Type] = {"cpu": FLOAT}
-        for clause in task.decl.clauses:
-            if isinstance(clause, ast.RequiresClause):
-                for item in clause.items:
-                    name = item.resource.name
-                    fields[name] = {"cpu": FLOAT, "mem": SIZE, "gpu": INT}.get(name, JSON)
-        return RecordType(tuple(fields.items()))
+        return RecordType(tuple(self.granted.get(task.name, {"cpu": FLOAT}).items()), name="need")
+
+    def _path_context(self, task: Task) -> Context:
+        return self._context(task, (), "an output's path", need=False)
 
     # ---- clauses ----
 
@@ -213,10 +215,10 @@ class Tasks:
         retry, timeout, priority = found.retry, found.timeout, found.priority
         env = dict(found.env)
         tags, workdir, scratch, cache = found.tags, found.workdir, found.scratch, found.cache
-        for clause in given:
+        for clause in sorted(given, key=lambda c: not isinstance(c, ast.RequiresClause)):  # `need` is known by them
             match clause:
                 case ast.RequiresClause():
-                    requires.update(self._requires(clause, at))
+                    requires.update(self._requires(task, clause, at))
                 case ast.RetryClause():
                     retry = self._retry(clause, at)
                 case ast.TimeoutClause():
@@ -225,7 +227,7 @@ class Tasks:
                     cache = self._cache(clause, at)
                 case ast.EnvClause():
                     specs = self._specs.get(task.name, ())
-                    values = self._context(task, specs, "a clause of a task", need=False, in_body=True)
+                    values = self._context(task, specs, "a clause of a task", need=True, in_body=True)
                     env.update(self._env(clause, values))
                 case ast.PriorityClause():
                     priority = self.typing.check(clause.value, INT, at, "`priority`").expr
@@ -235,7 +237,8 @@ class Tasks:
                     scratch, workdir = True, None
                 case ast.InClause(folder=folder):
                     assert folder is not None
-                    scratch, workdir = False, self._folder(folder, at)
+                    inside = self._context(task, (), "a clause of a task", need=True)
+                    scratch, workdir = False, self._folder(folder, inside)
                 case ast.LimitClause():
                     if base is not None:
                         help = f"write `limit task:{task.name} …`, or a `tag`"
@@ -270,7 +273,7 @@ class Tasks:
                 also = [(first.span, "first here")]
                 self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=also, help="keep one of them")
 
-    def _requires(self, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
+    def _requires(self, task: Task, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
         out: dict[str, Requirement] = {}
         places: dict[str, Span] = {}
         for item in clause.items:
@@ -282,10 +285,12 @@ class Tasks:
             places[name] = item.resource.span
             if item.amount is None:
                 self.amounts.append(Amount(name, INT, item.span, written=False))
+                self._grant(task, name, INT)
                 out[name] = Requirement(resource=name, amount=Lit(1))
                 continue
             found = self.typing.infer(item.amount, at)
             if found.type is None:
+                self._grant(task, name, JSON)
                 continue
             if found.type not in (INT, FLOAT, SIZE, JSON) and not isinstance(found.type, NeverType):
                 help = "sizes have units, `4GB`; everything else is a number"
@@ -295,6 +300,7 @@ class Tasks:
             if isinstance(found.expr, Lit) and not isinstance(found.expr.value, bool) and found.expr.value < 0:
                 self.report.error("CSC330", item.amount.span, f"`requires {name}` cannot be negative")
             self.amounts.append(Amount(name, found.type, item.amount.span, written=True))
+            self._grant(task, name, found.type)
             out[name] = Requirement(resource=name, amount=found.expr)
         return out
 

@@ -1,32 +1,28 @@
-"""Progress as plain lines on stderr, where that is no terminal. Quiet: failures, notes and the last line."""
+"""Progress as plain lines on stderr, where that is no terminal: failures, notes, a line now and then, the last line.
+
+A short run says nothing but its end. The first line of a longer one names the run; they come ever more rarely, at least
+every five minutes, so that who reads the log of a build sees it live, and are few whatever the size of the run.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from ..base.quantity import NS_PER_S
 from ..engine.status import FailureView, Status
-from ..ir.events import AttemptFailed, AttemptFinished, AttemptLost, AttemptStarted, Event
-from .result import RunResult, last_line
-from .words import failure_lines, printable, show_seconds, waits_of
+from ..ir.events import AttemptLost, Event
+from .feed import LOST_SHOWN, WANTS, Feed
+from .groups import Failures
+from .paint import Row, in_ascii, is_unicode, text_of
+from .result import RunResult, closing_lines
+from .words import change_text, changes, elapsed, pool_rows, progress, stall_help, starved, waits_of
 
-_BYTES_AT_ONCE = 64 * 1024
-_BYTES_AT_END = 1024 * 1024
-"""What a task prints faster than this is in its log only: nobody can read it, and the run must not wait for it."""
-
-
-class _Tail:
-    """The log of a running attempt, as far as it was shown."""
-
-    __slots__ = ("name", "offset", "path", "rest")
-
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.path = path
-        self.offset = 0
-        self.rest = b""
+_LOOK_EVERY_S = 5.0
+_VERBOSE_EVERY_S = 0.15
+_AT_S = (10, 30, 60)
+"""The first lines that say how far it is; then each minute, after ten minutes every five."""
 
 
 class Lines:
@@ -34,56 +30,56 @@ class Lines:
 
     def __init__(self, stream: TextIO, *, folder: Path, verbose: bool = False) -> None:
         self._stream: TextIO | None = stream
-        self._folder = folder
-        self._run = ""
-        self._tails: dict[tuple[int, ...], _Tail] = {}
-        self.wants_status = verbose
-        self.wants: tuple[type, ...] | None = (
-            (AttemptStarted, AttemptFinished, AttemptFailed, AttemptLost) if verbose else ()
-        )
+        self._ascii = not is_unicode(stream)
+        self._failures = Failures()
+        self._feed = Feed(self._say, folder) if verbose else None
+        self._run = self._file = ""
+        self._due_s = float(_AT_S[0])
+        self._lost = 0
+        self.status_every_s: float | None = _VERBOSE_EVERY_S if verbose else _LOOK_EVERY_S
+        self.wants: tuple[type, ...] | None = WANTS if verbose else (AttemptLost,)
 
     def start(self, file: str, run: str) -> None:
         """A run of `file` begins."""
-        self._run = run
-        if self.wants:
-            self._say(f"run {run} of {file}")
+        self._run, self._file = run, file
+        if self._feed is not None:
+            self._feed.start(file, run)
 
     def event(self, t_ns: int, event: Event, name: str) -> None:
         """Something of the kinds in `wants` happened to the node `name`."""
-        match event:
-            case AttemptStarted():
-                self._tails[event.key] = _Tail(name, self._log(event.serial))
-                again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                self._say(f"start  {name}{again}")
-            case AttemptFinished():
-                self._output(event.key)
-                self._say(f"done   {name}")
-            case AttemptFailed(retry_at_ns=int() as retry_at_ns):
-                self._output(event.key)
-                self._say(f"retry  {name} in {show_seconds((retry_at_ns - t_ns) / NS_PER_S)}: {event.message}")
-            case AttemptFailed():
-                self._tails.pop(event.key, None)
-            case AttemptLost():
-                self._tails.pop(event.key, None)
-                self._say(f"lost   {name}: {event.why}")
-            case _:
-                pass
+        if self._feed is not None:
+            self._feed.event(t_ns, event, name)
+        elif isinstance(event, AttemptLost) and event.why != "stopped":
+            self._lost += 1
+            if self._lost <= LOST_SHOWN:
+                self._say(f"lost: {name}: {event.why}; it is started again")
 
     def status(self, status: Status) -> None:
-        """A moment has passed: show what running tasks have printed meanwhile."""
-        for tail in self._tails.values():
-            self._show(tail, _BYTES_AT_ONCE)
+        """A moment has passed."""
+        if self._feed is not None:
+            self._feed.look()
+        since_s = (status.now_ns - status.started_ns) / NS_PER_S
+        if since_s < self._due_s:
+            return
+        if self._due_s == _AT_S[0] and self._feed is None:
+            self._say(f"run {self._run} of {self._file}")
+        self._due_s = _next(since_s)
+        self._say(heartbeat(status))
 
     def failed(self, failure: FailureView) -> None:
         """A node failed for good."""
-        for line in failure_lines(failure):
-            self._say(line)
+        self._rows(self._failures.rows(failure))
 
     def stalled(self, status: Status) -> None:
         """Nothing runs and nothing can start."""
         self._say("stalled: nothing runs and nothing can start")
         for wait in waits_of(status):
             self._say(f"  {wait}")
+        self._say(f"  help: {stall_help(status)}")
+
+    def changed(self, who: str, effect: str, because: str) -> None:
+        """An operator has changed what is in force."""
+        self._say(change_text(who, effect, because))
 
     def note(self, text: str) -> None:
         """Something to be said once."""
@@ -93,45 +89,44 @@ class Lines:
         """The terminal is gone: say nothing any more."""
         self._stream = None
 
+    def resumed(self) -> None:
+        """The process goes on: lines need nothing for it."""
+
     def finish(self, result: RunResult) -> None:
         """The run has ended."""
-        self._say(last_line(result))
+        self._rows(self._failures.rest())
+        for line in closing_lines(result):
+            self._say(line)
 
-    def _log(self, serial: int) -> Path:
-        return self._folder / ".cascade" / "runs" / self._run / "logs" / f"{serial // 1000:03}" / f"{serial}.log"
-
-    def _output(self, key: tuple[int, ...]) -> None:
-        """What an attempt that has ended printed since it was last looked at."""
-        tail = self._tails.pop(key, None)
-        if tail is None:
-            return
-        self._show(tail, _BYTES_AT_END)
-        if tail.rest:
-            self._line(tail, tail.rest)
-
-    def _show(self, tail: _Tail, most: int) -> None:
-        try:
-            with open(tail.path, "rb") as log:
-                log.seek(tail.offset)
-                data = log.read(most)
-                left = os.fstat(log.fileno()).st_size - tail.offset - len(data)
-        except OSError:
-            return
-        tail.offset += len(data)
-        *lines, tail.rest = (tail.rest + data).split(b"\n")
-        for line in lines:
-            self._line(tail, line)
-        if left > 0 and most == _BYTES_AT_END:
-            self._say(f"{tail.name} | … {left} bytes more in {tail.path}")
-
-    def _line(self, tail: _Tail, line: bytes) -> None:
-        self._say(f"{tail.name} | {printable(line.decode('utf-8', 'replace'))}".rstrip())
+    def _rows(self, rows: Sequence[Row]) -> None:
+        for each in rows:
+            self._say(text_of(each))
 
     def _say(self, line: str) -> None:
         if self._stream is None:
             return
         try:
-            self._stream.write(line + "\n")
+            self._stream.write((in_ascii(line) if self._ascii else line) + "\n")
             self._stream.flush()
         except (OSError, ValueError):
             self._stream = None  # nobody reads: the run goes on
+
+
+def _next(since_s: float) -> float:
+    """When the next line is due."""
+    for at in _AT_S:
+        if since_s < at:
+            return at
+    every = 60 if since_s < 600 else 300
+    return (since_s // every + 1) * every
+
+
+def heartbeat(status: Status) -> str:
+    """`1m00s: 12/47+ done, 3 running; task:fetch 3 of 3, 28 fetch waiting; longest pages[oslo] 45s`."""
+    parts = [f"{elapsed(status.started_ns, status.now_ns)}: {progress(status.nodes)}"]
+    parts += [f"{pool} {use}, {who} waiting" for pool, use, who in pool_rows(status) if who][:2]
+    parts += [*starved(status), *changes(status)][:3]
+    if status.running:
+        longest = status.running[0]
+        parts.append(f"longest {longest.name} {elapsed(longest.since_ns, status.now_ns)}")
+    return "; ".join(parts)

@@ -1,135 +1,99 @@
-"""The view of a run on a terminal: what runs, what waits for which pool, what is done; failures stay above it.
+"""The view of a run on a terminal: a picture at the bottom, failures and notes above it, to stay.
 
-Redrawn only when a status arrives (some seven times a second), never by a thread of its own. It takes the size of the
-terminal at every drawing, so that a resize needs no signal.
+Redrawn only when a status arrives (some seven times a second at most), never by a thread of its own. It takes the size
+of the terminal at every drawing, so that a resize needs no signal.
 """
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+from pathlib import Path
+from typing import TextIO
 
-from ..engine.status import FailureView, RunningView, Status
-from ..ir.events import Event
-from .result import RunResult, last_line
-from .words import elapsed, failure_lines, progress, show_seconds, waits_of
+from ..engine.status import FailureView, Status
+from ..ir.events import AttemptLost, Event
+from .feed import LOST_SHOWN, WANTS, Feed
+from .frame import frame
+from .groups import Failures
+from .pace import Pace
+from .paint import row
+from .result import RunResult, closing_lines
+from .screen import Screen, Size
+from .words import change_text, stall_help, waits_of
 
-_NAMES_MOST = 48
-_WAITS_SHOWN = 4
+_EVERY_S = 0.15
 
 
 class LiveView:
-    """A consumer of a run's status. Everything stays inside `console`, which should be stderr."""
+    """A consumer of a run's status and failures. Everything it says goes to `stream`, a terminal, and should be stderr."""
 
-    wants: tuple[type, ...] | None = ()
-    wants_status = True
+    status_every_s: float | None = _EVERY_S
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(
-            console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        self._muted = False
+    def __init__(self, stream: TextIO, *, folder: Path, verbose: bool = False, size: Size | None = None) -> None:
+        self._screen = Screen(stream, size)
+        self._pace = Pace()
+        self._failures = Failures()
+        self._feed = Feed(lambda line: self._screen.say([row(line)]), folder) if verbose else None
+        self._lost = 0
+        self.wants: tuple[type, ...] | None = WANTS if verbose else (AttemptLost,)
 
     def start(self, file: str, run: str) -> None:
         """A run of `file` begins."""
-        self._live.start()
+        if self._feed is not None:
+            self._feed.start(file, run)
 
     def event(self, t_ns: int, event: Event, name: str) -> None:
-        """Events are not shown one by one."""
+        """Something of the kinds in `wants` happened to the node `name`."""
+        if self._feed is not None:
+            self._feed.event(t_ns, event, name)
+        elif isinstance(event, AttemptLost) and event.why != "stopped":
+            self._lost += 1
+            if self._lost <= LOST_SHOWN:
+                self._screen.say([row(f"lost: {name}: {event.why}; it is started again", "warn")])
 
     def status(self, status: Status) -> None:
         """Draw a picture of the run."""
-        if not self._muted:
-            width, height = self._console.size
-            self._live.update(
-                Text("\n", overflow="ellipsis", no_wrap=True).join(view(status, width, height)), refresh=True
-            )
+        if self._feed is not None:
+            self._feed.look()
+        self._pace.look(status.now_ns, status.nodes)
+        columns, lines = self._screen.size
+        self._screen.draw(frame(status, self._pace, columns, lines))
 
     def failed(self, failure: FailureView) -> None:
         """A node failed for good: said above the view, to stay."""
-        first, *more = failure_lines(failure)
-        self._say(first, "bold red")
-        for line in more:
-            self._say(line, "dim" if line.startswith("  log:") else "")
+        rows = self._failures.rows(failure)
+        if rows:
+            self._screen.say(rows)
 
     def stalled(self, status: Status) -> None:
-        """Nothing runs and nothing can start."""
-        self._say("stalled: nothing runs and nothing can start", "yellow")
-        for wait in waits_of(status):
-            self._say(f"  {wait}", "")
+        """Nothing runs and nothing can start: said once, the picture goes on to say why."""
+        rows = [row("stalled: nothing runs and nothing can start", "warn")]
+        rows += [row(f"  {text}") for text in waits_of(status)]
+        self._screen.say([*rows, (("  help: ", "good"), (stall_help(status), ""))])
+
+    def changed(self, who: str, effect: str, because: str) -> None:
+        """An operator has changed what is in force."""
+        self._screen.say([row(change_text(who, effect, because), "accent")])
 
     def note(self, text: str) -> None:
         """Something to be said once."""
-        self._say(text, "yellow")
+        self._screen.say([row(text, "warn")])
 
     def mute(self) -> None:
         """The terminal is gone: draw nothing any more."""
-        self._muted = True
+        self._screen.mute()
+
+    def resumed(self) -> None:
+        """The process was stopped (Ctrl-Z) and goes on: the shell has written below the picture."""
+        self._screen.begin_anew()
 
     def finish(self, result: RunResult) -> None:
         """The run has ended: the view goes, what happened stays."""
-        if not self._muted:
-            self._live.stop()
-            self._say(last_line(result), "green" if result.status == "done" else "bold red")
+        self._screen.draw([])
+        first, *more = closing_lines(result)
+        rows = [*self._failures.rest(), row(first, "good" if result.status == "done" else "bad")]
+        self._screen.say([*rows, *(row(line) for line in more)])
+        self._screen.close()
 
     def close(self) -> None:
         """Give the terminal back, also where the run ended with an error of its own."""
-        if not self._muted:
-            self._live.stop()
-
-    def _say(self, text: str, style: str) -> None:
-        if not self._muted:
-            self._console.print(Text(text, style=style), soft_wrap=True)
-
-
-def view(status: Status, width: int, height: int) -> list[Text]:
-    """The lines of the view, at most `height` - 1 of them, none wider than `width`."""
-    head = Text(f"{status.file} ", style="bold")
-    head.append(f"{elapsed(status.started_ns, status.now_ns)}  {progress(status.nodes)}", style="not bold")
-    if status.phase != "running":
-        head.append(f" ({status.phase})", style="yellow")
-    waits = [Text(f"  {_waiting(text)}", style="dim") for text in waits_of(status)]
-    if len(waits) > _WAITS_SHOWN:
-        waits = [*waits[:_WAITS_SHOWN], Text(f"  and {len(waits) - _WAITS_SHOWN} more kinds of waiting", style="dim")]
-    paused = [Text(f"  paused: {', '.join(status.paused)}", style="yellow")] if status.paused else []
-    room = max(1, height - 2 - len(waits) - len(paused))
-    shown = status.running if status.running_total <= room else status.running[: room - 1]
-    lines = [head, *_running(shown, status, width)]
-    if status.running_total > len(shown):
-        lines.append(Text(f"  and {status.running_total - len(shown)} more", style="dim"))
-    lines += [*paused, *waits]
-    for line in lines:
-        line.truncate(width, overflow="ellipsis")
-    return lines
-
-
-def _waiting(text: str) -> str:
-    return text if text.startswith("starved: ") else f"waiting: {text}"
-
-
-def _running(rows: tuple[RunningView, ...], status: Status, width: int) -> list[Text]:
-    if not rows:
-        return []
-    names = min(max(len(row.name) for row in rows), _NAMES_MOST, max(8, width - 26))
-    out: list[Text] = []
-    for row in rows:
-        name = _short(row.name, names)
-        line = Text(f"  {name:<{names}}")
-        time = show_seconds(max(0, status.now_ns - row.since_ns) / 1e9)
-        line.append(f"  {time:>6}", style="cyan")
-        if row.task != row.name:
-            line.append(f"  {row.task}", style="dim")
-        if row.attempt > 1:
-            line.append(f"  attempt {row.attempt}", style="yellow")
-        out.append(line)
-    return out
-
-
-def _short(name: str, most: int) -> str:
-    """A name cut in its middle: the end of it tells the instances of a fan-out apart."""
-    if len(name) <= most:
-        return name
-    tail = most // 2
-    return f"{name[: most - tail - 1]}…{name[-tail:]}"
+        self._screen.close()

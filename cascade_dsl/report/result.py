@@ -9,8 +9,9 @@ from typing import Any
 
 from ..base.diagnostics import Diagnostic
 from ..engine.status import FailureView, NodeCounts
-from ..ir.events import RunStatus
+from ..ir.events import OnFailure, RunStatus
 from ..ir.graph import Json
+from .failure import meaning_of
 from .words import count, show_seconds
 
 
@@ -26,6 +27,7 @@ class RunResult:
     failures: tuple[FailureView, ...]
     seconds: float
     diagnostics: tuple[Diagnostic, ...] = ()
+    on_failure: OnFailure = "finish"
 
     @property
     def exit_code(self) -> int:
@@ -76,6 +78,10 @@ def result_json(result: RunResult) -> dict[str, Any]:
                 "attempts": failure.attempts,
                 "log": failure.log,
                 "message": failure.message,
+                "file": failure.file,
+                "line": failure.line,
+                "meaning": meaning_of(failure).text,
+                "skipped": failure.skipped,
             }
             for failure in result.failures
         ],
@@ -100,6 +106,14 @@ def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
         "failures": [],
         "diagnostics": [diagnostic.to_json() for diagnostic in diagnostics],
     }
+
+
+def closing_lines(result: RunResult) -> list[str]:
+    """The last lines of a run: what happened, and where it failed what to type next."""
+    lines = [last_line(result)]
+    if result.status == "failed" and result.on_failure == "finish" and result.nodes.cancelled:
+        lines.append("  `--on-failure continue` would have run what does not need what failed")
+    return lines
 
 
 def last_line(result: RunResult) -> str:

@@ -1,75 +1,19 @@
-"""Pieces of text that progress lines, the live view and `ps` share."""
+"""Pieces of text that progress lines, the live view and `ps` share: one name for each thing, whoever shows it.
+
+The standard library alone: `ps`, which is to cost little, imports this.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator
 
 from ..base.quantity import NS_PER_S, show_milli, show_size
-from ..engine.status import FailureView, NodeCounts, Status, WaitView
+from ..engine.status import ChangeView, NodeCounts, RetryView, Status, WaitView
 from ..limits.views import PoolView
+from .cells import printable
 
-_LOG_LINES = 10
-_LOG_BYTES = 16_384
-_EXITS = {
-    126: "it was found but may not be run",
-    127: "a command was not found",
-}
-_SIGNALS = {
-    "SIGKILL": "killed by SIGKILL: by hand, or by the system for want of memory",
-    "SIGSEGV": "killed by SIGSEGV: it touched memory that is not its own",
-    "SIGTERM": "asked to end by SIGTERM",
-}
-
-
-def exit_meaning(code: int | None) -> str:
-    """What an exit code says beside its number, empty for an ordinary one. Negative: killed by that signal."""
-    if code is None:
-        return ""
-    if code in _EXITS:
-        return _EXITS[code]
-    number = -code if code < 0 else code - 128
-    if number in signal.valid_signals():
-        name = signal.Signals(number).name
-        return _SIGNALS.get(name, f"killed by {name}")
-    return ""
-
-
-def failure_lines(failure: FailureView) -> Iterator[str]:
-    """A failure for good: what, why, the end of its log, and where that is."""
-    who = failure.name if failure.task in ("", failure.name) else f"{failure.name} ({failure.task})"
-    tries = f" after {failure.attempts} attempts" if failure.attempts > 1 else ""
-    # Of one that was stopped the message tells why; how it died then says nothing.
-    meaning = exit_meaning(failure.exit) if failure.message.startswith(("exit ", "killed by ")) else ""
-    if meaning and meaning.split(":")[0] in failure.message:
-        meaning = meaning.partition(": ")[2]
-    yield f"failed: {who}: {failure.message}" + (f" ({meaning})" if meaning else "") + tries
-    if failure.log:
-        yield from (f"  | {line}".rstrip() for line in log_tail(failure.log))
-        yield f"  log: {short_path(failure.log)}"
-
-
-def log_tail(path: str) -> list[str]:
-    """The last lines of a log; none where it cannot be read."""
-    try:
-        with open(path, "rb") as log:
-            log.seek(0, os.SEEK_END)
-            start = max(0, log.tell() - _LOG_BYTES)
-            log.seek(start)
-            data = log.read()
-    except OSError:
-        return []
-    lines = data.decode("utf-8", "replace").split("\n")
-    if start and len(lines) > 1:
-        lines = lines[1:]
-    return [printable(line) for line in lines if line.strip()][-_LOG_LINES:]
-
-
-def printable(text: str) -> str:
-    """Text without what would steer a terminal; a line that was overwritten in place shows its last state."""
-    text = text.rstrip("\r").rpartition("\r")[2].expandtabs(4)
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+OPERATOR = "an operator"
+_MACHINE = ("cpu", "mem", "gpu", "global")
 
 
 def short_path(path: str) -> str:
@@ -80,9 +24,9 @@ def short_path(path: str) -> str:
 
 def show_seconds(seconds: float) -> str:
     """A time for people: `0.4s`, `12s`, `3m05s`, `2h10m`."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = int(seconds)
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f}s"
+    whole = int(seconds + 0.05)
     if whole < 60:
         return f"{whole}s"
     if whole < 3600:
@@ -95,56 +39,168 @@ def elapsed(since_ns: int, now_ns: int) -> str:
     return show_seconds(max(0, now_ns - since_ns) / NS_PER_S)
 
 
-def show_amount(pool: PoolView, amount: int) -> str:
-    """An amount of a pool in the unit that people use for it."""
-    match pool.dimension:
-        case "bytes":
-            return show_size(amount)
-        case "millicpu":
-            return show_milli(amount)
-        case "count":
-            return str(amount)
+def count(number: int, thing: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def pool_use(pool: PoolView) -> str:
-    """`task:fetch 3/3`; without a limit only what is taken."""
-    if pool.capacity is None:
-        return f"{pool.pool} {show_amount(pool, pool.taken)}"
-    return f"{pool.pool} {show_amount(pool, pool.taken)}/{show_amount(pool, pool.capacity)}"
-
-
-def wait_text(wait: WaitView, pools: dict[str, PoolView]) -> str:
-    """`12 fetch for task:fetch (3 of 3 taken)`, or why they are starved."""
-    if wait.starved:
-        return f"starved: {wait.starved}"
-    if wait.pool.startswith("pause "):
-        return f"{wait.count} {wait.task} paused"
-    pool = pools.get(wait.pool)
-    if pool is None or pool.capacity is None:
-        return f"{wait.count} {wait.task} for {wait.pool}"
-    return f"{wait.count} {wait.task} for {wait.pool} ({show_amount(pool, pool.taken)} of {show_amount(pool, pool.capacity)} taken)"
-
-
-def waits_of(status: Status) -> list[str]:
-    """What waits for what, the many first."""
-    pools = {pool.pool: pool for pool in status.pools}
-    return [wait_text(wait, pools) for wait in sorted(status.waits, key=lambda w: (not w.starved, -w.count, w.task))]
+# ---- nodes ------------------------------------------------------------------------------------------------------
 
 
 def total(nodes: NodeCounts) -> int:
     """How many call instances are known."""
     waiting = nodes.waiting + nodes.ready + nodes.running + nodes.backoff
-    return waiting + nodes.done + nodes.cached + nodes.failed + nodes.skipped + nodes.cancelled
+    return waiting + ended(nodes)
+
+
+def ended(nodes: NodeCounts) -> int:
+    """How many will not change any more."""
+    return nodes.done + nodes.cached + nodes.failed + nodes.skipped + nodes.cancelled
+
+
+def done(nodes: NodeCounts) -> str:
+    """`12/40 done`; a `+` where more may become known."""
+    return f"{nodes.done + nodes.cached}/{total(nodes)}{'+' if nodes.open_ended else ''} done"
+
+
+def states(nodes: NodeCounts) -> list[tuple[int, str]]:
+    """How many are in each other state, with its word, what matters most first; those in which none is are left out."""
+    named = (
+        (nodes.running, "running"),
+        (nodes.failed, "failed"),
+        (nodes.backoff, "retrying"),
+        (nodes.skipped, "skipped"),
+        (nodes.cancelled, "not run"),
+        (nodes.ready, "ready"),
+        (nodes.waiting, "waiting"),
+    )
+    return [(number, word) for number, word in named if number]
 
 
 def progress(nodes: NodeCounts) -> str:
-    """`12/40 done, 1 failed, 2 skipped`; a `+` where more may become known."""
-    parts = [f"{nodes.done + nodes.cached}/{total(nodes)}{'+' if nodes.open_ended else ''} done"]
-    named = (("running", nodes.running), ("retrying", nodes.backoff), ("failed", nodes.failed))
-    parts += [f"{count} {word}" for word, count in (*named, ("skipped", nodes.skipped)) if count]
-    return ", ".join(parts)
+    """`12/40 done, 3 running, 1 failed`."""
+    return ", ".join([done(nodes), *(f"{number} {word}" for number, word in states(nodes))])
 
 
-def count(number: int, thing: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+# ---- pools, waits, and what operators said ----------------------------------------------------------------------
+
+
+def show_amount(dimension: str, amount: int) -> str:
+    """An amount of a pool in the unit that people use for it."""
+    match dimension:
+        case "bytes":
+            return show_size(amount)
+        case "millicpu":
+            return show_milli(amount)
+        case _:
+            return str(amount)
+
+
+def pool_use(pool: PoolView) -> str:
+    """`3 of 10`; without a limit only what is taken."""
+    taken = show_amount(pool.dimension, pool.taken)
+    return taken if pool.capacity is None else f"{taken} of {show_amount(pool.dimension, pool.capacity)}"
+
+
+def is_pause(pool: str) -> bool:
+    """A pool that stands for a pause."""
+    return pool.startswith("pause ")
+
+
+def waits_by_pool(waits: tuple[WaitView, ...]) -> dict[str, str]:
+    """Pool → who waits for it, the many first: `28 fetch, 3 count`. Those that are starved are told apart."""
+    by_pool: dict[str, list[WaitView]] = {}
+    for wait in waits:
+        if not wait.starved:
+            by_pool.setdefault(wait.pool, []).append(wait)
+    return {
+        pool: ", ".join(f"{wait.count} {wait.task}" for wait in sorted(found, key=lambda w: (-w.count, w.task)))
+        for pool, found in by_pool.items()
+    }
+
+
+def pool_rows(status: Status, everything: bool = False) -> list[tuple[str, str, str]]:
+    """(pool, use, who waits): those that hold somebody up first, then the limits that somebody runs under.
+
+    What the machine as a whole gives is of interest where it holds somebody up, else only where `everything` is.
+    """
+    waiting = waits_by_pool(status.waits)
+    shown = [
+        pool
+        for pool in status.pools
+        if not is_pause(pool.pool)
+        and (pool.pool in waiting or (pool.capacity is not None and pool.taken))
+        and (pool.pool in waiting or everything or pool.pool not in _MACHINE)
+    ]
+    shown.sort(key=lambda pool: (pool.pool not in waiting, pool.pool in _MACHINE, pool.pool))
+    return [(pool.pool, pool_use(pool), waiting.get(pool.pool, "")) for pool in shown]
+
+
+def starved(status: Status) -> list[str]:
+    """`starved: 2 big: big needs mem 64GB, the limit is 32GB` for each kind that could not start on an empty machine."""
+    return [
+        f"starved: {wait.count} {wait.task}: {wait.starved}"
+        for wait in sorted(status.waits, key=lambda w: (-w.count, w.task))
+        if wait.starved
+    ]
+
+
+def changes(status: Status) -> list[str]:
+    """What operators said and is in force, pauses with who waits for them: `paused task:count by ann: lunch; 2 count wait`."""
+    waiting = waits_by_pool(status.waits)
+    dimensions = {pool.pool: pool.dimension for pool in status.pools}
+    out: list[str] = []
+    for change in sorted(status.changes, key=lambda c: (c.kind != "pause", c.scope)):
+        if change.kind == "pause":
+            held = waiting.get(f"pause {change.scope}", "")
+            text = f"paused {'everything' if change.scope == 'global' else change.scope}{_said(change)}"
+            out.append(f"{text}; {held} waiting" if held else text)
+        else:
+            amount = show_amount(dimensions.get(change.scope, "count"), change.amount or 0)
+            out.append(f"limit {change.scope} {amount}{_said(change)}")
+    return out
+
+
+def _said(change: ChangeView) -> str:
+    by = f" by {printable(change.who)}" if change.who else ""
+    return f"{by}: {printable(change.because)}" if change.because else by
+
+
+def change_text(who: str, effect: str, because: str) -> str:
+    """What an operator did, said once: `ann: task:fetch 10 → 3: 9 running, drains to 3 (the API complains)`."""
+    reason = f" ({printable(because)})" if because else ""
+    return f"{printable(who) or OPERATOR}: {effect}{reason}"
+
+
+def retries(status: Status) -> list[str]:
+    """`again in 8s: pages[rome], attempt 3 of 4: exit 22`, the next first."""
+    return [retry_text(retry, status.now_ns) for retry in status.retries]
+
+
+def retry_text(retry: RetryView, now_ns: int) -> str:
+    """A node that is tried again, and when."""
+    when = show_seconds(max(0, retry.due_ns - now_ns) / NS_PER_S)
+    return f"again in {when}: {retry.name}, attempt {retry.attempt + 1} of {retry.allowed}: {printable(retry.message)}"
+
+
+def waits_of(status: Status) -> list[str]:
+    """Why nothing starts, for a run that is stalled: `28 fetch wait for task:fetch (3 of 3)`, starved, pauses."""
+    waiting = waits_by_pool(status.waits)
+    pools = {pool.pool: pool for pool in status.pools}
+    out = starved(status)
+    for pool, who in sorted(waiting.items()):
+        if is_pause(pool):
+            out.append(f"paused {pool.removeprefix('pause ')}: {who} waiting")
+        else:
+            use = f" ({pool_use(pools[pool])})" if pool in pools else ""
+            out.append(f"waiting for {pool}{use}: {who}")
+    return out
+
+
+def stall_help(status: Status) -> str:
+    """What gets a stalled run going again."""
+    if any(wait.starved for wait in status.waits):
+        return "`cascade limit SCOPE AMOUNT` from another terminal raises a limit; Ctrl-C ends the run"
+    if status.changes or any(is_pause(wait.pool) for wait in status.waits):
+        return "`cascade resume` and `cascade unlimit SCOPE` take back what was said; Ctrl-C ends the run"
+    return "`cascade limit SCOPE AMOUNT` from another terminal changes a limit; Ctrl-C ends the run"

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from signal import SIGINT, Signals
+from signal import SIGINT, SIGKILL, Signals
 from typing import Any
 
 import trio
@@ -24,6 +24,7 @@ from ..base.quantity import show_duration
 from ..engine.effects import Publish, StartAttempt
 from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input
 from ..engine.state import State
+from ..engine.status import Ran
 from ..executors.process import ProcessExecutor
 from ..executors.protocol import AttemptExited, AttemptLost, CommandSpec, Executor, Outcome, StartFailed
 from ..executors.python import PythonExecutor
@@ -37,6 +38,7 @@ from .evaluating import Evaluator
 from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
 from .publishing import Publishing, Taken
+from .ran import OutOfMemory, ran_of
 from .results import BadResult, Results, left_in_place, read_results
 from .values import INLINE_BYTES
 
@@ -92,6 +94,9 @@ class Attempts:
         self._slow_bell = trio.Event()
         self.interrupted = trio.Event()
         """A signal has asked the run to end."""
+        self._out_of_memory = OutOfMemory()
+        self.remains: dict[NodeKey, tuple[Ran, bool]] = {}
+        """Of instances whose attempt has just ended badly: what it ran, and whether the kernel killed for want of memory."""
         self.kept: list[Path] = []
         """Scratch folders that failed attempts worked in, left for the user to look at."""
 
@@ -226,6 +231,7 @@ class Attempts:
         log = prepared.spec.log_path
         match outcome:
             case StartFailed():
+                self._keep(prepared)
                 self._break(key, epoch, attempt, "start", None, outcome.message, log)
             case AttemptLost():
                 self._tell(AttemptVanished(key=key, epoch=epoch, attempt=attempt, why=outcome.reason))
@@ -274,7 +280,11 @@ class Attempts:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
         code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
         message = outcome.message or self._sentence(prepared, outcome)
+        if outcome.place:
+            message = f"{message}, at {outcome.place}"
         log = prepared.spec.log_path
+        was_killed = code in (-SIGKILL, 128 + SIGKILL) and not self._is_stopping(prepared.key)
+        self._keep(prepared, was_killed and self._out_of_memory.happened())
 
         def broke(left: str | Exception) -> None:
             tail = left if isinstance(left, str) else ""
@@ -284,6 +294,9 @@ class Attempts:
             self._disk.submit(partial(left_in_place, prepared, self._first.get(prepared.key, before)), broke)
         else:
             broke("")
+
+    def _keep(self, prepared: Prepared, out_of_memory: bool = False) -> None:
+        self.remains[prepared.key] = (ran_of(prepared), out_of_memory)
 
     async def _after_interrupt(
         self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]
@@ -310,6 +323,7 @@ class Attempts:
     def _on_results(self, prepared: Prepared, results: Results | Exception) -> None:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         if isinstance(results, BadResult):
+            self._keep(prepared)
             self._break(key, epoch, attempt, "result", 0, str(results), prepared.spec.log_path)
             self._leave(prepared)
             return

@@ -20,7 +20,7 @@ from ..ir.events import Facts
 from ..ir.expr import Expr
 from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
-from ..values.faults import EvalError
+from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
 from .places import CannotStart, FilePlace, GlobPlace, Place, Places, ValueOf
 
@@ -84,8 +84,10 @@ class Bodies:
         for spec, (name, expr) in zip(site.task.inputs, _arguments(site), strict=True):
             try:
                 values[name] = check_value(spec.type, value_of(expr, {}))
-            except (EvalError, ValueMismatch) as error:
-                raise CannotStart(f"input {name}: {error}") from None
+            except ValueMismatch as error:
+                raise CannotStart(f"input {name}{error.path}: {error.text}") from None
+            except EvalError as error:
+                raise CannotStart(f"input {name}: {told(error, self._plan.name_of)}") from None
         return values
 
     def log_path(self, serial: int) -> str:
@@ -130,7 +132,7 @@ class Bodies:
                 env[name] = _no_nul(f"env {name}", show(value_of(expr, seen)))
             spec, stdout = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
-            raise CannotStart(str(error)) from None
+            raise CannotStart(told(error, self._plan.name_of)) from None
         except CascadeError as error:
             raise CannotStart("; ".join(d.message for d in error.diagnostics)) from None
         except OSError as error:
@@ -180,6 +182,8 @@ class Bodies:
             case PythonBody() | PythonFunction():
                 own = {p.spec.name: str(p.scratch) for p in places if isinstance(p, FilePlace)}
                 extras = {"attempt": seen["attempt"], "need": seen["need"]}
+                for value in body.values:
+                    extras[value.name] = absolute(value.type, value_of(value.expr, {}), self._project)
                 given = {i.name: seen[i.name] for i in task.inputs}
                 if isinstance(body, PythonBody):
                     where: dict[str, Any] = {

@@ -10,6 +10,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import trio
@@ -23,12 +24,12 @@ from ..engine.plan import Site
 from ..engine.state import State
 from ..executors.evaluator import EvaluationPool
 from ..ir.codec import encode
-from ..ir.expr import Expr, refs
+from ..ir.expr import Expr, parts, refs
 from ..ir.graph import Compute, NodeKey
 from ..store.blobs import Blobs
 from ..values.evaluate import evaluate
-from ..values.faults import EvalError
-from ..values.typing import ValueMismatch, check_value
+from ..values.faults import EvalError, told
+from ..values.typing import check_value, describe
 from ..values.weight import needs_worker
 from .bodies import Bodies
 from .places import CannotStart, ValueOf
@@ -136,12 +137,14 @@ class Evaluator:
                 case Measure():
                     items = self._values.get(source_list(self._state, key))
                     if not isinstance(items, list):
-                        raise EvalError("what is gone over must be a list")
+                        raise EvalError(f"`for` wants a list, found {describe(items)}")
                     many: list[Any] = items  # pyright: ignore[reportUnknownVariableType]
                     self._answer(Measured(key=key, length=len(many)))
                 case Gather():
                     raise AssertionError("gathers are built elsewhere")
-        except (EvalError, ValueMismatch, ValueError, CannotStart) as error:
+        except EvalError as error:
+            self._answer(EvaluationFailed(key=key, message=told(error, self._state.plan.name_of)))
+        except (ValueError, CannotStart) as error:
             self._answer(EvaluationFailed(key=key, message=str(error)))
         except CascadeError as error:
             self._answer(EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
@@ -152,7 +155,7 @@ class Evaluator:
         fact = None
         if site.body.condition == site.pos and site.body.parent is not None:
             if not isinstance(value, bool):
-                raise EvalError("a condition must be true or false")
+                raise EvalError(f"a condition must be true or false, found {describe(value)}")
             fact = value
         stored = store_value(value, self._blobs)
         return Evaluated(key=key, value=stored.value, blob=stored.blob, length=stored.length, fact=fact)
@@ -232,7 +235,7 @@ class Evaluator:
             }
             requests.append(json.dumps(request))
         answers = [json.loads(a) for a in await self._pool.evaluate(requests)]
-        return [a["ok"] if "ok" in a else EvalError(a["error"]) for a in answers]
+        return [a["ok"] if "ok" in a else _fault(a, expr) for a, (expr, _, _) in zip(answers, wanted, strict=True)]
 
     async def _answer_slowly(self, asks: list[Ask]) -> None:
         wanted: list[tuple[Expr, Mapping[str, Any], tuple[int, ...]]] = []
@@ -274,6 +277,14 @@ class _Missing(Exception):
     def __init__(self, expr: Expr, variables: Mapping[str, Any]) -> None:
         self.expr = expr
         self.variables = variables
+
+
+def _fault(answer: dict[str, Any], expr: Expr) -> EvalError:
+    """What a worker found, with the part of our expression at that place."""
+    error, place = EvalError(answer["error"]), answer.get("place")
+    if place is not None:
+        error.inside(next(islice(parts(expr), place, None), expr))
+    return error
 
 
 def _constant(value: Any) -> ValueOf:

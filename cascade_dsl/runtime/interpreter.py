@@ -17,6 +17,10 @@ from ..base.quantity import NS_PER_S
 from ..engine.effects import EndRun, Evaluate, EvaluateFacts, Gather, Measure, Publish, StartAttempt, StopAttempt
 from ..engine.inputs import (
     Input,
+    LimitGiven,
+    LimitTaken,
+    PauseAsked,
+    ResumeAsked,
     StallAccepted,
     TimeReached,
 )
@@ -24,11 +28,9 @@ from ..engine.state import State
 from ..engine.status import FailureView, Status
 from ..engine.step import is_stalled, next_due, step, take_effects
 from ..ir.events import (
-    AttemptFailed,
     AttemptFinished,
     AttemptStarted,
     Computed,
-    ComputeFailed,
     Event,
     Gathered,
     ParamBound,
@@ -42,12 +44,13 @@ from .bodies import Bodies
 from .clock import Clock
 from .evaluating import Evaluator
 from .names import Names
-from .picture import Picture
+from .picture import PICTURED, Picture
 from .publishing import Publishing
+from .sources import SourceLines
 from .values import Values
 
 _SYNC_EVERY_S = 1.0
-_STATUS_EVERY_S = 0.15
+_VIEW_SHARE = 20
 _VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned)
 
 
@@ -56,23 +59,25 @@ class Reporter(Protocol):
 
     wants: tuple[type, ...] | None
     """The events that it is told of; None: all."""
-    wants_status: bool
-    """A view that is redrawn: it is given the status several times a second."""
+    status_every_s: float | None
+    """How often it is given the status; None: never. A view that is redrawn wants it several times a second."""
 
     def start(self, file: str, run: str) -> None: ...
     def event(self, t_ns: int, event: Event, name: str) -> None: ...
     def status(self, status: Status) -> None: ...
     def failed(self, failure: FailureView) -> None: ...
     def stalled(self, status: Status) -> None: ...
+    def changed(self, who: str, effect: str, because: str) -> None: ...
     def note(self, text: str) -> None: ...
     def mute(self) -> None: ...
+    def resumed(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
 class Order:
     """An operator's word, and who waits for what it did."""
 
-    given: Input
+    given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked
     before: Callable[[], Any]
     effect: Callable[[Any], dict[str, Any]]
     done: trio.Event
@@ -97,6 +102,7 @@ class Interpreter:
         reporter: Reporter,
         run: str,
         file: str,
+        sources: SourceLines,
         publishing: Publishing,
         no_wait: bool,
         grace_s: float,
@@ -129,7 +135,14 @@ class Interpreter:
             note=reporter.note,
             fail=self._fail,
         )
-        self.picture = Picture(run=run, file=file, name_of=names.of, pid_of=self.attempts.pid)
+        self.picture = Picture(
+            run=run,
+            file=file,
+            name_of=names.of,
+            pid_of=self.attempts.pid,
+            remains=self.attempts.remains,
+            sources=sources,
+        )
         self._stalled = False
         self._fault: BaseException | None = None
 
@@ -145,8 +158,8 @@ class Interpreter:
                 await nursery.start(serve)
             nursery.start_soon(self._evaluator.serve)
             nursery.start_soon(self._keep_synced)
-            if self._reporter.wants_status:
-                nursery.start_soon(self._show_status)
+            if self._reporter.status_every_s is not None:
+                nursery.start_soon(self._show_status, self._reporter.status_every_s)
             await self._turns(list(first))
             nursery.cancel_scope.cancel()
 
@@ -161,7 +174,10 @@ class Interpreter:
         self._tell(given)
 
     async def order(
-        self, given: Input, before: Callable[[], Any], effect: Callable[[Any], dict[str, Any]]
+        self,
+        given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked,
+        before: Callable[[], Any],
+        effect: Callable[[Any], dict[str, Any]],
     ) -> dict[str, Any]:
         """An operator's word: a turn of its own; the answer is `effect(before())`, made when it is committed."""
         order = Order(given, before, effect, trio.Event())
@@ -187,6 +203,7 @@ class Interpreter:
                 self._turn([order.given])
                 order.answer = order.effect(before)
                 order.done.set()
+                self._reporter.changed(order.given.who, order.answer["effect"], _reason(order.given))
             if state.phase == "ended":
                 return
             inputs = await self._next_inputs()
@@ -239,7 +256,7 @@ class Interpreter:
         self._journal.commit(now_ns, events, attempts)
         event_of, wanted = self._reporter.event, self._reporter.wants
         for event in events:
-            if isinstance(event, AttemptFailed | ComputeFailed):
+            if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
                     self._reporter.failed(failure)
@@ -275,7 +292,19 @@ class Interpreter:
             await trio.sleep(_SYNC_EVERY_S)
             await trio.to_thread.run_sync(self._journal.sync)
 
-    async def _show_status(self) -> None:
+    async def _show_status(self, every_s: float) -> None:
+        """A run that is hard to draw is drawn less often: the view takes a twentieth of the time at most."""
         while True:
+            begun = trio.current_time()
             self._reporter.status(self.status())
-            await trio.sleep(_STATUS_EVERY_S)
+            await trio.sleep(max(every_s, _VIEW_SHARE * (trio.current_time() - begun)))
+
+
+def _reason(given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked) -> str:
+    match given:
+        case LimitGiven():
+            return given.word.limit.because
+        case PauseAsked():
+            return given.because
+        case LimitTaken() | ResumeAsked():
+            return ""

@@ -3,38 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import nsmallest
+from dataclasses import replace
+from heapq import heappop, heappush, nsmallest
 
-from ..engine.state import At, State
-from ..engine.status import FailureView, NodeCounts, RunningView, Status, WaitView
-from ..ir.events import AttemptFailed, ComputeFailed
-from ..ir.graph import FanOut, NodeKey
+from ..engine.state import ENDED, At, State
+from ..engine.status import ChangeView, FailureView, NodeCounts, Ran, RetryView, RunningView, Status, WaitView
+from ..ir.events import (
+    AttemptFailed,
+    ComputeFailed,
+    Event,
+    ScopePaused,
+    ScopeResumed,
+    WordDropped,
+    WordSet,
+)
+from ..ir.graph import Call, Compute, FanOut, NodeKey
+from ..ir.requirement import Layer
+from .blame import Blame
+from .sources import SourceLines
 
 _RUNNING_SHOWN = 50
 _FAILURES_SHOWN = 50
+_RETRIES_SHOWN = 5
+_NAMES_SHOWN = 3
+PICTURED = (AttemptFailed, ComputeFailed, WordSet, WordDropped, ScopePaused, ScopeResumed)
+"""The events that a picture must be told of."""
+_Row = tuple[int, int, RetryView]
 
 
 class Picture:
     """Makes `Status` of one run; keeps what failed, since the engine remembers only where that stands."""
 
     def __init__(
-        self, *, run: str, file: str, name_of: Callable[[NodeKey], str], pid_of: Callable[[int], int | None]
+        self,
+        *,
+        run: str,
+        file: str,
+        name_of: Callable[[NodeKey], str],
+        pid_of: Callable[[int], int | None],
+        remains: dict[NodeKey, tuple[Ran, bool]],
+        sources: SourceLines,
     ) -> None:
         self._run = run
         self._file = file
         self._name_of = name_of
         self._pid_of = pid_of
+        self._remains = remains
+        self._sources = sources
+        self._blame = Blame()
+        self._retries: list[_Row] = []
+        """Heap by the instant when they are due; those that are past are dropped when somebody looks."""
+        self._retried = 0
+        self._changes: dict[tuple[str, str], ChangeView] = {}
+        """What operators said and have not taken back, by kind and scope."""
         self.failures: list[FailureView] = []
 
-    def note(self, state: State, event: AttemptFailed | ComputeFailed) -> FailureView | None:
-        """Keep a failure for good; None for one that is tried again."""
-        if isinstance(event, AttemptFailed):
-            if event.retry_at_ns is not None:
-                return None
-            exit_, attempts, log = event.exit, event.attempt, event.log
-        else:
-            exit_, attempts, log = None, 0, ""
+    def note(self, state: State, event: Event) -> FailureView | None:
+        """Keep what the event tells; gives a failure for good."""
+        match event:
+            case AttemptFailed():
+                ran, out_of_memory = self._remains.pop(event.key, (None, False))
+                if event.retry_at_ns is None:
+                    return self._failed(state, event, ran, out_of_memory)
+                self._retry(state, event, event.retry_at_ns)
+            case ComputeFailed():
+                return self._failed(state, event, None, False)
+            case WordSet(word=word) if word.layer == Layer.LIVE:
+                limit = word.limit
+                assert limit.amount is None or isinstance(limit.amount, int)
+                scope = str(limit.scope)
+                if limit.amount is None:
+                    self._changes.pop(("limit", scope), None)
+                else:
+                    self._changes["limit", scope] = ChangeView(
+                        kind="limit", scope=scope, amount=limit.amount, who=event.who, because=limit.because
+                    )
+            case WordDropped(layer=Layer.LIVE):
+                self._changes.pop(("limit", str(event.scope)), None)
+            case ScopePaused():
+                scope = str(event.scope)
+                self._changes["pause", scope] = ChangeView(
+                    kind="pause", scope=scope, who=event.who, because=event.because
+                )
+            case ScopeResumed(scope=None):
+                for key in [key for key in self._changes if key[0] == "pause"]:
+                    del self._changes[key]
+            case ScopeResumed():
+                self._changes.pop(("pause", str(event.scope)), None)
+            case _:
+                pass
+        return None
+
+    def _failed(
+        self, state: State, event: AttemptFailed | ComputeFailed, ran: Ran | None, out_of_memory: bool
+    ) -> FailureView:
         site = state.plan.sites[event.key[0]]
+        node = site.node
+        line = node.line if isinstance(node, Call | Compute | FanOut) else 0
+        blamed = self._blame.of(state, event.key)
+        names = [*(self._name_of(key) for key in blamed.first), *(f"{name}[…]" for name in blamed.whole)]
+        if isinstance(event, AttemptFailed):
+            exit_, attempts, log, reason = event.exit, event.attempt, event.log, str(event.reason)
+        else:
+            exit_, attempts, log, reason = None, 0, "", "value"
         view = FailureView(
             name=self._name_of(event.key),
             task=site.task.name if site.task is not None else "",
@@ -42,9 +113,38 @@ class Picture:
             attempts=attempts,
             message=event.message,
             log=log,
+            reason=reason,
+            allowed=_allowed(state, event.key, attempts),
+            file=self._file,
+            line=line,
+            source=self._sources.text(line),
+            task_line=site.task.line if site.task is not None else 0,
+            ran=ran,
+            skipped=blamed.calls,
+            skipped_names=tuple(names[:_NAMES_SHOWN]),
+            out_of_memory=out_of_memory,
         )
         self.failures.append(view)
         return view
+
+    def _retry(self, state: State, event: AttemptFailed, due_ns: int) -> None:
+        view = RetryView(
+            name=self._name_of(event.key),
+            task=_task(state, event.key),
+            attempt=event.attempt,
+            allowed=_allowed(state, event.key, event.attempt),
+            due_ns=due_ns,
+            message=event.message,
+        )
+        self._retried += 1
+        heappush(self._retries, (due_ns, self._retried, view))
+
+    def retries(self, now_ns: int) -> tuple[RetryView, ...]:
+        """Those that are due next."""
+        heap = self._retries
+        while heap and heap[0][0] <= now_ns:
+            heappop(heap)
+        return tuple(row[2] for row in _least(heap, _RETRIES_SHOWN))
 
     def status(self, state: State, now_ns: int) -> Status:
         """The run now."""
@@ -73,9 +173,32 @@ class Picture:
                 for task, pool, count, starved in state.ledger.waits()
             ),
             paused=tuple(state.paused),
-            failures=tuple(self.failures[:_FAILURES_SHOWN]),
+            failures=tuple(replace(f, ran=None) for f in self.failures[:_FAILURES_SHOWN]),
             phase=_phase(state),
+            retries=self.retries(now_ns),
+            changes=tuple(self._changes.values()),
+            is_even=_is_even(state),
         )
+
+
+def _least(heap: list[_Row], count: int) -> list[_Row]:
+    """The least rows of a heap, in order, without looking at all of it."""
+    found: list[_Row] = []
+    edge = [(heap[0], 0)] if heap else []
+    while edge and len(found) < count:
+        row, at = heappop(edge)
+        found.append(row)
+        for child in (2 * at + 1, 2 * at + 2):
+            if child < len(heap):
+                heappush(edge, (heap[child], child))
+    return found
+
+
+def _allowed(state: State, key: NodeKey, attempts: int) -> int:
+    """How many attempts an instance may have, as far as its facts are still known; those that it had, at least."""
+    site = state.plan.sites[key[0]]
+    facts = site.facts if site.facts is not None else state.facts.get(key)
+    return max(attempts, 1 + facts.retries) if facts is not None else max(attempts, 1)
 
 
 def _task(state: State, key: NodeKey) -> str:
@@ -110,6 +233,18 @@ def counts(state: State) -> NodeCounts:
         cancelled=left,
         open_ended=not ended and _open_ended(state),
     )
+
+
+def _is_even(state: State) -> bool:
+    """All that has not ended stands in one list of the program."""
+    lists = 0
+    for site, states in zip(state.root.body.sites, state.root.states, strict=True):
+        if not states or states[0] >= ENDED:
+            continue
+        if site.is_call:
+            return False
+        lists += isinstance(site.node, FanOut)
+    return lists == 1
 
 
 def _open_ended(state: State) -> bool:

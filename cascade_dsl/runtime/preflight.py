@@ -10,28 +10,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..base.diagnostics import CascadeError, Diagnostic, fail
+from ..base.diagnostics import CascadeError, Diagnostic, Label
 from ..base.quantity import MILLI, show_size
 from ..engine.facts import base_amount, literal_facts
 from ..engine.step import new_state
 from ..ir.events import Word
-from ..ir.expr import Apply, Expr, Lit, Text, children
-from ..ir.graph import Call, Clauses, Compute, Graph, Param, walk
-from ..ir.requirement import Dimension, Layer, Limit
+from ..ir.expr import Apply, Lit, Text, children
+from ..ir.graph import Call, Clauses, Compute, Graph, Param, TaskDef, walk
+from ..ir.requirement import Dimension, Layer, Limit, Scope
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
 from .machine import machine_words
+from .sources import SourceLines
 
 
 def preflight(graph: Graph, params: Mapping[str, Any], *, folder: Path, limits: Sequence[Limit]) -> tuple[Word, ...]:
     """The words of the machine, the file and the command line; CascadeError where the run could not come to its end."""
-    words = (*machine_words(), *file_words(graph, params), *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
-    check_demands(graph, words)
-    check_files(graph, folder)
+    sources = SourceLines(graph, folder)
+    file = file_words(graph, params, sources)
+    words = (*machine_words(), *file, *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
+    check_demands(graph, words, sources)
+    check_files(graph, folder, sources)
     return words
 
 
-def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
+def file_words(graph: Graph, params: Mapping[str, Any], sources: SourceLines) -> tuple[Word, ...]:
     """The file layer: amounts that are expressions over params are evaluated."""
     dimensions: dict[str, Dimension] = {r.name: r.dimension for r in graph.resources}
     given = {n.id: params[n.name] for n in graph.nodes if isinstance(n, Param)}
@@ -45,16 +48,19 @@ def file_words(graph: Graph, params: Mapping[str, Any]) -> tuple[Word, ...]:
                 value = evaluate(limit.amount, Env({}, given.__getitem__))
                 limit = replace(limit, amount=base_amount(dimension, value))
             except (EvalError, ValueError) as error:
-                raise fail(
-                    "CSC351",
-                    f"limit {limit.scope}: {error}",
-                    help="the amount of a limit is an expression over params: give one that makes it a fitting number",
+                raise CascadeError(
+                    Diagnostic(
+                        code="CSC351",
+                        message=f"limit {limit.scope}: {error}",
+                        primary=sources.label(limit.line, "limit"),
+                        help="the amount of a limit is an expression over params: give one that makes it a fitting number",
+                    )
                 ) from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
 
 
-def check_demands(graph: Graph, words: Sequence[Word]) -> None:
+def check_demands(graph: Graph, words: Sequence[Word], sources: SourceLines) -> None:
     """A demand that could not be met on an empty machine is refused before anything runs, with what would fit."""
     state = new_state(graph)
     for word in words:
@@ -64,7 +70,7 @@ def check_demands(graph: Graph, words: Sequence[Word]) -> None:
         if site.task is None or site.clauses is None:
             continue
         if site.facts is None:
-            found += _literal_fault(site.task.name, site.clauses, state.plan.dimensions)
+            found += _literal_fault(site.task, site.clauses, state.plan.dimensions, sources)
             continue
         for pool, need, capacity in state.ledger.impossible(site.shape, site.facts.amounts):
             dimension = state.plan.dimensions[pool]
@@ -75,6 +81,8 @@ def check_demands(graph: Graph, words: Sequence[Word]) -> None:
                         f"`{site.task.name}` needs {pool} {_amount(dimension, need)}, "
                         f"the limit is {_amount(dimension, capacity)}"
                     ),
+                    primary=sources.label(site.task.line, site.task.name),
+                    secondary=_said(pool, capacity, words, sources),
                     help=(
                         (
                             f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
@@ -89,13 +97,26 @@ def check_demands(graph: Graph, words: Sequence[Word]) -> None:
         raise CascadeError(dict.fromkeys(found))
 
 
-def _literal_fault(task: str, clauses: Clauses, dimensions: dict[str, Dimension]) -> list[Diagnostic]:
+def _said(resource: str, capacity: int, words: Sequence[Word], sources: SourceLines) -> tuple[Label, ...]:
+    """Where the file says the limit that does not suffice."""
+    scope = Scope("resource", resource)
+    for word in words:
+        if word.layer == Layer.FILE and word.limit.scope == scope and word.limit.amount == capacity:
+            label = sources.label(word.limit.line, "limit", "the limit")
+            return () if label is None else (label,)
+    return ()
+
+
+def _literal_fault(
+    task: TaskDef, clauses: Clauses, dimensions: dict[str, Dimension], sources: SourceLines
+) -> list[Diagnostic]:
     """What is wrong with clauses whose amounts all stand in the program."""
     try:
         literal_facts(clauses, dimensions)
     except ValueError as error:
         help = "counts, amounts and durations in clauses are not negative, and not too large"
-        return [Diagnostic(code="CSC330", message=f"`{task}`: {error}", help=help)]
+        label = sources.label(task.line, task.name)
+        return [Diagnostic(code="CSC330", message=f"`{task.name}`: {error}", primary=label, help=help)]
     return []
 
 
@@ -113,15 +134,16 @@ _NAMES_ONLY = frozenset({"exists", "basename", "dirname", "stem", "ext", "str"})
 """Functions that make something of a path whether or not a file is there; so does text."""
 
 
-def check_files(graph: Graph, folder: Path) -> None:
+def check_files(graph: Graph, folder: Path, sources: SourceLines) -> None:
     """Files that the program names outright must be there before anything runs."""
     found: list[Diagnostic] = []
     for node in walk(graph.nodes):
-        stack: list[Expr] = []
         if isinstance(node, Compute):
             stack = [node.expr]
         elif isinstance(node, Call) and not node.after:  # what it waits for may make the file
             stack = [expr for _, expr in node.args]
+        else:
+            continue
         while stack:
             at = stack.pop()
             if isinstance(at, Text) or (isinstance(at, Apply) and at.function in _NAMES_ONLY):
@@ -131,18 +153,21 @@ def check_files(graph: Graph, folder: Path) -> None:
                 text = at.args[0].value
                 there = folder / str(text)
                 if at.function == "file" and not there.is_file():
-                    found.append(_missing(at.function, str(text), there.is_dir()))
+                    found.append(_missing(at.function, str(text), there.is_dir(), node.line, sources))
                 elif at.function == "dir" and not there.is_dir():
-                    found.append(_missing(at.function, str(text), there.is_file()))
+                    found.append(_missing(at.function, str(text), there.is_file(), node.line, sources))
     if found:
         raise CascadeError(dict.fromkeys(found))
 
 
-def _missing(kind: str, text: str, other: bool) -> Diagnostic:
+def _missing(kind: str, text: str, other: bool, line: int, sources: SourceLines) -> Diagnostic:
     if other:
         message = f"`{text}` is a {'folder' if kind == 'file' else 'file'}, the program wants a {kind}"
     else:
         message = f"there is no {kind} `{text}`"
     return Diagnostic(
-        code="CSC509", message=message, help="paths in a program are relative to the folder of the file that is run"
+        code="CSC509",
+        message=message,
+        primary=sources.label(line, text),
+        help="paths in a program are relative to the folder of the file that is run",
     )

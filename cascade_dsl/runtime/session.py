@@ -24,8 +24,7 @@ from ..engine.status import FailureView, NodeCounts
 from ..engine.step import new_state, replay
 from ..ir.codec import graph_from_text, graph_to_json
 from ..ir.events import (
-    AttemptFailed,
-    ComputeFailed,
+    Event,
     OnFailure,
     ParamBound,
     PublishPlanned,
@@ -46,13 +45,15 @@ from .interpreter import Interpreter, Reporter
 from .machine import machine_words
 from .named import Named
 from .names import Names
-from .picture import counts
+from .picture import PICTURED, counts
 from .preflight import preflight
 from .publishing import Publishing
 from .results import store_value
+from .sources import SourceLines
 from .values import Values
 from .warden import sweep
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWEPT_RUNS = 20
 """Of so many of the newest runs that died, what they left behind is looked for."""
 
@@ -81,6 +82,7 @@ class Ended:
     failures: tuple[FailureView, ...]
     seconds: float
     folder: Path
+    on_failure: OnFailure
 
 
 def begin(
@@ -156,13 +158,11 @@ def go_on(
                 )
             state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
             plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
-            failed = tuple(e for _, _, e in events if isinstance(e, AttemptFailed | ComputeFailed))
+            told = tuple(e for _, _, e in events if isinstance(e, PICTURED))
             clock = Clock(not_before_ns=events[-1][1])
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
             request = ContinueRequested(words=machine_words())
-            return _play(
-                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, failed
-            )
+            return _play(project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told)
     finally:
         run.release()
 
@@ -192,7 +192,7 @@ def _play(
     reporter: Reporter,
     sentences: Sentences,
     plans: dict[NodeKey, PublishPlanned],
-    failed: Sequence[AttemptFailed | ComputeFailed],
+    told: Sequence[Event],
 ) -> Ended:
     recent = project.runs()[:_SWEPT_RUNS]
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
@@ -221,12 +221,13 @@ def _play(
                 reporter=reporter,
                 run=run.id,
                 file=graph.file,
+                sources=SourceLines(graph, folder),
                 publishing=publishing,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
-            for event in failed:
+            for event in told:
                 interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
 
@@ -234,7 +235,7 @@ def _play(
                 await desk.serve(run.socket, task_status=task_status)
 
             async def signals(*, task_status: trio.TaskStatus[None]) -> None:
-                with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as receiver:
+                with trio.open_signal_receiver(*_SIGNALS) as receiver:
                     task_status.started()
                     async for number in receiver:
                         _on_signal(number, interpreter, reporter, interrupted)
@@ -244,12 +245,15 @@ def _play(
             await interpreter.run(first, [control, signals])
             return interpreter
 
+        # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
+        before = signal.signal(signal.SIGCONT, lambda number, frame: reporter.resumed())
         try:
             interpreter = trio.run(main)
         except BaseExceptionGroup as group:
             raise _first(group) from group
         finally:
             publishing.earlier.close()
+            signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
             run.clear_scratch()
@@ -268,6 +272,7 @@ def _play(
             failures=tuple(interpreter.picture.failures),
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
+            on_failure=state.on_failure,
         )
 
 

@@ -14,6 +14,7 @@ from ..store.blobs import Blobs
 from ..store.journal import JournalReader
 from ..values.evaluate import Env
 from ..values.faults import EvalError
+from ..values.typing import describe
 
 INLINE_BYTES = 4096
 """JSON of up to so many characters stands in its event."""
@@ -117,10 +118,20 @@ class Values:
                     texts.append(self.text(h))
             yield texts
 
+    def _item(self, node: int, at: tuple[Handle, int]) -> Any:
+        """The value of an item that a region binds; an item to unpack must have a part for each of its names."""
+        body = self._state.plan.items.get(node)
+        if body is not None and body.items[node].index is not None:
+            whole, count = self.get(at[0]), len(body.items)
+            if not isinstance(whole, list) or len(whole) != count:  # pyright: ignore[reportUnknownArgumentType]
+                raise EvalError(f"`for` unpacks each item into {count} names, found {describe(whole)}")
+        return self.get(at)
+
     def env(self, path: tuple[int, ...], variables: Mapping[str, Any] | None = None) -> Env:
         """What an expression of an instance with that path sees."""
 
         def ref(node: int) -> Any:
-            return self.get(handle(self._state, node, path))
+            at = handle(self._state, node, path)
+            return self.get(at) if isinstance(at, int) else self._item(node, at)
 
         return Env(variables, ref, folder=self._folder, now_s=self._now_s, environ=self._environ)

@@ -126,17 +126,16 @@ def _compile(expr: Expr) -> Compiled:
             pairs = [(k, _compile(e)) for k, e in fields]
             return lambda env: {k: value(env) for k, value in pairs}
         case Apply(function, args, named):
-            return _apply(function, [_compile(a) for a in args], {k: _compile(e) for k, e in named})
+            return _apply(expr, function, [_compile(a) for a in args], {k: _compile(e) for k, e in named})
         case Field(subject, name):
-            inner = _compile(subject)
-            return lambda env: field(inner(env), name)
+            return _field(expr, _compile(subject), name)
         case Logic(operator, left, right):
-            return _logic(operator, _compile(left), _compile(right))
+            return _logic(expr, operator, _compile(left), _compile(right))
         case Choose(condition, then, otherwise):
-            test, yes, no = _compile(condition), _compile(then), _compile(otherwise)
-            return lambda env: yes(env) if truth(test(env)) else no(env)
+            test, yes, no = _condition(condition), _compile(then), _compile(otherwise)
+            return lambda env: yes(env) if test(env) else no(env)
         case Comprehension(clauses, element, key):
-            return _comprehension(clauses, element, key)
+            return _of_one(expr, _same, _comprehension(clauses, element, key))
 
 
 def _variable(name: str) -> Compiled:
@@ -160,47 +159,99 @@ def _text(parts: tuple[str | Expr, ...]) -> Compiled:
     return run
 
 
-def _apply(name: str, args: list[Compiled], named: dict[str, Compiled]) -> Compiled:
+def _apply(expr: Apply, name: str, args: list[Compiled], named: dict[str, Compiled]) -> Compiled:
     if name in OPERATORS:
-        return _operator(name, args, named)
+        return _operator(expr, name, args, named)
     row = FUNCTIONS.get(name)
     if row is None:
         raise EvalError(f"there is no function `{name}`")
     if not row.signature.accepts(len(args), tuple(named)):
         raise EvalError(f"`{name}` does not take these arguments: {name}{row.signature_text}")
     do = row.run
-    if row.world:
-        return lambda env: do(env, *[a(env) for a in args], **{k: e(env) for k, e in named.items()})
-    if named:
-        return lambda env: do(*[a(env) for a in args], **{k: e(env) for k, e in named.items()})
-    if len(args) == 1:
-        (one,) = args
-        return lambda env: do(one(env))
-    return lambda env: do(*[a(env) for a in args])
+
+    def in_world(env: Env) -> Json:
+        try:
+            return do(env, *[a(env) for a in args], **{k: e(env) for k, e in named.items()})
+        except EvalError as error:
+            error.inside(expr)
+            raise
+
+    def plain(env: Env) -> Json:
+        try:
+            return do(*[a(env) for a in args], **{k: e(env) for k, e in named.items()})
+        except EvalError as error:
+            error.inside(expr)
+            raise
+
+    return in_world if row.world else plain if named or len(args) != 1 else _of_one(expr, do, args[0])
 
 
 _ARITY = {"neg": 1, "not": 1, "slice": 3}
 
 
-def _operator(name: str, args: list[Compiled], named: dict[str, Compiled]) -> Compiled:
+def _operator(expr: Apply, name: str, args: list[Compiled], named: dict[str, Compiled]) -> Compiled:
     if named or len(args) != _ARITY.get(name, 2):
         raise EvalError(f"the operator {name} does not take {len(args) + len(named)} values")
     do = OPERATIONS[name]
     if len(args) == 1:
-        (one,) = args
-        return lambda env: do(one(env))
-    if len(args) == 2:
-        left, right = args
-        return lambda env: do(left(env), right(env))
-    return lambda env: do(*[a(env) for a in args])
+        return _of_one(expr, do, args[0])
+    left, right, *more = args
+
+    def of_two(env: Env) -> Json:
+        try:
+            return do(left(env), right(env))
+        except EvalError as error:
+            error.inside(expr)
+            raise
+
+    def of_more(env: Env) -> Json:
+        try:
+            return do(*[a(env) for a in args])
+        except EvalError as error:
+            error.inside(expr)
+            raise
+
+    return of_more if more else of_two
 
 
-def _logic(operator: str, left: Compiled, right: Compiled) -> Compiled:
+def _of_one(expr: Expr, do: Callable[..., Json], one: Compiled) -> Compiled:
+    def run(env: Env) -> Json:
+        try:
+            return do(one(env))
+        except EvalError as error:
+            error.inside(expr)
+            raise
+
+    return run
+
+
+def _condition(expr: Expr) -> Compiled:
+    """What must be true or false."""
+    return _of_one(expr, truth, _compile(expr))
+
+
+def _same(value: Json) -> Json:
+    return value
+
+
+def _field(expr: Field, subject: Compiled, name: str) -> Compiled:
+    def run(env: Env) -> Json:
+        try:
+            return field(subject(env), name)
+        except EvalError as error:
+            error.inside(expr)
+            raise
+
+    return run
+
+
+def _logic(expr: Logic, operator: str, left: Compiled, right: Compiled) -> Compiled:
+    first, second = _of_one(expr.left, truth, left), _of_one(expr.right, truth, right)
     match operator:
         case "and":
-            return lambda env: truth(left(env)) and truth(right(env))
+            return lambda env: first(env) and second(env)
         case "or":
-            return lambda env: truth(left(env)) or truth(right(env))
+            return lambda env: first(env) or second(env)
         case "coalesce":
 
             def run(env: Env) -> Json:
@@ -212,8 +263,18 @@ def _logic(operator: str, left: Compiled, right: Compiled) -> Compiled:
             raise EvalError(f"there is no operator `{operator}`")
 
 
+_Step = tuple[tuple[str, ...], Compiled, Compiled | None]
+
+
 def _comprehension(clauses: tuple[Clause, ...], element: Expr, key: Expr | None) -> Compiled:
-    steps = [(c.names, _compile(c.source), None if c.condition is None else _compile(c.condition)) for c in clauses]
+    steps: list[_Step] = [
+        (
+            c.names,
+            _of_one(c.source, _source, _compile(c.source)),
+            None if c.condition is None else _condition(c.condition),
+        )
+        for c in clauses
+    ]
     value = _compile(element)
     name = None if key is None else _compile(key)
 
@@ -236,29 +297,30 @@ def _comprehension(clauses: tuple[Clause, ...], element: Expr, key: Expr | None)
     return run
 
 
+def _source(found: Json) -> Json:
+    if not is_list(found):
+        raise EvalError(f"`for` wants a list, found {describe(found)}")
+    return found
+
+
 def _counted(rounds: Iterator[None]) -> Iterator[None]:
     for count, _ in enumerate(rounds, 1):
         bounded(count)
         yield
 
 
-def _rounds(
-    steps: list[tuple[tuple[str, ...], Compiled, Compiled | None]], at: int, inner: Env, variables: dict[str, Any]
-) -> Iterator[None]:
+def _rounds(steps: list[_Step], at: int, inner: Env, variables: dict[str, Any]) -> Iterator[None]:
     """Binds the variables of all clauses from `at` on, once for each round that the conditions keep."""
     if at == len(steps):
         yield
         return
     names, source, condition = steps[at]
-    found = source(inner)
-    if not is_list(found):
-        raise EvalError(f"`for` wants a list, found {describe(found)}")
-    for item in found:
+    for item in source(inner):
         if len(names) == 1:
             variables[names[0]] = item
         else:
             if not is_list(item) or len(item) != len(names):
                 raise EvalError(f"{describe(item)} cannot be unpacked into {len(names)} names")
             variables.update(zip(names, item, strict=True))
-        if condition is None or truth(condition(inner)):
+        if condition is None or condition(inner):
             yield from _rounds(steps, at + 1, inner, variables)

@@ -11,6 +11,8 @@ from ..base.quantity import INT_MAX
 from ..ir.graph import Json
 from ..ir.types import (
     BOOL,
+    DIR,
+    FILE,
     FLOAT,
     INT,
     JSON,
@@ -50,7 +52,7 @@ def operator_type(name: str, args: tuple[Type, ...]) -> Type | None:
         case (("eq" | "ne"), (a, b)):
             return BOOL if _comparable(a, b) else None
         case (("lt" | "le" | "gt" | "ge"), (a, b)):
-            return BOOL if _ordered(a, b) else None
+            return BOOL if ordered(a, b) else None
         case (("in" | "not_in"), (a, b)):
             return _membership(a, b)
         case "index", (a, b):
@@ -109,17 +111,20 @@ def _comparable(a: Type, b: Type) -> bool:
     return JSON in (a, b) or NONE in (a, b) or common(required(a), required(b)) is not None
 
 
-def _ordered(a: Type, b: Type) -> bool:
+def ordered(a: Type, b: Type) -> bool:
+    """`<` takes values of these types: numbers of one kind, texts, paths of one kind, lists of such."""
     if isinstance(a, OptionalType) or isinstance(b, OptionalType):
         return False
-    if JSON in (a, b):
+    if JSON in (a, b) or isinstance(a, NeverType) or isinstance(b, NeverType):
         return True
     if _is_text(a) and _is_text(b):
         return True
+    if isinstance(a, TupleType) and isinstance(b, TupleType):
+        return all(map(ordered, a.items, b.items))
     if isinstance(a, ListType | TupleType) and isinstance(b, ListType | TupleType):
-        return _ordered(element_of(a) or JSON, element_of(b) or JSON)
-    if isinstance(a, NeverType) or isinstance(b, NeverType):
-        return True
+        return ordered(element_of(a) or JSON, element_of(b) or JSON)
+    if a in (FILE, DIR):
+        return a == b
     return is_number(a) and is_number(b) and common(a, b) is not None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 from math import floor
@@ -63,6 +64,15 @@ def _by(xs: list[Any], by: Json, name: str) -> list[Any]:
 
 
 def _order(a: Json, b: Json) -> int:
+    """-1, 0 or 1; false comes before true. Raises EvalError where the two have no order."""
+    if is_list(a) and is_list(b):
+        for x, y in zip(a, b, strict=False):
+            found = _order(x, y)
+            if found:
+                return found
+        return (len(a) > len(b)) - (len(a) < len(b))
+    if isinstance(a, bool) and isinstance(b, bool):
+        return a - b
     return -1 if less(a, b) else (1 if less(b, a) else 0)
 
 
@@ -99,15 +109,19 @@ def length(x: Json) -> int:
     raise EvalError(f"`len` wants a list, a dict or text, found {describe(x)}")
 
 
-def range_(start: Json, stop: Json = None, step: Json = None) -> list[int]:
+def span_of(start: Json, stop: Json = None, step: Json = None) -> range:
+    """The numbers of `range(…)`, none of them made yet. Raises EvalError."""
     low, high = (0, start) if stop is None else (start, stop)
     by = 1 if step is None else int_of(step, "range")
     if by == 0:
         raise EvalError("the step of `range` must not be 0")
     found = range(int_of(low, "range"), int_of(high, "range"), by)
-    count = max(0, (found.stop - found.start + by - (1 if by > 0 else -1)) // by)
-    bounded(count)
-    return list(found)
+    bounded(max(0, (found.stop - found.start + by - (1 if by > 0 else -1)) // by))
+    return found
+
+
+def range_(start: Json, stop: Json = None, step: Json = None) -> list[int]:
+    return list(span_of(start, stop, step))
 
 
 def zip_(*lists: Json) -> list[list[Any]]:
@@ -118,8 +132,9 @@ def zip_(*lists: Json) -> list[list[Any]]:
     return [list(row) for row in zip(*rows, strict=True)]
 
 
-def enumerate_(xs: Json, start: Json = 0) -> list[list[Any]]:
-    return [[i, x] for i, x in enumerate(list_of(xs, "enumerate"), int_of(start, "enumerate"))]
+def enumerate_(xs: Json, start: Json = None) -> list[list[Any]]:
+    first = 0 if start is None else int_of(start, "enumerate")
+    return [[i, x] for i, x in enumerate(list_of(xs, "enumerate"), first)]
 
 
 def sorted_(xs: Json, by: Json = None) -> list[Any]:
@@ -191,7 +206,10 @@ def sum_(xs: Json) -> int | float:
     items = list_of(xs, "sum")
     if all(type(x) is int for x in items):
         return whole(sum(items))
-    return finite(sum(_number_of(x, "sum") for x in items))
+    for i, x in enumerate(items):
+        if not is_number(x):
+            raise EvalError(f"`sum` wants a list of numbers, found {describe(x)} at [{i}]")
+    return finite(sum(items))
 
 
 def any_(xs: Json) -> bool:
@@ -221,8 +239,8 @@ def round_(x: Json, digits: Json = None) -> int | float:
     number = _number_of(x, "round")
     if digits is None:
         return whole(round(number))
-    places = int_of(digits, "round")
-    return finite(float(round(float(number), max(-400, min(places, 400)))))
+    places = max(-400, min(int_of(digits, "round"), 400))
+    return whole(round(number, places)) if isinstance(number, int) else finite(round(number, places))
 
 
 def abs_(x: Json) -> int | float:
@@ -290,13 +308,16 @@ def replace(s: Json, old: Json, new: Json) -> str:
     return text.replace(was, now)
 
 
-def matches(s: Json, regex: Json) -> bool:
-    import re
-
+def regular(regex: str) -> re.Pattern[str]:
+    """A regular expression, compiled. Raises EvalError."""
     try:
-        return re.search(text_of(regex, "matches"), text_of(s, "matches")) is not None
+        return re.compile(regex)
     except (re.error, OverflowError, RecursionError) as error:
-        raise EvalError(f"`matches` wants a regular expression: {error}") from None
+        raise EvalError(f"{describe(regex)} is no regular expression: {error}") from None
+
+
+def matches(s: Json, regex: Json) -> bool:
+    return regular(text_of(regex, "matches")).search(text_of(s, "matches")) is not None
 
 
 def starts_with(s: Json, prefix: Json) -> bool:
@@ -325,6 +346,8 @@ def _digit_runs(text: str) -> list[str]:
 
 def opt(flag: Json, x: Json) -> list[str]:
     name = text_of(flag, "opt")
+    if is_list(x) or is_dict(x):
+        raise EvalError(f"`opt` wants one value, found {describe(x)}")
     if x is None or x is False:
         return []
     return [name] if x is True else [name, show(x)]
@@ -340,6 +363,15 @@ def hash_(x: Json) -> str:
     from hashlib import blake2b
 
     return blake2b(canonical(x).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def braces_of(pattern: Json) -> tuple[str, list[str], str]:
+    """What stands before, in and after the braces of a pattern such as `reads/*_{1,2}.fq`. Raises EvalError."""
+    text = text_of(pattern, "pairs")
+    found = re.fullmatch(r"([^{}]*)\{([^{}]*,[^{}]*)\}([^{}]*)", text)
+    if found is None or not re.search(r"[*?]", text):
+        raise EvalError(f"`pairs` wants a pattern such as `reads/*_{{1,2}}.fq`, found {describe(text)}")
+    return found[1], found[2].split(","), found[3]
 
 
 # ---- paths ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..ir.graph import Json
 from .faults import EvalError
 from .operators import MAX_TEXT
-from .pure import text_of
+from .pure import braces_of, text_of
 from .typing import describe, is_list, parse_json
 
 
@@ -82,6 +82,15 @@ def read_json(world: World, path: Json) -> Json:
         raise EvalError(f"{path}: {error}") from None
 
 
+def read_yaml(world: World, path: Json) -> Json:
+    from .yaml_text import parse_yaml
+
+    try:
+        return parse_yaml(_content(world, path, "read_yaml"))
+    except EvalError as error:
+        raise EvalError(f"{path}: {error}") from None
+
+
 def read_csv(world: World, path: Json) -> list[dict[str, str]]:
     import csv
     import io
@@ -113,11 +122,7 @@ def pairs(world: World, pattern: Json) -> list[dict[str, Any]]:
     """`reads/*_{1,2}.fq` → [{id, files}]: what the wildcards matched, and a file for each word in braces."""
     import re
 
-    text = text_of(pattern, "pairs")
-    braces = re.fullmatch(r"([^{}]*)\{([^{}]*,[^{}]*)\}([^{}]*)", text)
-    if braces is None or not re.search(r"[*?]", text):
-        raise EvalError(f"`pairs` wants a pattern such as `reads/*_{{1,2}}.fq`, found {describe(text)}")
-    before, words, after = braces[1], braces[2].split(","), braces[3]
+    before, words, after = braces_of(pattern)
     groups: dict[str, dict[str, str]] = {}
     for word in words:
         concrete = before + word + after

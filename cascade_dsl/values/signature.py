@@ -1,13 +1,15 @@
 """Signatures of functions: read from the notation of the table, matched against the types of arguments.
 
-The notation is that of the language's types, and: `A | B` for either, `any`, `number`, `record`, letters `T U` that
-stand for a type, `*xs` (the first) for one or more arguments, `= none` for one that may be left out. Only the compiler and the
-help need it; the evaluator looks at the number of arguments only.
+The notation is that of the language's types, and: `A | B` for either, letters that stand for a type, `N` for that of a
+number, `*xs` (the first) for one or more arguments, `= none` for one that may be left out. A letter that stands
+once only says that any type will do. Only the compiler and the help need it; the evaluator looks at the number of
+arguments only.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
@@ -27,9 +29,12 @@ from ..ir.types import (
 from .types import assignable, common, is_number
 
 Pattern: TypeAlias = tuple[str, tuple["Pattern", ...]]
-"""(word, parts): a scalar, `any`, `number`, `record`, a letter; `list`, `dict`, `?` and `tuple` of parts, `|` of several."""
+"""(word, parts): a scalar, a letter, `any`; `list`, `dict`, `?` and `tuple` of parts, `|` of several."""
 
-_TOKEN = re.compile(r"\s*(->|[A-Za-z_]\w*|[\[\](){}|,:?*=])")
+NUMBER = "N"
+"""The letter of a type that is a number's."""
+
+_TOKEN = re.compile(r"\s*(->|\w+|[\[\](){}|,:?*=])")
 
 
 class Parameter:
@@ -78,8 +83,8 @@ class Signature:
     def place(self, count: int, named: Sequence[str]) -> list[Parameter]:
         """The parameter of each argument, positional ones first. The call must be acceptable."""
         by_name = {p.name: p for p in self.parameters}
-        first = self.parameters[0]
-        out = [first if first.repeated else self.parameters[i] for i in range(count)]
+        first = self.parameters[:1]
+        out = [p for p in first * count if p.repeated] or list(self.parameters[:count])
         return out + [by_name[n] for n in named]
 
 
@@ -148,7 +153,24 @@ class _Reader:
             parameters.append(Parameter(name, pattern, optional, repeated))
             self.eat(",")
         self.take("->")
-        return Signature(tuple(parameters), self.pattern())
+        result = self.pattern()
+        often = Counter(letter for p in (*(p.pattern for p in parameters), result) for letter in _letters(p))
+        for parameter in parameters:
+            parameter.pattern = _loosened(parameter.pattern, often)
+        return Signature(tuple(parameters), result)
+
+
+def _letters(pattern: Pattern) -> list[str]:
+    word, parts = pattern
+    return [word] if _is_letter(word) else [letter for part in parts for letter in _letters(part)]
+
+
+def _loosened(pattern: Pattern, often: Mapping[str, int]) -> Pattern:
+    """The pattern with `any` for letters that stand once."""
+    word, parts = pattern
+    if _is_letter(word) and word != NUMBER and often[word] == 1:
+        return "any", ()
+    return word, tuple(_loosened(part, often) for part in parts)
 
 
 @cache
@@ -168,6 +190,8 @@ def matches(pattern: Pattern, type_: Type, letters: dict[str, Type]) -> bool:
         inner = type_.inner if isinstance(type_, OptionalType) else type_
         return inner == Scalar("none") or matches(parts[0], inner, letters)
     if _is_letter(word):
+        if word == NUMBER and not (is_number(type_) or type_ == JSON or isinstance(type_, NeverType)):
+            return False
         known = letters.get(word)
         found = type_ if known is None else common(known, type_)
         if found is None:
@@ -177,10 +201,6 @@ def matches(pattern: Pattern, type_: Type, letters: dict[str, Type]) -> bool:
     if type_ == JSON or isinstance(type_, NeverType):
         return all(list(map(matches, parts, [type_] * len(parts), [letters] * len(parts))))
     match word, type_:
-        case "number", _:
-            return is_number(type_)
-        case "record", RecordType():
-            return True
         case "list", ListType(item):
             return matches(parts[0], item, letters)
         case "list", TupleType(items):
@@ -218,24 +238,33 @@ def build(pattern: Pattern, letters: Mapping[str, Type]) -> Type:
 
 
 def show_pattern(pattern: Pattern) -> str:
-    """A pattern for a message: `list`, `str or file`."""
+    """A pattern for a message: `a list`, `str or file`."""
     word, parts = pattern
-    match word:
-        case "|":
-            return " or ".join(show_pattern(p) for p in parts)
-        case "?":
-            return show_pattern(parts[0])
-        case "list" | "dict":
-            inner = show_pattern(parts[0])
-            if word == "list" and parts[0][0] == "number":
-                return "a list of numbers"
-            return word if inner == "any value" else f"{word}[{inner}]"
-        case "number":
-            return "a number"
-        case "record":
-            return "a record"
-        case _:
-            return "any value" if word == "any" or _is_letter(word) else word
+    if word == "|":
+        shown = list(dict.fromkeys(show_pattern(p) for p in parts))
+        return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 2 else shown)
+    if word == "?":
+        return show_pattern(parts[0])
+    if _is_letter(word) or word == "any":
+        return "a number" if word == NUMBER else "any value"
+    exact = _exact(pattern)
+    if exact:
+        return exact
+    inner = parts[0][0]
+    if word == "list":
+        return "a list of numbers" if inner == NUMBER else "a list of lists" if inner == "list" else "a list"
+    return "a dict"
+
+
+def _exact(pattern: Pattern) -> str:
+    """The pattern as a type, empty where letters stand in it."""
+    word, parts = pattern
+    if _is_letter(word) or word == "any":
+        return ""
+    if not parts:
+        return word
+    inner = _exact(parts[0])
+    return f"{word}[{inner}]" if inner else ""
 
 
 def _is_letter(word: str) -> bool:

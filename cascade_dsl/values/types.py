@@ -80,6 +80,10 @@ def common(a: Type, b: Type) -> Type | None:
     match a, b:
         case (Scalar("int"), Scalar("float")) | (Scalar("float"), Scalar("int")):
             return FLOAT
+        case ChoiceType(one), ChoiceType(other) if set(other) <= set(one):
+            return a
+        case ChoiceType(one), ChoiceType(other) if set(one) <= set(other):
+            return b
         case ChoiceType(one), ChoiceType(other):
             return ChoiceType(tuple(dict.fromkeys(one + other)))
         case (ChoiceType(), Scalar("str")) | (Scalar("str"), ChoiceType()):

@@ -19,6 +19,7 @@ from ..ir.types import (
     Scalar,
     TupleType,
     Type,
+    spelled,
 )
 from .faults import ValueMismatch
 
@@ -48,10 +49,10 @@ def is_number(value: Json) -> TypeGuard[int | float]:
 # ---- checking ---------------------------------------------------------------------------------------------------
 
 
-def check_value(type_: Type, value: Json, path: str = "$") -> Json:
+def check_value(type_: Type, value: Json, path: str = "") -> Json:
     """The value as `type_` holds it: an int where a float is wanted becomes one, a missing optional field none.
 
-    Raises ValueMismatch, with the JSON path of the place.
+    Raises ValueMismatch, with the path of the place.
     """
     match type_:
         case Scalar(name):
@@ -65,7 +66,7 @@ def check_value(type_: Type, value: Json, path: str = "$") -> Json:
         case DictType(inner):
             if not is_dict(value):
                 raise _mismatch(type_, value, path)
-            return {k: check_value(inner, v, _below(path, k)) for k, v in value.items()}
+            return {k: check_value(inner, v, below(path, k)) for k, v in value.items()}
         case RecordType(fields):
             return _check_record(type_, fields, value, path)
         case OptionalType(inner):
@@ -73,7 +74,7 @@ def check_value(type_: Type, value: Json, path: str = "$") -> Json:
         case ChoiceType(options):
             if isinstance(value, str) and value not in options:
                 mend = did_you_mean(value, options)
-                raise ValueMismatch(_at(path, f"expected {type_}, found {describe(value)}") + _mend(mend))
+                raise ValueMismatch(f"expected {_wanted(type_)}, found {describe(value)}{_mend(mend)}", path)
             if not isinstance(value, str):
                 raise _mismatch(type_, value, path)
             return value
@@ -82,7 +83,7 @@ def check_value(type_: Type, value: Json, path: str = "$") -> Json:
                 raise _mismatch(type_, value, path)
             return [check_value(t, v, f"{path}[{i}]") for i, (t, v) in enumerate(zip(items, value, strict=True))]
         case NeverType():
-            raise ValueMismatch(_at(path, f"expected nothing, found {describe(value)}"))
+            raise ValueMismatch(f"expected nothing, found {describe(value)}", path)
 
 
 _UNCHANGED = (Scalar("str"),)
@@ -99,7 +100,7 @@ def _check_scalar(name: str, type_: Type, value: Json, path: str) -> Json:
             if is_int(value):
                 if -INT_MAX - 1 <= value <= INT_MAX:
                     return value
-                raise ValueMismatch(_at(path, "the int does not fit 64 bits"))
+                raise ValueMismatch("the int does not fit 64 bits", path)
         case "float":
             if is_number(value) and isfinite(value):
                 return float(value)
@@ -110,7 +111,7 @@ def _check_scalar(name: str, type_: Type, value: Json, path: str) -> Json:
             if isinstance(value, str):
                 if value and "\0" not in value:
                     return value
-                raise ValueMismatch(_at(path, f"expected the path of a {name}, found {describe(value)}"))
+                raise ValueMismatch(f"expected the path of a {name}, found {describe(value)}", path)
         case "duration":
             if is_number(value) and isfinite(value):
                 return value
@@ -131,31 +132,48 @@ def _check_record(type_: RecordType, fields: tuple[tuple[str, Type], ...], value
     out: dict[str, Json] = {}
     for name, inner in fields:
         if name in value:
-            out[name] = check_value(inner, value[name], _below(path, name))
+            out[name] = check_value(inner, value[name], below(path, name))
         elif isinstance(inner, OptionalType):
             out[name] = None
         else:
-            raise ValueMismatch(_at(path, f"the field `{name}` is missing from a record {type_}"))
+            raise missing_field(type_, name, inner, path)
     for name in value:
         if name not in out:
-            mend = did_you_mean(name, out)
-            raise ValueMismatch(_at(path, f"the record {type_} has no field `{name}`") + _mend(mend))
+            raise unknown_field(type_, name, path)
     return out
 
 
+def missing_field(type_: RecordType, name: str, wanted: Type, path: str) -> ValueMismatch:
+    """That a record lacks a field which it must have."""
+    return ValueMismatch(f"the field `{name}: {wanted}` is missing from {_a_record(type_)}", path)
+
+
+def unknown_field(type_: RecordType, name: str, path: str) -> ValueMismatch:
+    """That a record has a field which its type does not."""
+    mend = did_you_mean(name, [known for known, _ in type_.fields])
+    return ValueMismatch(f"{_a_record(type_)} has no field `{name}`{_mend(mend)}", path)
+
+
 def _mismatch(type_: Type, value: Json, path: str) -> ValueMismatch:
-    return ValueMismatch(_at(path, f"expected {type_}, found {describe(value)}"))
+    return ValueMismatch(f"expected {_wanted(type_)}, found {describe(value)}", path)
 
 
-def _at(path: str, text: str) -> str:
-    return text if path == "$" else f"{text} at {path}"
+def _wanted(type_: Type) -> str:
+    """A type by its name and what that stands for."""
+    shown = str(type_)
+    return shown if shown == spelled(type_) else f"{shown} ({spelled(type_)})"
+
+
+def _a_record(type_: RecordType) -> str:
+    return type_.name or f"a record {type_}"
 
 
 def _mend(text: str | None) -> str:
     return f" ({text})" if text else ""
 
 
-def _below(path: str, key: str) -> str:
+def below(path: str, key: str) -> str:
+    """The path of a field."""
     return f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
@@ -211,7 +229,7 @@ def parse_text(type_: Type, text: str) -> Json:
 def parse_json(text: str, wanted: str = "json") -> Json:
     """JSON text as a value; no NaN, no infinity. Raises ValueMismatch."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return strict_json(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ValueMismatch(
@@ -221,6 +239,18 @@ def parse_json(text: str, wanted: str = "json") -> Json:
         raise ValueMismatch(f"expected {wanted} as JSON, found text that is nested too deeply") from None
     except ValueError as error:
         raise ValueMismatch(f"expected {wanted} as JSON: {error}") from None
+
+
+def strict_json(text: str) -> Json:
+    """JSON text as a value; ValueError as `json.loads`, ValueMismatch where a number is none of JSON or too large."""
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueMismatch(f"{digits if len(digits) <= _SHOWN_LENGTH else 'a number'} is too large for a float")
+    return number
 
 
 def _refuse_constant(name: str) -> Json:
@@ -244,16 +274,20 @@ def _parse_scalar(name: str, text: str) -> Json:
             example = "a number"
         case "duration":
             ns = parse_duration_ns(text)
-            found = seconds(ns) if ns is not None else _plain(text)
+            found = seconds(ns) if ns is not None else _not_negative(_plain(text))
             example = "such as `30s` or `1h30m`, or a number of seconds"
         case _:
             found = parse_size(text)
             if found is None:
-                found = _whole(text)
+                found = _not_negative(_whole(text))
             example = "such as `4GB` or `512MiB`, or a number of bytes"
     if found is None:
         raise ValueMismatch(f"expected {name} ({example}), found {describe(text)}")
     return found
+
+
+def _not_negative(number: int | float | None) -> int | float | None:
+    return None if number is not None and number < 0 else number
 
 
 def _whole(text: str) -> int | None:

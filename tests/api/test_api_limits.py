@@ -9,6 +9,7 @@ import pytest
 from cascade_dsl.base.diagnostics import CascadeError, Source
 from cascade_dsl.lang.compile import compile_source
 from cascade_dsl.runtime.preflight import file_words
+from cascade_dsl.runtime.sources import SourceLines
 
 PROGRAM = """
 param share: int = 2
@@ -22,7 +23,7 @@ def words(share: int) -> list[int | None]:
     compiled = compile_source(Source("limits.csc", PROGRAM), folder=Path())
     assert compiled.graph is not None, compiled.diagnostics
     amounts: list[int | None] = []
-    for word in file_words(compiled.graph, {"share": share}):
+    for word in file_words(compiled.graph, {"share": share}, SourceLines(compiled.graph, Path())):
         assert isinstance(word.limit.amount, int)
         amounts.append(word.limit.amount)
     return amounts

@@ -21,8 +21,13 @@ def test_amounts_that_cannot_be_are_refused_before_anything_runs(tmp_path: Path,
     (tmp_path / "p.csc").write_text('task t(n: int) -> int { retry -1; sh "touch ran" }\noutput x = t(1)\n')
     assert cascade(tmp_path, "run", "p.csc", *words) == (
         2,
-        "error[CSC330]: `t`: retry: a whole number from 0 is wanted, not -1\n"
-        "  help: counts, amounts and durations in clauses are not negative, and not too large\n",
+        "error[CSC330]: `t`: retry: a whole number from 0 is wanted, found the number -1\n"
+        " --> p.csc:1:6\n"
+        "  |\n"
+        '1 | task t(n: int) -> int { retry -1; sh "touch ran" }\n'
+        "  |      ^\n"
+        "  |\n"
+        "  = help: counts, amounts and durations in clauses are not negative, and not too large\n",
     )
     assert not (tmp_path / "ran").exists()
 

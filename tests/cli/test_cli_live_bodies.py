@@ -57,43 +57,71 @@ output never = skipped
 
 FAILURES = """\
 failed: a (unwritten): the output `page` was not written
+  --> bad.csc:23: a = unwritten()
+  sh bad.csc:3: echo I forgot
   | I forgot
   log: LOG
+  skipped: 1 that needs it: skipped
 failed: b (folder): the output `page` is declared as a `file`, but a folder was written
+  --> bad.csc:24: b = folder()
+  sh bad.csc:4: mkdir HERE/.cascade/runs/RUN/scratch/2-page
   log: LOG
-failed: d (raises): ValueError: no such luck
+failed: d (raises): ValueError: no such luck, at bad.csc:5
+  --> bad.csc:25: d = raises()
   | Traceback (most recent call last):
   |   File "bad.csc", line 5, in body
   |     raise ValueError('no such luck')
   | ValueError: no such luck
   log: LOG
 failed: e (exits): exit 9
+  --> bad.csc:26: e = exits()
   log: LOG
 failed: e2 (exits_well): the body ended its process before it returned
+  --> bad.csc:27: e2 = exits_well()
   log: LOG
 failed: f (segfault): killed by SIGSEGV (it touched memory that is not its own)
+  --> bad.csc:28: f = segfault()
   log: LOG
 failed: g (misfit): the returned value does not fit int: expected int, found the text "five"
+  --> bad.csc:29: g = misfit()
   log: LOG
 failed: g2 (unserial): result is of type set, which JSON cannot say; give sorted(…)
-  | result is of type set, which JSON cannot say; give sorted(…)
+  --> bad.csc:30: g2 = unserial()
   log: LOG
 failed: h (not_a_number): its standard output does not fit int: expected int (a whole number), found the text "five"
+  --> bad.csc:31: h = not_a_number()
+  sh bad.csc:11: echo five
   log: LOG
 failed: h2 (not_text): its standard output is not UTF-8 (byte 1), str is wanted
+  --> bad.csc:32: h2 = not_text()
+  sh bad.csc:12: printf 'a\\377'
   log: LOG
 failed: i (missing): command not found: no-such-program
+  --> bad.csc:33: i = missing()
+  exec bad.csc:13: no-such-program x
   log: LOG
-failed: j (missing_in_a_shell): exit 127 (a command was not found)
+  help: is it installed, and in a folder of PATH?
+failed: j (missing_in_a_shell): exit 127 (`no-such-command` was not found)
+  --> bad.csc:34: j = missing_in_a_shell()
+  sh bad.csc:14: no-such-command x
   | BASH: line 1: no-such-command: command not found
   log: LOG
+  help: is it installed, and in a folder of PATH?
 failed: j2 (not_to_run): cannot start ./data.txt: it is not executable
+  --> bad.csc:35: j2 = not_to_run()
+  exec bad.csc:15: ./data.txt
+  log: LOG
+  help: make it executable (`chmod +x`), or run it by its interpreter
+failed: k2 (into_state): the output path `.cascade/x` is in `.cascade`, which is Cascade's own
+  --> bad.csc:37: k2 = into_state(".cascade/x")
+failed: n (in_nowhere): the working directory HERE/nowhere does not exist
+  --> bad.csc:40: n = in_nowhere()
+  sh bad.csc:19: true
   log: LOG
 failed: k (outside): the output path `../outside.txt` is not inside the project's folder
-failed: k2 (into_state): the output path `.cascade/x` is in `.cascade`, which is Cascade's own
+  --> bad.csc:36: k = outside(where)
 failed: l[1] (same): it would publish out/same-0.txt, which l[0] publishes too
-failed: n (in_nowhere): the working directory HERE/nowhere does not exist
-  log: LOG
+  --> bad.csc:38: l = [same(n) for n in range(2)]
 failed: 6 tasks done, 17 failed, 1 skipped in TIMEs; `cascade log a` shows more
 """
 
@@ -133,6 +161,7 @@ def test_a_flood_keeps_its_ends(project: Project) -> None:
     assert (done.code, done.out) == (1, "flooded = 5\nother = 6\n")
     assert project.shown(done.err) == (
         "failed: b (value): the value on standard output is larger than 64 MiB; write it to a file output\n"
+        "  --> flood.csc:5: b = value()\n  sh flood.csc:2: head -c 100000000 /dev/zero\n"
         "  log: LOG\nfailed: 2 tasks done, 1 failed in TIMEs; `cascade log b` shows more\n"
     )
     log = project.cascade("log", "a").out

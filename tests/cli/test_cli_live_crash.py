@@ -136,6 +136,9 @@ def test_after_a_killed_engine_nothing_finished_runs_again(project: Project) -> 
     assert run.finish() == Done(
         128 + signal.SIGKILL,
         "",
+        "tester: task:first 5 → 3: 5 running, drains to 3\n"
+        "tester: task:third no limit → 1: 0 running, 1 more may start\n"
+        "tester: task:second paused: 1 running go on, 0 waiting\n"
         "cascade: the engine was killed by SIGKILL (CSC520); finished work is kept: go on with `cascade continue`\n",
     )
     assert project.alive() == []

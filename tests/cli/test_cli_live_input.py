@@ -96,7 +96,9 @@ def test_a_bad_client_does_not_harm_the_run(project: Project, client: Callable[[
     assert project.cascade("limit", "task:work", "3").out == "task:work 2 → 3: 3 running, 0 more may start\n"
     project.open_gates()
     assert run.finish()[:2] == (0, "sum = 6\n")
-    assert project.shown(run.err) == "done: 4 tasks done in TIMEs\n"
+    assert project.shown(run.err) == (
+        "tester: task:work 2 → 3: 3 running, 0 more may start\ndone: 4 tasks done in TIMEs\n"
+    )
 
 
 class Flood(threading.Thread):
@@ -235,10 +237,25 @@ output b = a
 """,
         """\
 error[CSC507]: `t` needs gpu 2, the limit is 1
-  help: lower `requires gpu` of `t` to 1 or less, or raise it with `--limit "gpu 2"`
+ --> bad.csc:3:6
+  |
+1 | limit gpu 1
+  | ----- the limit
+...
+3 | task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "echo ran >> ran; echo {{n}}" }
+  |      ^
+  |
+  = help: lower `requires gpu` of `t` to 1 or less, or raise it with `--limit "gpu 2"`
 
 error[CSC507]: `t` needs mem 2GB, the limit is 1GB
-  help: lower `requires mem` of `t` to 1GB or less, or raise it with `--limit "mem 2GB"`
+ --> bad.csc:3:6
+  |
+2 | limit mem 1GB
+  | ----- the limit
+3 | task t(n: int) -> int { requires gpu = 2, mem = 2GB, cpu = 0; sh "echo ran >> ran; echo {{n}}" }
+  |      ^
+  |
+  = help: lower `requires mem` of `t` to 1GB or less, or raise it with `--limit "mem 2GB"`
 
 2 errors
 """,
@@ -251,12 +268,30 @@ b = [t(p) for p in [file("nowhere.txt"), file("gate")]]
 """,
         """\
 error[CSC509]: there is no file `nowhere.txt`
-  help: paths in a program are relative to the folder of the file that is run
+ --> bad.csc:2:13
+  |
+2 | a = t(file("nowhere.txt"))
+  |             ^^^^^^^^^^^
+  |
+  = help: paths in a program are relative to the folder of the file that is run
 
 error[CSC509]: `gate` is a folder, the program wants a file
-  help: paths in a program are relative to the folder of the file that is run
+ --> bad.csc:3:48
+  |
+3 | b = [t(p) for p in [file("nowhere.txt"), file("gate")]]
+  |                                                ^^^^
+  |
+  = help: paths in a program are relative to the folder of the file that is run
 
-2 errors
+error[CSC509]: there is no file `nowhere.txt`
+ --> bad.csc:3:27
+  |
+3 | b = [t(p) for p in [file("nowhere.txt"), file("gate")]]
+  |                           ^^^^^^^^^^^
+  |
+  = help: paths in a program are relative to the folder of the file that is run
+
+3 errors
 """,
     ),
 }

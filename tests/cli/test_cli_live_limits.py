@@ -231,13 +231,12 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
     lines = project.cascade("ps").out.splitlines()
     assert project.shown(lines[0]).startswith("RUN  work.csc  running TIMEs, pid ")
     assert [line for line in lines[1:] if not line.startswith(("  cpu", "  gpu", "  mem"))] == [
-        "  0/40 done, 30 ready, 10 running",
-        f"  {'POOL':<15}  {'USE':<{width(lines)}}  WAITING",
-        f"  {'global':<15}  {'10 of 1000':<{width(lines)}}  30",
-        f"  {'task:work':<15}  {'10 of 4':<{width(lines)}}  30",
-        f"  {'pause task:work':<15}  {'10 of 0':<{width(lines)}}  30",
-        "  30 work wait for pause task:work",
-        "  paused: task:work",
+        "  0/40 done, 10 running, 30 ready",
+        f"  {'POOL':<9}  {'USE':<{width(lines)}}  WAITING",
+        "  task:work  10 of 4",
+        "  global     10 of 1000",
+        "  paused task:work by tester; 30 work waiting",
+        "  limit task:work 4 by tester",
     ]
 
 

@@ -146,7 +146,14 @@ output sum = sum(steps)
 output never = next
 """
 
-FAILED = "failed: wrong (bad): exit 7\n  log: LOG\n"
+FAILED = """\
+failed: wrong (bad): exit 7
+  --> failure.csc:10: wrong = bad()
+  sh failure.csc:3: cat gate/bad; echo of bad; exit 7
+  log: LOG
+  skipped: 1 that needs it: next
+"""
+HINT = "  `--on-failure continue` would have run what does not need what failed\n"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +163,7 @@ FAILED = "failed: wrong (bad): exit 7\n  log: LOG\n"
             "finish",
             1,
             "",
-            "failed: 2 tasks done, 1 failed, 1 skipped, 2 not run in TIMEs; `cascade log wrong` shows more\n",
+            "failed: 2 tasks done, 1 failed, 1 skipped, 2 not run in TIMEs; `cascade log wrong` shows more\n" + HINT,
             0,
         ),
         (
@@ -201,7 +208,8 @@ def test_without_waiting_a_stall_is_an_end(project: Project) -> None:
     assert Done(done.code, done.out, project.shown(done.err)) == Done(
         3,
         "b = 1\n",
-        "stalled: nothing runs and nothing can start\n  3 x for task:x (0 of 0 taken)\n"
+        "stalled: nothing runs and nothing can start\n  waiting for task:x (0 of 0): 3 x\n"
+        "  help: `cascade limit SCOPE AMOUNT` from another terminal changes a limit; Ctrl-C ends the run\n"
         "stalled: 1 task done, 3 not run in TIMEs; nothing could start any more\n",
     )
     assert statuses(project) == ["stalled"]
@@ -214,7 +222,9 @@ def test_a_stalled_run_waits_for_an_operator(project: Project) -> None:
     assert project.cascade("limit", "task:x", "1").out == "task:x 0 → 1: 1 running, 0 more may start\n"
     assert run.finish() == Done(0, "b = 5\n", run.err)
     assert project.shown(run.err) == (
-        "stalled: nothing runs and nothing can start\n  1 x for task:x (0 of 0 taken)\ndone: 1 task done in TIMEs\n"
+        "stalled: nothing runs and nothing can start\n  waiting for task:x (0 of 0): 1 x\n"
+        "  help: `cascade limit SCOPE AMOUNT` from another terminal changes a limit; Ctrl-C ends the run\n"
+        "tester: task:x 0 → 1: 1 running, 0 more may start\ndone: 1 task done in TIMEs\n"
     )
 
 
@@ -233,9 +243,15 @@ def test_a_timeout_asks_and_then_kills(project: Project) -> None:
     assert project.lines("tries-1") == ["1", "2"]
     assert project.shown(done.err) == (
         "failed: a (slow): took longer than its timeout of TIMEs after 2 attempts\n"
+        "  --> slow.csc:10: a = slow(1)\n"
+        "  sh slow.csc:4: echo 2 >> tries-1; cat gate/never\n"
         "  log: LOG\n"
+        "  help: where it needs more time, raise `timeout` of the task\n"
         "failed: b (stubborn): took longer than its timeout of TIMEs\n"
+        "  --> slow.csc:11: b = stubborn()\n"
+        "  sh slow.csc:8: trap '' TERM; while :; do cat gate/never; done\n"
         "  log: LOG\n"
+        "  help: where it needs more time, raise `timeout` of the task\n"
         "failed: 0 tasks done, 2 failed in TIMEs; `cascade log a` shows more\n"
     )
 
@@ -252,6 +268,7 @@ def test_attempts_are_counted_and_retries_hold_nothing(project: Project) -> None
     assert (done.code, done.out) == (1, "c = 3\n")
     assert project.lines("tries") == ["1", "2", "3"]
     assert project.shown(done.err) == (
-        "failed: b (fatal): exit 76 after 2 attempts\n  log: LOG\n"
+        "failed: b (fatal): exit 76, not tried again after attempt 2 of 4\n"
+        "  --> retry.csc:10: b = fatal()\n  log: LOG\n"
         "failed: 1 task done, 1 failed in TIMEs; `cascade log b` shows more\n"
     )

@@ -76,7 +76,7 @@ async def test_the_world_that_it_sees(tmp_path: Path) -> None:
 async def test_errors_are_answers() -> None:
     async with pool() as made:
         got = await answers(made, request(Ref(3)), '{"expr": 5}', request(Lit(1)))
-        assert got[0] == {"error": "the value of node 3 is not at hand"}
+        assert got[0] == {"error": "the value of node 3 is not at hand", "place": None}
         assert list(got[1]) == ["error"]
         assert got[2] == {"ok": 1}
 

@@ -267,9 +267,22 @@ def test_every_type_prints_itself() -> None:
         ty.RecordType: (ty.RecordType((("a", ty.INT), ("b c", ty.STR))), '{a: int, "b c": str}'),
         ty.OptionalType: (ty.OptionalType(ty.FILE), "file?"),
         ty.ChoiceType: (ty.ChoiceType(("a", 'b"')), '"a" | "b\\""'),
-        ty.NeverType: (ty.NEVER, "never"),
+        ty.NeverType: (ty.NEVER, "nothing"),
         ty.TupleType: (ty.TupleType((ty.INT, ty.STR)), "(int, str)"),
     }
     assert set(shown) == set(get_args(ty.Type))
     for type_, text in shown.values():
         assert str(type_) == text
+
+
+def test_names_of_types_are_shown_and_can_be_spelled_out() -> None:
+    mode = ty.named(ty.ChoiceType(("a", "b")), "Mode")
+    bare = ty.RecordType((("mode", ty.OptionalType(mode)), ("ids", ty.ListType(ty.STR))))
+    row = ty.named(bare, "Row")
+    rows = ty.OptionalType(ty.ListType(row))
+    assert str(rows) == "list[Row]?"
+    assert ty.spelled(row) == "{mode: Mode?, ids: list[str]}"
+    assert ty.in_full(rows) == 'list[{mode: ("a" | "b")?, ids: list[str]}]?'
+    assert [part.name for part in ty.named_parts(ty.TupleType((rows, mode)))] == ["Row", "Mode"]
+    assert row == bare
+    assert ty.named(ty.INT, "Count") == ty.INT

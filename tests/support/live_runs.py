@@ -147,11 +147,11 @@ class Project:
         """As `wait_until`; fails at once where the newest command that was started has ended without it."""
 
         def is_so() -> bool:
-            run = self._started[-1]
-            over = run.warden.poll() is not None
+            run = self._started[-1] if self._started else None  # a test may have its own way to start one
+            over = run is not None and run.warden.poll() is not None
             if condition():
                 return True
-            assert not over, f"ended before {what}: {run.finish()}"
+            assert run is None or not over, f"ended before {what}: {run.finish()}"
             return False
 
         wait_until(is_so, what)

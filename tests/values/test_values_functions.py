@@ -31,6 +31,7 @@ from cascade_dsl.values.evaluate import Env, evaluate
 from cascade_dsl.values.faults import EvalError
 from cascade_dsl.values.functions import FUNCTIONS, visible_functions
 from cascade_dsl.values.operators import operator_type, rounds_to_size
+from cascade_dsl.values.results import Arguments, Refusal
 from cascade_dsl.values.signature import build, matches
 
 ROWS = [{"k": "b", "n": 2}, {"k": "a", "n": 1}, {"k": "b", "n": 3}]
@@ -72,6 +73,9 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = [
     ("all", ([],), {}, True),
     ("round", (2.567,), {}, 3),
     ("round", (2.567, 1), {}, 2.6),
+    ("round", (1234, -2), {}, 1200),
+    ("sorted", ([True, False],), {}, [False, True]),
+    ("max", ([[True, "a"], [True, "b"], [False, "c"]],), {}, [True, "b"]),
     ("abs", (-2,), {}, 2),
     ("str", ([1],), {}, "[1]"),
     ("int", ("12",), {}, 12),
@@ -129,7 +133,8 @@ FAULTS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("sorted", ([{"a": 1}],), {"by": "b"}, "there is no key `b`"),
     ("chunk", ([1], 0), {}, "`chunk` wants a size of at least 1, found 0"),
     ("min", ([],), {}, "`min` of an empty list"),
-    ("sum", (["a"],), {}, '`sum` wants a number, found the text "a"'),
+    ("sum", (["a"],), {}, '`sum` wants a list of numbers, found the text "a" at [0]'),
+    ("opt", ("-x", [1]), {}, "`opt` wants one value, found a list of 1"),
     ("any", ([1],), {}, "a condition must be true or false, found the number 1"),
     ("int", ("x",), {}, 'expected int (a whole number), found the text "x"'),
     ("split", ("a", ""), {}, "`split` wants a separator that is not empty"),
@@ -137,7 +142,7 @@ FAULTS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
         "matches",
         ("a", "("),
         {},
-        "`matches` wants a regular expression: missing ), unterminated subpattern at position 0",
+        'the text "(" is no regular expression: missing ), unterminated subpattern at position 0',
     ),
     ("format", (1, "99999d"), {}, 'the format the text "99999d" is too wide'),
     (
@@ -170,6 +175,7 @@ def test_functions_that_read(tmp_path: Path) -> None:
         (tmp_path / "reads" / name).write_text("x")
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     (tmp_path / "a.json").write_text('{"k": [1]}')
+    (tmp_path / "a.yaml").write_text("k: [no, 1]\n")
     (tmp_path / "a.csv").write_text('n,word\n1,"a,b"\n')
     env = Env(folder=str(tmp_path), now_s=86400.0, environ={"HOME": "/h"})
     assert call("glob", "*.txt", env=env) == ["a.txt"]
@@ -185,6 +191,7 @@ def test_functions_that_read(tmp_path: Path) -> None:
     assert call("read", "a.txt", env=env) == "one\ntwo\n"
     assert call("lines", "a.txt", env=env) == ["one", "two"]
     assert call("read_json", "a.json", env=env) == {"k": [1]}
+    assert call("read_yaml", "a.yaml", env=env) == {"k": ["no", 1]}
     assert call("read_csv", "a.csv", env=env) == [{"n": "1", "word": "a,b"}]
     assert call("env", "HOME", env=env) == "/h"
     assert call("env", "NOPE", env=env) is None
@@ -197,6 +204,7 @@ def test_faults_of_functions_that_read(tmp_path: Path) -> None:
     env = Env(folder=str(tmp_path))
     (tmp_path / "latin").write_bytes(b"\xff\xfe")
     (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "bad.yaml").write_text("a: 1\na: 2\n")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n1\n")
     (tmp_path / "x_1.fq").write_text("")
     faults = {
@@ -205,6 +213,7 @@ def test_faults_of_functions_that_read(tmp_path: Path) -> None:
         ("lines", "latin"): "`lines` wants UTF-8, latin is not",
         ("read_json", "bad.json"): 'bad.json: expected json as JSON, found the text "{" '
         "(Expecting property name enclosed in double quotes, line 1, column 2)",
+        ("read_yaml", "bad.yaml"): 'bad.yaml: the key the text "a" comes twice (line 2, column 1)',
         ("read_csv", "bad.csv"): "bad.csv: row 2 has fewer fields than the header",
         ("pairs", "*_{1,2}.fq"): "`pairs`: x has no file for 2",
         ("pairs", "*.fq"): '`pairs` wants a pattern such as `reads/*_{1,2}.fq`, found the text "*.fq"',
@@ -217,19 +226,33 @@ def test_faults_of_functions_that_read(tmp_path: Path) -> None:
 
 
 def test_every_visible_function_is_tried_here() -> None:
-    tried = {name for name, *_ in CASES} | {"glob", "pairs", "exists", "size", "read", "lines", "read_json", "read_csv"}
+    tried = {name for name, *_ in CASES} | {
+        "glob",
+        "pairs",
+        "exists",
+        "size",
+        "read",
+        "lines",
+        "read_json",
+        "read_yaml",
+        "read_csv",
+    }
     assert set(visible_functions()) - tried == {"env", "now"}
 
 
 def type_of(name: str, *types: Type) -> Type | None:
+    """The type of a call with arguments of these types, none of them a constant."""
     row = FUNCTIONS[name]
     letters: dict[str, Type] = {}
     places = row.signature.place(len(types), ())
-    if not all(matches(p.pattern, t, letters) for p, t in zip(places, types, strict=True)):
+    given = list(zip(places, types, strict=True))
+    if not all(matches(p.pattern, t, {} if p.repeated and row.result else letters) for p, t in given):
         return None
-    if row.result is not None:
-        return row.result([(t, None) for t in types])
-    return build(row.signature.result, letters)
+    if row.result is None:
+        return build(row.signature.result, letters)
+    named = {p.name: t for p, t in given if not p.repeated}
+    found = row.result(Arguments(name, named, {}, [t for p, t in given if p.repeated]))
+    return None if isinstance(found, Refusal) else found
 
 
 RECORD = RecordType((("k", STR), ("n", INT)))
@@ -261,6 +284,15 @@ RECORD = RecordType((("k", STR), ("n", INT)))
         ("sum", (ListType(STR),), None),
         ("round", (FLOAT,), INT),
         ("round", (SIZE,), SIZE),
+        ("round", (INT, INT), INT),
+        ("round", (FLOAT, INT), FLOAT),
+        ("abs", (STR,), None),
+        ("sorted", (ListType(RECORD),), None),
+        ("sorted", (ListType(BOOL),), ListType(BOOL)),
+        ("sorted", (ListType(OptionalType(INT)),), None),
+        ("min", (INT,), None),
+        ("opt", (STR, ListType(INT)), None),
+        ("values", (RecordType((("a", INT), ("b", STR))),), None),
         ("json", (STR,), JSON),
         ("json", (RECORD,), STR),
         ("file", (STR,), FILE),

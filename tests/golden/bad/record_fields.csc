@@ -1,8 +1,10 @@
-type Sample = {id: str, reads: list[str]}
-param samples: list[Sample] = []
-task count(sample: Sample) -> int { sh "echo 1" }
-a = count({id: "a", read: ["r"]})
-b = count({id: "b"})
-c = count({id: "c", reads: [1]})
-d = count({id: "d", reads: [], more: 1})
-output n = a + b + c + d
+type Sample = {id: str, reads: list[file], depth: int?, lane: {number: int, side: "left" | "right"}}
+task t(s: Sample) { sh "echo {{s.id}}" }
+task all(ss: list[Sample]) { sh "echo" }
+param rows: list[Sample] = [{id: "a", reads: [], lane: {number: 1, side: "left"}}]
+wide = {id: "b", reads: ["x"], lane: {number: 1, side: "left"}, more: 1}
+t({id: "a", raeds: [], lane: {number: "1", side: "lft"}})
+t(wide)
+all([{id: r.id, reads: r.reads} for r in rows])
+t(rows[0].lane)
+output n = rows[0].lane.sides

@@ -1,0 +1,17 @@
+param xs: list[int] = []
+param text: str = ""
+output a = 1 // 0
+output b = xs[0] % 0
+output c = 2 ** 64 + 1
+output d = [1, 2, 3][3]
+output e = range(100000000)
+output f = "ab" * 90000000
+output g = matches(text, "a(b")
+output h = format(1.5, "d")
+output i = int("x1")
+output j = chunk(xs, 0)
+output k = pairs("reads/*.fq")
+output l = json("{a: 1}")
+output m = 9223372036854775807 + 1
+output n = min([])
+output o = text["a"]
