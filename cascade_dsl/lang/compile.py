@@ -7,6 +7,7 @@ what is wrong has no type, and silences what follows from it.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -33,6 +34,8 @@ from .symbols import Refused, Report, Scope, Symbol, Task, Value
 from .tasks import Tasks
 from .warnings import Warner, scripts_of
 
+_FRAMES = 5000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
@@ -53,6 +56,8 @@ def compile_file(path: Path) -> Compiled:
 
 def compile_source(source: Source, *, folder: Path) -> Compiled:
     """Compiles a text as a file of `folder`, to which its paths are relative."""
+    if sys.getrecursionlimit() < _FRAMES:
+        sys.setrecursionlimit(_FRAMES)  # 200 things in each other are several calls apiece
     parsed = parse_source(source)
     if parsed.module is None:
         return Compiled(graph=None, diagnostics=parsed.diagnostics)

@@ -308,7 +308,11 @@ class Nodes:
         if not symbol.decl.outputs:
             self._nothing[node] = symbol
         if call.clauses is not None:
-            self.changed[node] = (symbol, call.clauses)
+            for body in call.clauses:
+                if isinstance(body, ast.ShBody | ast.ExecBody | ast.PythonBody):
+                    help = "`with` replaces clauses; another body is another task"
+                    self.report.error("CSC331", body.span, "a call cannot have a body of its own", help=help)
+            self.changed[node] = (symbol, tuple(c for c in call.clauses if isinstance(c, ast.Clause)))
         return Typed(Ref(node), symbol.result, constant=False)
 
     def _after(self, call: ast.Call, at: Context) -> tuple[int, ...]:
