@@ -56,8 +56,15 @@ def compile_file(path: Path) -> Compiled:
 
 def compile_source(source: Source, *, folder: Path) -> Compiled:
     """Compiles a text as a file of `folder`, to which its paths are relative."""
-    if sys.getrecursionlimit() < _FRAMES:
-        sys.setrecursionlimit(_FRAMES)  # 200 things in each other are several calls apiece
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))  # 200 things in each other are several calls apiece
+    try:
+        return _compile(source, folder)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _compile(source: Source, folder: Path) -> Compiled:
     parsed = parse_source(source)
     if parsed.module is None:
         return Compiled(graph=None, diagnostics=parsed.diagnostics)
