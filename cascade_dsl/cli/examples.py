@@ -57,6 +57,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade log index", "what the node `index` wrote"),
         ("cascade log 'pages[oslo]'", "an instance of a fan-out; pages.oslo means the same"),
     ),
+    "show-script": (
+        ("cascade show-script index", "what `index` ran, with its folder and environment"),
+        ("cascade show-script pages.oslo --run k3f", "what an instance of an older run ran"),
+    ),
 }
 
 ARGS: dict[str, str] = {

@@ -24,7 +24,7 @@ def log(parsed: Parsed) -> int:
     """Print the log of a node's newest attempt."""
     node = parsed.args[0]
     run = run_folder(parsed.values.get("--run"))
-    with closing(_journal(run)) as db:
+    with closing(open_journal(run)) as db:
         path = _newest_log(db, run, node)
         if path is None:
             raise _no_log(db, run, node)
@@ -40,7 +40,7 @@ def log(parsed: Parsed) -> int:
 
 
 def _newest_log(db: sqlite3.Connection, run: Path, node: str) -> Path | None:
-    for name in _spellings(node):
+    for name in spellings(node):
         row = db.execute(
             "SELECT serial, log FROM attempts WHERE name = ? ORDER BY serial DESC LIMIT 1", (name,)
         ).fetchone()
@@ -51,7 +51,7 @@ def _newest_log(db: sqlite3.Connection, run: Path, node: str) -> Path | None:
     return None
 
 
-def _spellings(node: str) -> list[str]:
+def spellings(node: str) -> list[str]:
     """The name as it is, then `pages.oslo` as `pages[oslo]`, `parts.a.0` as `parts[a,0]`."""
     pieces = node.split(".")
     return [node] + [f"{'.'.join(pieces[:n])}[{','.join(pieces[n:])}]" for n in range(len(pieces) - 1, 0, -1)]
@@ -71,7 +71,7 @@ def _no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:
         what = "is a value of the program, no task" if known["_"] != "Call" else "has not been started"
         message = f"`{node}` {what}: it has no log in the run {run.name}"
         return fail("CSC508", message, help=None if said is None else f"it failed: {said}")
-    names = _names(db)
+    names = known_names(db)
     own = node.partition("[")[0].partition(".")[0]
     near = nearest(node, names, _NEAR) or [name for name in names if name.partition("[")[0] == own][:_NEAR]
     help = "a node is called as its failure calls it: `pages[oslo]` or `pages.oslo`"
@@ -112,12 +112,13 @@ def _failure(db: sqlite3.Connection, id_: int) -> str | None:
     return None
 
 
-def _names(db: sqlite3.Connection) -> list[str]:
+def known_names(db: sqlite3.Connection) -> list[str]:
+    """The names of the nodes that were started last."""
     rows = db.execute(f"SELECT DISTINCT name FROM attempts ORDER BY serial DESC LIMIT {_NAMES_MOST}")
     return [str(row[0]) for row in rows]
 
 
-def _journal(run: Path) -> sqlite3.Connection:
+def open_journal(run: Path) -> sqlite3.Connection:
     """The journal of a run, to be read only."""
     quoted = re.sub(r"[?#%]", lambda m: f"%{ord(m[0]):02X}", str(run / "journal.db"))
     return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True)

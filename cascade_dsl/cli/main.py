@@ -86,6 +86,10 @@ def _dispatch(words: list[str]) -> int:
             from .logs import log
 
             return log(parse(known, rest))
+        case "show-script":
+            from .scripts import show_script
+
+            return show_script(parse(known, rest))
         case "completion":
             from .shells import completion
 

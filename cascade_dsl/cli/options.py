@@ -144,5 +144,11 @@ VERBS: dict[str, Verb] = {
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
+        Verb(
+            "show-script",
+            "Print the script of a node's newest attempt as it ran, to paste into a terminal.",
+            (("NODE", "one"),),
+            (_PAST_RUN,),
+        ),
     )
 }

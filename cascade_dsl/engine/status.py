@@ -25,11 +25,9 @@ class Ran:
 
     kind: Literal["sh", "exec", "python"]
     text: str
-    """Of `sh` the script as it ran, of `exec` the command with its words quoted, of `python` what was called."""
-    prelude: int = 0
-    """How many lines of `text` set the values that the rest refers to."""
+    """Of `sh` the script with its values put in, of `exec` the command with its words quoted, of `python` what was called."""
     line: int = 0
-    """Where the first line behind the prelude stands in the file, from 1; 0 where that is not known."""
+    """Where its first line stands in the file, from 1; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,23 +100,38 @@ class Clauses:
     cache: CachePolicy = CachePolicy()
 
 
+Where: TypeAlias = Literal["word", "double", "single", "ansi", "here", "arith", "subscript", "raw"]
+"""What a place of a script stands in: outside quotes, `"…"`, `'…'`, `$'…'`, a here-document, arithmetic, a subscript;
+`raw`: it is text of the script."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellValue:
-    """A value of a `sh` body: the variable that the prelude sets, and whether it is an array of words."""
+    """A value of a `sh` body: the variable that the prelude sets, and whether it is a list of words."""
 
     variable: str
     expr: Expr
     is_list: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ShellPlace:
+    """Where a value stands in a script: its index, and what is around it. A list stands in a `word` only."""
+
+    value: int
+    where: Where
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShellBody:
-    """A script whose interpolated places are quoted references to the variables of `values`."""
+    """A script in pieces: text as it stands, and places at which a reference to a value is put for the shell that is there."""
 
-    script: str
+    parts: tuple[str | ShellPlace, ...]
     values: tuple[ShellValue, ...] = ()
     shell: str | None = None
     """The words of a `shell "…"` clause; None: bash -euo pipefail, or sh -eu where there is no bash."""
+    only_bash: str = ""
+    """Why its places are sound in bash alone; empty where they are in every sh."""
     line: int = 0
     """Where the script's first line stands in the file, from 1; 0 where there is none."""
 

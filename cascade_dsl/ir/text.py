@@ -31,6 +31,7 @@ from .graph import (
     Repeat,
     Retry,
     ShellBody,
+    ShellPlace,
     TaskDef,
     Try,
     walk,
@@ -187,9 +188,11 @@ class _Printer:
         match body:
             case ShellBody():
                 yield "  sh" if body.shell is None else f"  sh with {literal_text(body.shell)}"
+                if body.only_bash:
+                    yield f"    only bash: {body.only_bash}"
                 for value in body.values:
                     yield f"    {value.variable}{'[]' if value.is_list else ''} = {self.expr(value.expr)}"
-                yield from _quoted(body.script)
+                yield from _quoted("".join(p if isinstance(p, str) else _place(body, p) for p in body.parts))
             case ExecBody():
                 yield "  exec [" + ", ".join(map(self.expr, body.words)) + "]"
             case PythonBody():
@@ -293,6 +296,11 @@ def _typed(name: str, type_: Type) -> str:
 
 def _doc(doc: str) -> str:
     return f"  ## {' '.join(doc.split())}" if doc else ""
+
+
+def _place(body: ShellBody, place: ShellPlace) -> str:
+    known = 0 <= place.value < len(body.values)
+    return f"{{{{{body.values[place.value].variable if known else place.value}:{place.where}}}}}"
 
 
 def _quoted(text: str) -> Iterator[str]:

@@ -178,12 +178,19 @@ class _Check:
 
     def task_body(self, task: TaskDef, where: str, top: frozenset[int], names: frozenset[str]) -> None:
         match task.body:
-            case ShellBody(values=values):
+            case ShellBody(parts=parts, values=values):
                 self.once(f"shell variables of {where}", (v.variable for v in values))
                 for value in values:
-                    if not value.variable.isidentifier():
+                    if not value.variable.isascii() or not value.variable.isidentifier():
                         self.wrong(f"{where} sets `{value.variable}`, which is no name of a shell variable")
                     self.expr(value.expr, where, top, names)
+                for part in parts:
+                    if isinstance(part, str):
+                        continue
+                    if not 0 <= part.value < len(values):
+                        self.wrong(f"the script of {where} has a place for a value that it does not have")
+                    elif values[part.value].is_list and part.where != "word":
+                        self.wrong(f"the script of {where} has a place for a list where one word stands")
             case ExecBody(words=words):
                 if not words:
                     self.wrong(f"{where} runs no command: its `exec` is empty")

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean
-from ..ir.expr import Expr, Text
-from ..ir.graph import Body, ExecBody, PythonBody, PythonFunction, ShellBody, ShellValue
+from ..ir.expr import Expr
+from ..ir.graph import Body, ExecBody, PythonBody, PythonFunction
 from ..ir.types import (
-    DIR,
-    FILE,
-    INT,
     STR,
     ListType,
-    NeverType,
     OptionalType,
-    TupleType,
-    Type,
 )
 from . import ast
 from .context import Context
 from .expressions import Expressions
 from .python_names import PythonNames, module_source
-from .shell import MARK, Place, scan_places
+from .scripts import Scripts, as_text, is_words, refuse_optional
 from .symbols import Report
 
 _FILE_FUNCTION = re.compile(r"([^\s:]+\.py):([A-Za-z_]\w*)")
 _MODULE_FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
-_POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
 
 
 class Bodies:
@@ -40,17 +34,27 @@ class Bodies:
         self.report = report
         self.typing = typing
         self.folder = folder
+        self.scripts = Scripts(report, typing)
         self.helpers: dict[str, bytes] = {}
         """Python files that bodies name, and what is in them."""
         self.names = PythonNames(report)
 
     def lower(
-        self, body: ast.Body, at: Context, parameters: tuple[str, ...], shell: ast.ShellClause | None
+        self,
+        body: ast.Body,
+        at: Context,
+        parameters: tuple[str, ...],
+        shell: ast.ShellClause | None,
+        *,
+        task: str = "",
+        scratch: bool = False,
+        outputs: Sequence[str] = (),
     ) -> Body | None:
-        """The body for the graph, None where it is wrong. `parameters` are what a python body sees."""
+        """The body for the graph, None where it is wrong. `parameters` are what a python body sees; `scratch`
+        and `outputs`, paths known before a run, are what a script may write."""
         match body:
             case ast.ShBody():
-                return self._shell(body, at, shell)
+                return self.scripts.lower(body, at, shell, task=task, scratch=scratch, outputs=outputs)
             case ast.ExecBody():
                 return self._exec(body, at)
             case ast.PythonBody():
@@ -132,142 +136,11 @@ class Bodies:
             if found.type is None:
                 sound = False
             elif isinstance(found.type, OptionalType):
-                sound = self._refuse_optional(item.span, found.type)
+                refuse_optional(self.report, self.typing, item.span, found.type)
+                sound = False
             else:
-                words.append(found.expr if _is_words(found.type) else _as_text(found.expr, found.type))
+                words.append(found.expr if is_words(found.type) else as_text(found.expr, found.type))
         return ExecBody(words=tuple(words)) if sound else None
-
-    def _refuse_optional(self, span: Span, type_: Type) -> bool:
-        text = self.typing.source_text(span).removeprefix("{{").removesuffix("}}").strip()
-        self.report.error(
-            "CSC341",
-            span,
-            f"a command cannot hold {type_}, which may be none",
-            help=f'say what then, `{text} ?? "…"`, or leave the option out, `opt("--option", {text})`',
-        )
-        return False
-
-    # ---- sh ----
-
-    def _shell(self, body: ast.ShBody, at: Context, clause: ast.ShellClause | None) -> Body | None:
-        script = body.script
-        shell = None if clause is None else self._command(clause)
-        exprs = [p for p in script.parts if not isinstance(p, str)]
-        places = scan_places("".join(p if isinstance(p, str) else MARK for p in script.parts))
-        if clause is not None and shell is not None and exprs and not _is_posix(shell):
-            self.report.error(
-                "CSC342",
-                script.places[0],
-                f"`{shell}` is no POSIX shell: values cannot stand in its script",
-                also=[(clause.span, "the shell is chosen here")],
-                help="hand values over with `env { NAME = … }`",
-            )
-            return None
-        values: list[ShellValue] = []
-        texts: list[str] = []
-        sound = True
-        numbers = iter(range(len(exprs)))
-        for part in script.parts:
-            if isinstance(part, str):
-                texts.append(part)
-                continue
-            number = next(numbers)
-            text = self._value(part, script.places[number], places[number], at, values)
-            sound = sound and text is not None
-            texts.append(text or "")
-        if not sound:
-            return None
-        return ShellBody(script="".join(texts), values=tuple(values), shell=shell, line=self._first_line(script.span))
-
-    def _first_line(self, string: Span) -> int:
-        """The line of the first character of a string's text: of a tripled one the newline behind the quotes goes."""
-        text = self.report.source.text
-        at = string.start
-        if text.startswith(('"""', "'''"), at) and text[at + 3 : at + 5].lstrip("\r").startswith("\n"):
-            at = text.index("\n", at) + 1
-        return self.report.source.place(at)[0]
-
-    def _command(self, clause: ast.ShellClause) -> str | None:
-        text = clause.command.text
-        if text is None or not text.strip():
-            self.report.error(
-                "CSC342", clause.command.span, "`shell` wants a command without `{{ }}`", help='`shell "bash -eu"`'
-            )
-            return None
-        return text.strip()
-
-    def _value(self, expr: ast.Expr, span: Span, place: Place, at: Context, values: list[ShellValue]) -> str | None:
-        """What stands in the script for one `{{ }}`; its value joins `values`."""
-        found = self.typing.infer(expr, at)
-        if place.reason:
-            short = self.typing.source_text(expr.span)
-            help = _place_mend(place.reason, short, found.type)
-            self.report.error("CSC340", span, f"a value cannot stand {place.reason}", help=help)
-            return None
-        if found.type is None:
-            return None
-        if isinstance(found.type, OptionalType):
-            self._refuse_optional(span, found.type)
-            return None
-        several = _is_words(found.type)
-        if several and place.where == "joined":
-            self.report.error(
-                "CSC340",
-                span,
-                "a list cannot be joined to other text: it becomes one word for each item",
-                help=f'put spaces around it, or choose a separator: `{{{{join({self.typing.source_text(expr.span)}, ",")}}}}`',
-            )
-            return None
-        if several and place.where == "quoted":
-            from ..ir.expr import Apply, Lit
-
-            value, is_list = Apply("join", (found.expr, Lit(" "))), False
-        else:
-            value, is_list = (found.expr if several else _as_text(found.expr, found.type)), several
-        variable = next((v.variable for v in values if v.expr == value and v.is_list == is_list), None)
-        if variable is None:
-            variable = f"__csc_{len(values)}"
-            values.append(ShellValue(variable=variable, expr=value, is_list=is_list))
-        reference = f"${{{variable}[@]}}" if is_list else f"${{{variable}}}"
-        return reference if place.where == "quoted" else f'"{reference}"'
-
-
-_RUNS_TEXT = ("in (( ))", "in $(( ))", "in $[ ]", "inside a subscript", "as ", "where the name")
-"""Beginnings of reasons: what stands there is run as code, also where it comes from a variable."""
-
-
-def _place_mend(reason: str, text: str, type_: Type | None) -> str | None:
-    if reason in ("inside '…'", "inside $'…'"):
-        return "write \"…\" there in place of '…'"
-    if reason == "in [[ ]]":
-        return "write `[ … ]` there in place of `[[ … ]]`"
-    if reason == "in a here-document whose end word is quoted":
-        return "write the end word without quotes, and a variable: `x={{" + text + "}}` above, `$x` here"
-    if reason.startswith("in a script"):
-        return None
-    if reason.startswith(_RUNS_TEXT) and type_ != INT:
-        return None
-    if type_ is not None and _is_words(type_):
-        return f'write `set -- {{{{{text}}}}}` on a line of its own, and use `"$@"` here'
-    use = "$x" if reason.startswith(("in a here-document", "inside ${", *_RUNS_TEXT)) else '"$x"'
-    return f"give it to a variable on a line of its own, `x={{{{{text}}}}}`, and use `{use}` here"
-
-
-def _is_words(type_: Type) -> bool:
-    return isinstance(type_, ListType | TupleType | NeverType)
-
-
-def _as_text(expr: Expr, type_: Type) -> Expr:
-    """The expression, made text where it is not: a program sees words only."""
-    if type_ in (STR, FILE, DIR) or isinstance(expr, Text):
-        return expr
-    return Text((expr,))
-
-
-def _is_posix(shell: str) -> bool:
-    words = shell.split()
-    program = words[1] if words[0].endswith("env") and len(words) > 1 else words[0]
-    return program.rsplit("/", 1)[-1] in _POSIX_SHELLS
 
 
 def _python_fault(text: str, parameters: tuple[str, ...]) -> tuple[str, int, int, int] | None:

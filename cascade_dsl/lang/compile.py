@@ -29,6 +29,7 @@ from .mends import Elsewhere
 from .nodes import Nodes
 from .parse import Parsed, parse_source, read_source
 from .published import check_paths
+from .raws import warn_of_raws
 from .requirements import Requirements, sentences_of
 from .symbols import Refused, Report, Scope, Symbol, Task, Value
 from .tasks import Tasks
@@ -134,6 +135,7 @@ class _Compiler:
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
         limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
         check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.outputs.paths, changed)
+        warn_of_raws(self.report, bodies.scripts.raws, nodes.body)
         if self.report.findings.errors or not self.sound:
             return None
         Warner(self.report, module, self.scope, bodies.helpers.values()).warn()

@@ -458,6 +458,14 @@ class Expressions:
         return wrong()
 
     def _unknown_call(self, target: ast.Name, at: Context) -> None:
+        if target.name == "raw":
+            self.report.error(
+                "CSC355",
+                target.span,
+                "`raw(…)` is no value: it stands alone in a `{{ }}` of a `sh` body",
+                help="write `{{raw(x)}}` there, with one argument",
+            )
+            return
         if target.name in UNBUILT:
             self.report.unbuilt(target.span, f"`{target.name}`", UNBUILT[target.name])
             return

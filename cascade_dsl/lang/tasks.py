@@ -135,7 +135,10 @@ class Tasks:
             files = [o.name for o in outputs if o.form == "path"]
             parameters = tuple(dict.fromkeys([*(o.name.name for o, _ in task.inputs), *files, "attempt", "need"]))
             at = self._context(task, outputs, "a task's body", need=True, in_body=True)
-            lowered = bodies.lower(body, at, parameters, shell)
+            scratch = any(isinstance(c, ast.InClause) and c.folder is None for c in decl.clauses)
+            scratch = scratch or decl.torn or any(o.form == "glob" for o in outputs)  # then it may write where it works
+            paths = [o.path.value for o in outputs if isinstance(o.path, Lit)]
+            lowered = bodies.lower(body, at, parameters, shell, task=task.name, scratch=scratch, outputs=paths)
             if len(self.report.findings.errors) == before and not decl.torn:
                 look(self.report, decl, body, outputs)
         if decl.torn or lowered is None or clauses is None or len(self.report.findings.errors) > before:

@@ -63,7 +63,7 @@ def meaning_of(failure: FailureView, log: Sequence[str] = ()) -> Meaning:
     if not _PLAIN_END.match(failure.message):
         return Meaning()
     ran = failure.ran
-    script = "" if ran is None or ran.kind == "python" else "\n".join(ran.text.split("\n")[ran.prelude :])
+    script = "" if ran is None or ran.kind == "python" else ran.text
     means = meaning(failure.exit, script, tuple(log), failure.out_of_memory)
     said = failure.message.removeprefix("killed by ")
     if means.text.startswith(f"killed by {said}"):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from shlex import quote, split
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.diagnostics import CascadeError
 from ..base.quantity import MILLI
@@ -22,10 +20,9 @@ from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, Shel
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
 from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
-from .places import CannotStart, FilePlace, GlobPlace, Place, Places, ValueOf
-
-SCRIPT_ARGUMENT_MAX = 100_000
-"""A longer script travels in a file: one argument may not be longer than 128 KiB."""
+from .places import FilePlace, GlobPlace, Place, Places, ValueOf
+from .refusals import CannotStart, no_nul
+from .scripts import chosen_shell, command_line, default_shell, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +38,20 @@ class Prepared:
     inputs: tuple[str, ...]
     """Absolute paths of the files and folders that it was given."""
     stdout_path: str | None
+    values: tuple[Any, ...]
+    """Of a `sh` body, those that its script refers to."""
     result_path: str
     folder: Path
     """The attempt's own scratch folder, made only if something is written there; removed when it has ended."""
     may_have_folder: bool
+
+
+class _Work(NamedTuple):
+    """What an executor is to run, where its standard output goes if it is the value, and the values of a script."""
+
+    spec: CommandSpec | PythonSpec
+    stdout_path: str | None = None
+    values: tuple[Any, ...] = ()
 
 
 class Bodies:
@@ -60,7 +67,8 @@ class Bodies:
         self.environ = {**environ, "CASCADE_RUN": run}
         """What every process of the run inherits."""
         bash = shutil.which("bash", path=environ.get("PATH"))
-        self._shell = (bash, "-euo", "pipefail") if bash else ("/bin/sh", "-eu")
+        self.shell = default_shell(bash)
+        """What reads a script whose task does not choose."""
         self.has_bash = bash is not None
         sources = frozenset(str(project / source.path) for source in plan.graph.sources)
         self._places = Places(project=project, scratch=scratch, sources=sources)
@@ -107,7 +115,7 @@ class Bodies:
         folder = self._scratch / str(serial)
         try:
             if serial // 1000 not in self._log_folders:
-                (self._logs / f"{serial // 1000:03}").mkdir(mode=0o700, exist_ok=True)
+                self._make(self._logs / f"{serial // 1000:03}")
                 self._log_folders.add(serial // 1000)
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
             files = tuple(path for i in task.inputs for path in files_in(i.type, given[i.name]))
@@ -117,7 +125,7 @@ class Bodies:
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
             if work is not None:
                 cwd = work
-                cwd.mkdir(parents=True, mode=0o700, exist_ok=True)
+                self._make(cwd)
             seen: dict[str, Any] = {
                 **given,
                 **{p.spec.name: str(p.scratch) for p in places if not isinstance(p, GlobPlace)},
@@ -129,8 +137,8 @@ class Bodies:
             if "mem" in need:
                 env["CASCADE_MEM"] = show(need["mem"])
             for name, expr in clauses.env:
-                env[name] = _no_nul(f"env {name}", show(value_of(expr, seen)))
-            spec, stdout = self._work(task, folder, inputs, seen, places, value_of)
+                env[name] = no_nul(f"env {name}", show(value_of(expr, seen)))
+            made = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
             raise CannotStart(told(error, self._plan.name_of)) from None
         except CascadeError as error:
@@ -142,14 +150,20 @@ class Bodies:
             epoch=epoch,
             attempt=attempt,
             task=task,
-            spec=AttemptSpec(id=str(serial), work=spec, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
+            spec=AttemptSpec(id=str(serial), work=made.spec, cwd=str(cwd), env=env, log_path=self.log_path(serial)),
             places=places,
             inputs=files,
-            stdout_path=stdout,
+            stdout_path=made.stdout_path,
+            values=made.values,
             result_path=str(folder / "result.json"),
             folder=folder,
-            may_have_folder=(clauses.scratch or isinstance(spec, PythonSpec) or spec.argv[-1].startswith(str(folder))),
+            may_have_folder=(
+                clauses.scratch or isinstance(made.spec, PythonSpec) or made.spec.argv[-1].startswith(str(folder))
+            ),
         )
+
+    def _make(self, folder: Path) -> None:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
 
     def _need(self, site: Site, facts: Facts) -> dict[str, Any]:
         assert site.clauses is not None
@@ -169,16 +183,17 @@ class Bodies:
         seen: dict[str, Any],
         places: tuple[Place, ...],
         value_of: ValueOf,
-    ) -> tuple[CommandSpec | PythonSpec, str | None]:
+    ) -> _Work:
         body = task.body
         stdout: str | None = None
         if isinstance(body, ShellBody | ExecBody) and not task.record and any(o.form == "value" for o in task.outputs):
             stdout = f"{folder}.stdout"
         match body:
             case ShellBody():
-                return CommandSpec(argv=self._script(body, folder, seen, value_of), stdout_path=stdout), stdout
+                values = tuple(value_of(v.expr, seen) for v in body.values)
+                return _Work(CommandSpec(argv=self._script(body, folder, values), stdout_path=stdout), stdout, values)
             case ExecBody():
-                return CommandSpec(argv=_words(body, seen, value_of), stdout_path=stdout), stdout
+                return _Work(CommandSpec(argv=_words(body, seen, value_of), stdout_path=stdout), stdout)
             case PythonBody() | PythonFunction():
                 own = {p.spec.name: str(p.scratch) for p in places if isinstance(p, FilePlace)}
                 extras = {"attempt": seen["attempt"], "need": seen["need"]}
@@ -197,40 +212,26 @@ class Bodies:
                     where = {"path": path, "module": body.module, "function": body.function}
                     if path is None:
                         where["folder"] = str(self._project / task.folder)
-                return (
+                return _Work(
                     PythonSpec(
                         **where,
                         inputs=json.dumps(given, ensure_ascii=False),
                         outputs=own,
                         extras=json.dumps(extras),
                         result_path=str(folder / "result.json"),
-                    ),
-                    None,
+                    )
                 )
 
-    def _script(self, body: ShellBody, folder: Path, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
-        lines: list[str] = []
-        for value in body.values:
-            what = value_of(value.expr, seen)
-            if value.is_list:
-                words = " ".join(quote(_no_nul("a value", show(item))) for item in what)
-                lines.append(f"{value.variable}=({words})")
-            else:
-                lines.append(f"{value.variable}={quote(_no_nul('a value', show(what)))}")
-        shell = _words_of(body.shell) if body.shell is not None else self._shell
-        # The prelude is one line, so that line numbers in the shell's messages are those of the body.
-        script = (";".join(lines) + "\n" if lines else "") + body.script
-        if len(script) <= SCRIPT_ARGUMENT_MAX // 4 or len(script.encode()) <= SCRIPT_ARGUMENT_MAX:
-            return (*shell, "-c", script)
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        file = folder / "script.sh"
-        file.write_bytes(os.fsencode(script))  # as an argument would be encoded
-        return (*shell, str(file))
+    def _script(self, body: ShellBody, folder: Path, values: Sequence[Any]) -> tuple[str, ...]:
+        shell = self.shell if body.shell is None else chosen_shell(body.shell)
 
+        def write(script: bytes) -> Path:
+            self._make(folder)
+            file = folder / "script.sh"
+            file.write_bytes(script)
+            return file
 
-@lru_cache(maxsize=256)
-def _words_of(shell: str) -> tuple[str, ...]:
-    return tuple(split(shell))
+        return command_line(render(body, shell, values, self.environ), shell, write)
 
 
 def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
@@ -238,18 +239,12 @@ def _arguments(site: Site) -> tuple[tuple[str, Expr], ...]:
     return site.node.args
 
 
-def _no_nul(what: str, text: str) -> str:
-    if "\0" in text:
-        raise CannotStart(f"{what} holds a NUL character, which no program can be given")
-    return text
-
-
 def _words(body: ExecBody, seen: dict[str, Any], value_of: ValueOf) -> tuple[str, ...]:
     words: list[str] = []
     for expr in body.words:
         value = value_of(expr, seen)
         many: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
-        words.extend(_no_nul("an argument", show(v)) for v in many)
+        words.extend(no_nul("an argument", show(v)) for v in many)
     if not words or not words[0]:
         raise CannotStart("exec: there is no program to run: the first word is empty")
     return tuple(words)

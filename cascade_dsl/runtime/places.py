@@ -15,15 +15,12 @@ from ..ir.types import DIR, ListType, OptionalType, Scalar, Type
 from ..store.output_paths import check_links, check_pattern, existing, final_path, literal
 from ..store.publish import extension, scratch_path
 from ..values.typing import show
+from .refusals import CannotStart
 
 _NAME_MAX = 60
 """A name of an output that is longer does not stand in its scratch path."""
 
 ValueOf = Callable[[Expr, Mapping[str, Any]], Any]
-
-
-class CannotStart(Exception):
-    """An attempt that has no sense: the message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Everything here reads and refuses; nothing is made. A dry run asks the same.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..engine.facts import base_amount, literal_facts
 from ..engine.step import new_state
 from ..ir.events import Word
 from ..ir.expr import Apply, Lit, Text, children
-from ..ir.graph import Call, Clauses, Compute, Graph, Param, TaskDef, walk
+from ..ir.graph import Call, Clauses, Compute, Graph, Param, ShellBody, TaskDef, walk
 from ..ir.requirement import Dimension, Layer, Limit, Scope
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
@@ -31,6 +32,7 @@ def preflight(graph: Graph, params: Mapping[str, Any], *, folder: Path, limits: 
     words = (*machine_words(), *file, *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
     check_demands(graph, words, sources)
     check_files(graph, folder, sources)
+    check_shells(graph, sources)
     return words
 
 
@@ -58,6 +60,30 @@ def file_words(graph: Graph, params: Mapping[str, Any], sources: SourceLines) ->
                 ) from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
+
+
+def wants_bash(graph: Graph) -> list[TaskDef]:
+    """The tasks that are called and whose scripts are written for bash, as scripts are that choose no shell."""
+    called = {node.task for node in walk(graph.nodes) if isinstance(node, Call)}
+    return [t for t in graph.tasks if t.name in called and isinstance(t.body, ShellBody) and t.body.shell is None]
+
+
+def check_shells(graph: Graph, sources: SourceLines) -> None:
+    """Where there is no bash, scripts whose values are sound in bash alone are refused before anything runs."""
+    if shutil.which("bash") is not None:
+        return
+    found = [
+        Diagnostic(
+            code="CSC357",
+            message=f"`{task.name}` wants bash, which is not there: {task.body.only_bash}",
+            primary=sources.label(task.line, task.name),
+            help='install bash, or write the script for every sh and say so: `shell "sh -eu"`',
+        )
+        for task in wants_bash(graph)
+        if isinstance(task.body, ShellBody) and task.body.only_bash
+    ]
+    if found:
+        raise CascadeError(found)
 
 
 def check_demands(graph: Graph, words: Sequence[Word], sources: SourceLines) -> None:

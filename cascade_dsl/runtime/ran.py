@@ -9,22 +9,18 @@ from ..engine.status import Ran
 from ..executors.protocol import CommandSpec
 from ..ir.graph import ExecBody, PythonBody, PythonFunction, ShellBody
 from .bodies import Prepared
+from .scripts import readable
 
-_SCRIPT_MOST = 100_000
 _CGROUPS = Path("/sys/fs/cgroup")
 _VMSTAT = Path("/proc/vmstat")
 
 
 def ran_of(prepared: Prepared) -> Ran:
-    """What an attempt ran; of a script that travelled in a file its text, as far as it is still there."""
+    """What an attempt ran, for people."""
     body, work = prepared.task.body, prepared.spec.work
     match body:
         case ShellBody():
-            assert isinstance(work, CommandSpec)
-            script = _script(work, body)
-            behind = script.endswith(body.script)
-            prelude = script[: len(script) - len(body.script)].count("\n") if behind else 0
-            return Ran(kind="sh", text=script, prelude=prelude, line=body.line if behind else 0)
+            return Ran(kind="sh", text=readable(body, prepared.values), line=body.line)
         case ExecBody():
             assert isinstance(work, CommandSpec)
             return Ran(kind="exec", text=shlex.join(work.argv))
@@ -32,16 +28,6 @@ def ran_of(prepared: Prepared) -> Ran:
             return Ran(kind="python", text=f"{body.path or body.module}:{body.function}")
         case PythonBody():
             return Ran(kind="python", text="", line=body.line)
-
-
-def _script(work: CommandSpec, body: ShellBody) -> str:
-    if len(work.argv) > 1 and work.argv[-2] == "-c":
-        return work.argv[-1]
-    try:
-        with open(work.argv[len(work.argv) - 1], errors="replace") as file:
-            return file.read(_SCRIPT_MOST)
-    except (OSError, ValueError):
-        return body.script
 
 
 class OutOfMemory:

@@ -46,7 +46,7 @@ from .machine import machine_words
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
-from .preflight import preflight
+from .preflight import preflight, wants_bash
 from .publishing import Publishing
 from .results import store_value
 from .sources import SourceLines
@@ -241,6 +241,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            if not bodies.has_bash and wants_bash(graph):
+                reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
             await interpreter.run(first, [control, signals])
             return interpreter

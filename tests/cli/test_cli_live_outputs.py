@@ -219,7 +219,7 @@ failed: a (printed_nothing): its standard output does not fit int: nothing was p
 failed: b (printed_many): its standard output does not fit int: expected int (a whole number), found the text "1 2 3"
 failed: c (printed_json): its standard output does not fit list[int]: expected list[int], found a record; printed was {"a": 1}
 failed: d (printed_half): its standard output does not fit json: expected json as JSON, found the text "[1, 2" (Expecting ',' delimiter, line 1, column 6)
-failed: e (printed_field): its standard output does not fit {id: str, n: int}: the field `n` is missing from a record {id: str, n: int}; printed was {"id": "x", "m": 3}
+failed: e (printed_field): its standard output does not fit {id: str, n: int}: the field `n: int` is missing from a record {id: str, n: int}; printed was {"id": "x", "m": 3}
 failed: e2 (printed_choice): its standard output does not fit "fast" | "safe": expected "fast" | "safe", found the text "fats" (did you mean `fast`?)
 failed: f (written_not): the output `n` was not written
 failed: g (written_wrong): the output `m` does not fit int?: expected int (a whole number), found the text "x"

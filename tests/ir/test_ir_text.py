@@ -118,9 +118,10 @@ WHOLE = g.Graph(
                 cache=g.CachePolicy(mode="off", ttl=ex.Lit(60), by=X),
             ),
             body=g.ShellBody(
-                script='curl "${u}"\n\nls',
+                parts=("curl ", g.ShellPlace(0, "word"), "\n\nls '", g.ShellPlace(0, "single"), "'"),
                 values=(g.ShellValue(variable="u", expr=ex.Var("url")), g.ShellValue(variable="v", expr=Y, is_list=True)),
                 shell="sh -e",
+                only_bash="`[[ ]]` is read by bash",
             ),
         ),
         g.TaskDef(
@@ -201,11 +202,12 @@ def test_a_whole_graph() -> None:
           cache 60
           cache by x
           sh with "sh -e"
+            only bash: `[[ ]]` is read by bash
             u = url
             v[] = y
-            | curl "${u}"
+            | curl {{u:word}}
             |
-            | ls
+            | ls '{{u:single}}'
 
         task two() -> (a: json value, b: list[file] glob at "*.csv")
           python from a/words.csc:7

@@ -146,8 +146,21 @@ BAD: dict[str, tuple[g.Graph, list[tuple[str, str]]]] = {
         [("CSC402", "the task `fetch` runs no command: its `exec` is empty")],
     ),
     "a shell variable that is none": (
-        with_task(body=g.ShellBody(script="", values=(g.ShellValue(variable="a;b", expr=ex.Lit(1)),))),
+        with_task(body=g.ShellBody(parts=(), values=(g.ShellValue(variable="a;b", expr=ex.Lit(1)),))),
         [("CSC402", "the task `fetch` sets `a;b`, which is no name of a shell variable")],
+    ),
+    "a place for no value": (
+        with_task(body=g.ShellBody(parts=("x ", g.ShellPlace(0, "word")))),
+        [("CSC402", "the script of the task `fetch` has a place for a value that it does not have")],
+    ),
+    "a list in quotes": (
+        with_task(
+            body=g.ShellBody(
+                parts=(g.ShellPlace(0, "double"),),
+                values=(g.ShellValue(variable="a", expr=ex.Lit([]), is_list=True),),
+            )
+        ),
+        [("CSC402", "the script of the task `fetch` has a place for a list where one word stands")],
     ),
     "a function of nowhere": (
         with_task(body=g.PythonFunction(function="f")),

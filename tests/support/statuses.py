@@ -100,8 +100,7 @@ RESULT = RunResult(
 )
 SCRIPT = Ran(
     kind="sh",
-    text='__csc_0=\'x y\';__csc_1=(a \'b;c\')\necho "${__csc_1[@]}"\nfrobnicate "${__csc_0}" \\\n  -o "pre${__csc_0}"\n',
-    prelude=1,
+    text="echo a 'b;c'\nfrobnicate 'x y' \\\n  -o \"prex y\"\n",
     line=20,
 )
-"""As it ran: a line that sets the values, then the body, which begins at line 20 of the file."""
+"""With its values put in; its body begins at line 20 of the file."""

@@ -1,13 +1,16 @@
 task t(a: str, n: int, xs: list[str]) {
   sh """
-    echo '{{a}}' $'{{a}}' `echo {{a}}` $(cat {{a}}) ${x:-{{a}}}
-    x[{{n}}]=1; (( y = {{n}} )); [[ -f {{a}} ]] && echo "$(( {{a}} ))"
-    case {{a}} in x) ;; esac
-    cat <<END
-    {{a}}
+    echo `echo {{a}}` ${x:-{{a}}} "${x:-{{a}}}" ${{a}} "${{a}}"
+    case x in {{a}}) ;; a|"{{a}}") ;; esac; [[ x =~ ^{{a}} ]]
+    cat <<'END'
+    {{a}} {{xs}}
     END
-    eval {{a}}; printf -v {{a}} x; export {{a}}; ys=({{xs}})
-    cat --in={{xs}} <({{a}}) {a,{{a}}}
+    printf -v {{a}} x; export {{a}}; export {{a}}=1; {{a}}=1; read {{a}}; unset "{{a}}"; let x={{n}}
+    for {{a}} in x; do :; done; {{a}}() { :; }
+    trap 'rm {{a}}' EXIT; PS4={{a}}; BASH_ENV={{a}} bash x; complete -C {{a}} x
+    echo ~{{a}} {1..{{n}}} @({{a}}|b); x["{{a}}"]=1; x[1+{{n}}]=1
+    echo $((x{{n}})) $(( "{{n}}" )) $((x[{{n}}]))
+    ys=(1); declare ys={{a}}; declare -n r={{a}}; [ {{a}} {{a}} ]; [ "$x" {{a}} ]
   """
 }
 t("a", 1, [])

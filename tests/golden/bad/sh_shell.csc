@@ -3,4 +3,9 @@ task t(x: str) {
   sh "echo {{x}}"
 }
 task u() { shell ""; sh "true" }
+task v(x: str) {
+  shell "/usr/bin/env zsh -f"
+  sh "echo {{x}}"
+}
 t("a")
+v("a")

@@ -1,0 +1,299 @@
+"""What simple commands do with their words: those that take names, evaluate, run text, or write files."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from .frames import Frame
+from .interpreters import interpreted, reads_program
+from .places import MARK, Dialect, Place, lost
+from .words import ASSIGNMENT, DECLARING, EXPANDED, QUOTED, Command, Word
+
+_EVALUATED = frozenset({
+    "RANDOM", "SRANDOM", "SECONDS", "LINENO", "BASHPID", "HISTCMD", "OPTIND", "OPTERR", "EPOCHSECONDS", "EPOCHREALTIME",
+    "EUID", "UID", "PPID", "TMOUT", "COLUMNS", "LINES", "HISTSIZE", "HISTFILESIZE", "FUNCNEST", "BASH_SUBSHELL",
+})  # fmt: skip
+"""Variables that bash holds as numbers: what is assigned to them is evaluated."""
+_ARRAYS = frozenset({
+    "BASH_ALIASES", "BASH_ARGC", "BASH_ARGV", "BASH_CMDS", "BASH_LINENO", "BASH_REMATCH", "BASH_SOURCE", "BASH_VERSINFO",
+    "COMPREPLY", "COMP_WORDS", "COPROC", "DIRSTACK", "FUNCNAME", "GROUPS", "MAPFILE", "PIPESTATUS",
+})  # fmt: skip
+_RUN = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV"})
+"""Variables whose value a shell expands or runs."""
+_NAMING = frozenset({"read", "mapfile", "readarray", "getopts", "unset"})
+_RUNNING = frozenset({"compgen", "complete", "compopt", "bind"})
+_TESTS = frozenset({
+    "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", ")",
+})  # fmt: skip
+_RELATIVE = re.compile(r"(?![/~&-])[^\x02\x03\0*?\[\]{}]+")
+_PRINTING = frozenset({"echo", "printf"})
+"""They put out what they are given."""
+_LEAVING = frozenset({"cd", "pushd", "popd", "chroot"})
+
+
+class Commands:
+    """Looks at words and commands as they become whole; changes what is known of their places."""
+
+    def __init__(self, places: list[Place], dialect: Dialect) -> None:
+        self.places = places
+        self.dialect = dialect
+        self.writes: list[tuple[int, str]] = []
+        self.assigned: dict[str, int] = {}
+        self.counted: set[str] = set()
+        self.numbered: set[str] = set(_EVALUATED)
+        """Variables whose values are evaluated when they are assigned; `*` for one whose name is not known."""
+        self._arrays: set[str] = set(_ARRAYS)
+        self._references: set[str] = set()
+        self._assignments: list[tuple[str, int]] = []
+        """(variable, place) of each place in a value that is assigned."""
+        self._declarations: list[tuple[str, int]] = []
+        self._aliases = -1
+        self._left = False
+        """The script may have gone to another folder."""
+
+    # ---- marks on places ----
+
+    def refuse(self, word: Word, reason: str) -> None:
+        """None of the word's places is sound."""
+        for index in word.places:
+            self.places[index].refused = self.places[index].refused or reason
+
+    def only_int(self, word: Word, reason: str) -> None:
+        """A whole number alone is sound in the word."""
+        for index in word.places:
+            self.places[index].ints = self.places[index].ints or reason
+
+    def one_word(self, word: Word) -> None:
+        """The shell takes one word here."""
+        for index in word.places:
+            if self.places[index].where == "word":
+                self.places[index].lists = "refused"
+
+    def joined(self, word: Word) -> None:
+        """The word is a value that is assigned: it is never split."""
+        for index in word.places:
+            self.places[index].lists = "joined"
+
+    # ---- words ----
+
+    def check_shape(self, word: Word) -> None:
+        """What the characters outside quotes around a place would do to it."""
+        if MARK not in word.skeleton:
+            if word.places and word.skeleton[0] == "~":
+                self.refuse(word, "tilde")
+            return
+        bare = [i for i in word.places if self.places[i].where == "word" and self.places[i].refused not in _SHAPELESS]
+        number = -1
+        tail, braces, brackets = "", 0, 0
+        dotted = ".." in word.shape
+        for piece in word.skeleton:
+            if piece != MARK:
+                tail = (tail + piece)[-80:]
+                for char in piece:
+                    if char == "{":
+                        braces += 1
+                    elif char == "}":
+                        braces -= 1
+                    elif char == "[":
+                        brackets += 1
+                    elif char == "]":
+                        brackets -= 1
+                continue
+            number += 1
+            if number >= len(bare):
+                break
+            place = self.places[bare[number]]
+            if re.search(r"(?:^|[=:])~[A-Za-z0-9_.+-]*$", tail):
+                place.refused = place.refused or "tilde"
+            if braces > 0:
+                place.lists = "refused"
+                if dotted:
+                    place.refused = place.refused or "sequence"
+            if brackets > 0:
+                place.ints = place.ints or "bracket"
+            tail = "x"
+
+    def target(self, word: Word, operator: str) -> None:
+        """What a redirection names."""
+        self.one_word(word)
+        if operator in (">&", "<&"):
+            self.only_int(word, "descriptor")
+        elif (
+            operator in (">", ">>", ">|", "&>")
+            and word.plain is not None
+            and not self._left
+            and _RELATIVE.fullmatch(word.value)
+            and _RELATIVE.fullmatch(word.shape.replace(QUOTED, "x"))
+        ):
+            self.writes.append((word.start, word.value))
+
+    def looped(self, name: str, word: Word) -> None:
+        """A word that a `for` goes over: its variable is assigned."""
+        self._assignments += [(name, index) for index in word.places]
+
+    # ---- commands ----
+
+    def examine(self, command: Command, frame: Frame) -> None:
+        """A whole command: its assignments, then its words."""
+        for word in command.assignments:
+            self._assign(word, declared=False)
+        words = command.words
+        if not words:
+            return
+        while words and words[0].plain in ("command", "builtin"):
+            words = words[1:]
+            while words and (words[0].plain or "").startswith("-"):
+                words = words[1:]
+        if not words:
+            return
+        name = words[0].plain
+        if name not in _PRINTING:
+            for word in words:
+                for index in word.places:
+                    self.places[index].in_arithmetic = False
+        for word in words[1:]:
+            found = word.assigns
+            if found in _RUN and word.places:
+                self.refuse(word, "shell-variable")
+        for index, interpreter in interpreted(words):
+            self.places[index].interpreter = self.places[index].interpreter or interpreter
+        reader = reads_program(words) if command.fed else ""
+        for index in (index for word in command.fed for index in word.places):
+            self.places[index].interpreter = self.places[index].interpreter or reader
+        if name is None:
+            return
+        if name in _LEAVING:
+            self._left = True
+        elif name in DECLARING:
+            self._declare(name, words)
+        elif name in ("[", "test"):
+            self._test(name, words)
+        elif name in _NAMING:
+            self._naming(name, words)
+        elif name in _RUNNING:
+            self._refuse_all(words, "complete")
+        elif name in ("trap", "let"):
+            self._refuse_all(words, name)
+            if name == "let":
+                for word in words:
+                    self.counted.update(re.findall(r"[A-Za-z_]\w*", word.value, re.ASCII))
+        elif name == "alias":
+            self._refuse_all(words, "alias")
+            if len(words) > 1:
+                self._aliases = words[0].start
+        elif name in ("printf", "wait"):
+            self._named_result(name, words)
+        del frame
+
+    def _named_result(self, name: str, words: list[Word]) -> None:
+        """The variable after `printf -v` and `wait -p`."""
+        pairs = list(pairwise(words))
+        for before, word in pairs[:2] if name == "printf" else pairs:
+            if before.value in ("-v", "-p") or re.match(r"-[vp].", word.value):
+                self.refuse(word, "variable-name")
+
+    def _refuse_all(self, words: list[Word], reason: str) -> None:
+        for word in words[1:]:
+            self.refuse(word, reason)
+
+    def _assign(self, word: Word, *, declared: bool) -> None:
+        name = word.assigns
+        if name is None:
+            return
+        self.joined(word)
+        if word.shape.endswith("("):
+            self._arrays.add(name)
+        if ASSIGNMENT.match(word.shape)[2]:  # pyright: ignore[reportOptionalSubscript]
+            self._arrays.add(name)
+        if name in _RUN:
+            self.refuse(word, "shell-variable")
+        rows = [(name, index) for index in word.places if self.places[index].where != "subscript"]
+        self._assignments += rows
+        if declared:
+            self._declarations += rows
+
+    def _declare(self, name: str, words: list[Word]) -> None:
+        flags = ""
+        unknown = False
+        """A word before, which the shell makes out of a variable, may be an option."""
+        for word in words[1:]:
+            value = word.value
+            if word.plain is not None and re.match(r"[-+][A-Za-z]", value):
+                flags += value
+                continue
+            equals = value.find("=")
+            head = value if equals < 0 else value[:equals]
+            if MARK in head:
+                self.refuse(word, "declared-name")
+                continue
+            variable = head.removesuffix("+").split("[", 1)[0]
+            if EXPANDED in variable:
+                variable = "*"
+            if "i" in flags:
+                self.numbered.add(variable)
+            if "n" in flags and name != "export":
+                self._references.add(variable)
+            if re.search("[aA]", flags) or "[" in head or word.shape.endswith("("):
+                self._arrays.add(variable)
+            unknown = unknown or (equals < 0 and value.startswith(EXPANDED))
+            if equals >= 0:
+                self.joined(word)
+                if variable in _RUN:
+                    self.refuse(word, "shell-variable")
+                rows = [(variable, index) for index in word.places if self.places[index].where != "subscript"]
+                self._assignments += rows
+                self._declarations += rows
+                if unknown:
+                    self.refuse(word, "declared-array")
+
+    def _naming(self, name: str, words: list[Word]) -> None:
+        self._refuse_all(words, "read-name")
+        if name == "unset":
+            return
+        arrays = name in ("mapfile", "readarray") or any(re.match(r"-[a-z]*a", w.value) for w in words[1:])
+        if arrays:
+            last = words[-1].plain if len(words) > 1 else "MAPFILE"
+            self._arrays.add(last if last is not None else "*")
+
+    def _test(self, name: str, words: list[Word]) -> None:
+        """`[ … ]`: a value may be mistaken for an operator, of which bash evaluates the operand of one."""
+        arguments = words[1:-1] if name == "[" else words[1:]
+        if name == "[" and words[-1].plain != "]":
+            for word in words[1:]:
+                self.refuse(word, "test-operator")
+            return
+        for number, word in enumerate(arguments):
+            if not word.places:
+                continue
+            self.one_word(word)
+            before = arguments[number - 1] if number else None
+            after = arguments[number + 1] if number + 1 < len(arguments) else None
+            said = "" if before is None else before.plain
+            if said in ("-v", "-R"):
+                self.only_int(word, "test-variable")
+            elif said is None and before is not None:
+                self.refuse(word, "test-operator")
+            if after is not None and after.plain not in _TESTS:
+                self.refuse(word, "test-operator")
+
+    # ---- the whole ----
+
+    def conclude(self) -> None:
+        """What is known once the script has been read."""
+        if self._aliases >= 0 and self.places:
+            raise lost("an alias changes how the rest of it is read", self._aliases, "write a function")
+        for name, index in self._assignments:
+            place = self.places[index]
+            if name in self.numbered or "*" in self.numbered or (name == "*" and len(self.numbered) > len(_EVALUATED)):
+                place.ints = place.ints or "integer"
+            if name in self._references or "*" in self._references or (name == "*" and self._references):
+                place.refused = place.refused or "reference"
+            self.assigned.setdefault(name, index)
+        for name, index in self._declarations:
+            if name in self._arrays or "*" in self._arrays or name == "*":
+                self.places[index].refused = self.places[index].refused or "declared-array"
+
+
+_SHAPELESS = frozenset({"dollar", "backslash"})
+"""Places with these reasons stand in no skeleton as MARK."""
