@@ -10,6 +10,7 @@ from ..base.suggest import did_you_mean
 from ..ir.expr import Expr, Lit
 from ..ir.types import Type
 from . import ast
+from .faults import SHOWN_MAX
 
 Kind = Literal["param", "binding", "item", "variable", "input", "output", "attempt", "need"]
 
@@ -101,7 +102,7 @@ class Scope:
         return out
 
 
-_FLOOD = 300
+_FLOOD = 100
 
 
 class Report:
@@ -124,7 +125,10 @@ class Report:
         help: str | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        """One error at a place; `also` are other places with what they say."""
+        """One error at a place; `also` are other places with what they say. Of a flood the first SHOWN_MAX are kept."""
+        if len(self.findings.errors) >= SHOWN_MAX:
+            self.findings.count_error()
+            return
         self.findings.add(
             Diagnostic(
                 code=code,
