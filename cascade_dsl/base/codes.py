@@ -59,6 +59,7 @@ CODES: dict[str, str] = {
     "CSC215": "A value that is not used",
     "CSC216": "A type that is too large",
     "CSC217": "A python function that does not take what its task gives it",
+    "CSC230": "A task that gives no result, and one is used",
     # requirements and limits 3xx (lang, limits)
     "CSC301": "An unknown kind of scope",
     "CSC302": "A scope that matches nothing",
@@ -157,6 +158,8 @@ CODES: dict[str, str] = {
     "CSC717": "A pattern of outputs that cannot be",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    "CSCW120": "Text that looks like a value",
+    "CSCW121": "A body that writes to the final path itself",
     # warnings (lang)
     "CSCW001": "A task that is never used",
     "CSCW002": "A param that is never used",
@@ -190,6 +193,8 @@ WARNINGS: dict[str, str] = {
     "CSCW008": "single-braces",
     "CSCW009": "unknown-allow",
     "CSCW010": "unneeded-allow",
+    "CSCW120": "looks-like-a-value",
+    "CSCW121": "writes-final-path",
     "CSCW340": "second-interpreter",
     "CSCW341": "raw-param",
     "CSCW342": "relative-write",

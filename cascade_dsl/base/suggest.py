@@ -10,11 +10,15 @@ _BEST = 8
 _LONG = 8
 """In names of this length two slips are likely enough."""
 _MOST = 20_000
+_NAME_MAX = 40
+"""Nobody misspells a longer one: with two letters left out of it there are too many."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
     """Up to `count` names close to `name`, best first; a different case counts as closest."""
-    names: Iterable[str] = dict.fromkeys(known)
+    if len(name) > _NAME_MAX:
+        return []
+    names: Iterable[str] = dict.fromkeys(n for n in known if len(n) <= _NAME_MAX)
     if len(names) > _FEW:
         names = _within_slips(name, names.keys(), max(count, _BEST))
     lower = name.lower()

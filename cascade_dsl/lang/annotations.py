@@ -111,7 +111,8 @@ class Annotations:
         else:
             mend = _FOREIGN.get(name.lower())
             known = (*self.declared, *_WRITABLE)
-            hint = f"the type is called `{mend}`" if mend else did_you_mean(name, known)
+            near = None if self.report.flooded else did_you_mean(name, known)
+            hint = f"the type is called `{mend}`" if mend else near
             self.report.error("CSC103", expr.span, f"there is no type `{name}`", help=hint)
         return None
 

@@ -96,7 +96,7 @@ class Bodies:
         full = self.folder / path
         try:
             data = full.read_bytes()
-        except OSError:
+        except (OSError, ValueError):
             near = (
                 [p.relative_to(self.folder).as_posix() for p in full.parent.glob("*.py")]
                 if full.parent.is_dir()

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LEADING = re.compile(
     r"[ \t]*(?:[A-Za-z_]\w*[ \t]*,[ \t]*)*[A-Za-z_]\w*[ \t]*(?::[^=\n]*)?:?=(?!=)", re.ASCII | re.MULTILINE
 )
-_AFTER_WORD = re.compile(r"[ \t]*([A-Za-z_]\w*)[ \t]+([A-Za-z_]\w*)", re.ASCII | re.MULTILINE)
+_AFTER_WORD = re.compile(r"[ \t]*([A-Za-z_]\w*)[ \t]+([A-Za-z_]\w*)((?:-\w+)*)", re.ASCII | re.MULTILINE)
 _USED = re.compile(r"[ \t]*use\b[^\n]*?([A-Za-z_]\w*)(?:\.csc)?[\"' \t]*(?:#[^\n]*)?$", re.MULTILINE | re.ASCII)
 _NO_DECLARATION = frozenset(
     {"limit", "return", "if", "else", "for", "while", "output", "in", "retry", "cache", "tag", "sh"}
@@ -58,6 +58,8 @@ def _names(text: str, at: int) -> Iterator[Ident]:
         declared = _AFTER_WORD.match(text, line, end)
         if declared is not None and declared[1] not in _NO_DECLARATION:
             yield _ident(declared[2], at + declared.start(2))
+            if declared[3]:  # `check-links` was meant as `check_links`
+                yield _ident(f"{declared[2]}{declared[3].replace('-', '_')}", at + declared.start(2))
         used = _USED.match(text, line, end)
         if used is not None:
             yield _ident(used[1], at + used.start(1))

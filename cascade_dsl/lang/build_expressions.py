@@ -9,6 +9,7 @@ from ..base.diagnostics import Span
 from ..base.quantity import INT_MAX, parse_duration_ns, parse_size, show_duration
 from . import ast
 from .builder import Builder, builds
+from .habits import key_mend, type_mend
 from .lexer import Token
 from .strings import parted, whole_string
 
@@ -193,7 +194,7 @@ def record_lit(b: Builder, span: Span, *entries: tuple[ast.Expr, ast.Expr, Span]
                     "CSC022",
                     "a key of a record is a name or a string",
                     key.span,
-                    "computed keys stand in comprehensions: `{k: e for k in ks}`",
+                    key_mend(b.text[key.span.start : key.span.end]),
                 )
                 sound = False
         fields.append(ast.RecordField(key=text, key_span=key.span, value=value, span=at))
@@ -359,7 +360,12 @@ def list_type(b: Builder, span: Span, kind: Token, item: ast.TypeExpr) -> ast.Ty
     if kind.text == "dict":
         return ast.DictType(value=item, span=span)
     if kind.text != "list":
-        b.faults.add("CSC023", f"`{kind.text}` takes no type in brackets", kind.span, "only `list[T]` and `dict[T]` do")
+        b.faults.add(
+            "CSC023",
+            f"`{kind.text}` takes no type in brackets",
+            span,
+            type_mend(kind.text, b.text[item.span.start : item.span.end]),
+        )
         return ast.NamedType(name="", span=span)
     return ast.ListType(item=item, span=span)
 

@@ -7,6 +7,7 @@ what is wrong has no type, and silences what follows from it.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -24,6 +25,7 @@ from .context import Context
 from .dependencies import free_uses
 from .expressions import Expressions
 from .finish import Finisher, moved_ids
+from .mends import Elsewhere
 from .nodes import Nodes
 from .parse import Parsed, parse_source, read_source
 from .published import check_paths
@@ -32,6 +34,8 @@ from .requirements import Requirements, sentences_of
 from .symbols import Refused, Report, Scope, Symbol, Task, Value
 from .tasks import Tasks
 from .warnings import Warner, scripts_of
+
+_FRAMES = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,15 @@ def compile_file(path: Path) -> Compiled:
 
 def compile_source(source: Source, *, folder: Path) -> Compiled:
     """Compiles a text as a file of `folder`, to which its paths are relative."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))  # 200 things in each other are several calls apiece
+    try:
+        return _compile(source, folder)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _compile(source: Source, folder: Path) -> Compiled:
     parsed = parse_source(source)
     if parsed.module is None:
         return Compiled(graph=None, diagnostics=parsed.diagnostics)
@@ -83,6 +96,7 @@ class _Compiler:
         self.scope = Scope(Scope(None, [Refused(name, span) for name, span in known.items()]))
         """The names of the file; around them those that stand in what could not be read."""
         self.typing = Expressions(self.report)
+        self.typing.elsewhere = Elsewhere(module)
 
     def compile(self) -> Graph | None:
         module = self.module

@@ -9,7 +9,7 @@ from ..ir.expr import Expr, Lit
 from ..ir.types import Type
 from . import ast
 from .narrowing import Facts, root_of
-from .symbols import Refused, Scope
+from .symbols import Refused, Scope, Task
 
 
 class Typed:
@@ -38,6 +38,10 @@ class NodeMaker(Protocol):
 
     def call(self, call: ast.Call, at: Context) -> Typed:
         """The value of a call's node."""
+        ...
+
+    def gives_nothing(self, node: int) -> Task | None:
+        """The task of a call, or of each call of a fan-out, that has no result; None of any other node."""
         ...
 
     def fan_out(self, expr: ast.ListComp, at: Context) -> Typed:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..base.diagnostics import Span
 from ..base.suggest import did_you_mean, nearest
 from .faults import Faults
+from .habits import habit
 from .lexer import END, NL, RESERVED, Token
 from .slips import MEANT, OTHER_WORDS, keyword_mend, mend
 from .tables import Tables
@@ -102,6 +103,8 @@ def explain(
     can = acceptable(tables, states)
     if NL in can and item != "clause":
         can.discard("COMMA")  # it may only follow `after`
+    if habit(faults, can, token, previous, previous_end, item, begin):
+        return None
     text = faults.source.text
     at = token.span if token.kind not in (NL, END) else Span(previous_end, previous_end)
     if token.kind == END and not text[:previous_end].strip():

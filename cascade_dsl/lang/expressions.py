@@ -13,7 +13,7 @@ from typing import assert_never
 from ..base.diagnostics import Span
 from ..base.quantity import seconds
 from ..base.suggest import did_you_mean, nearest
-from ..ir.expr import Apply, Field, Lit, Var
+from ..ir.expr import Apply, Field, Lit, Ref, Var
 from ..ir.notation import literal_text
 from ..ir.types import (
     BOOL,
@@ -37,7 +37,7 @@ from ..ir.types import (
 )
 from ..values.functions import FUNCTIONS, UNBUILT, visible_functions
 from ..values.types import assignable, required
-from . import ast
+from . import ast, mends
 from .context import Context, Typed, wrong
 from .differences import choice_of, field_faults, meanings, no_option, one_of
 from .functions import function_call
@@ -55,6 +55,10 @@ class Expressions:
 
     def __init__(self, report: Report) -> None:
         self.report = report
+        self._without_result: set[Task] = set()
+        """Tasks that have been reported to give nothing."""
+        self.elsewhere: mends.Elsewhere | None = None
+        """Names that mean something in a part of the file only."""
 
     # ---- entry ----
 
@@ -122,8 +126,12 @@ class Expressions:
         what: str,
         also: Sequence[tuple[Span, str]] = (),
         help: str | None = None,
+        call: ast.Call | None = None,
     ) -> Typed:
-        """The expression, where its type goes where `want` is wanted; `what` begins the message, and names the place."""
+        """The expression, where its type goes where `want` is wanted; `what` begins the message, and names the place.
+
+        `call` is the call whose argument it is.
+        """
         found = self.infer(expr, at, want)
         if want is None or found.type is None:
             return found if want is not None else Typed(found.expr, None)
@@ -132,9 +140,32 @@ class Expressions:
             if texts and texts <= set(choice.options):
                 return Typed(found.expr, choice, found.constant)
         if not assignable(want, found.type):
-            self.mismatch(expr, want, found.type, at, what, also, help)
+            if call is not None and isinstance(found.type, ListType) and assignable(want, found.type.item):
+                help = help or mends.for_each(self, call, expr)
+            if not self.gives_nothing(found, expr.span, at):
+                self.mismatch(expr, want, found.type, at, what, also, help)
             return wrong()
         return found
+
+    def gives_nothing(self, found: Typed, span: Span, at: Context) -> bool:
+        """Reports the use of what a task without a result gives; False where it is something else."""
+        if at.nodes is None or not isinstance(found.expr, Ref) or found.type not in (NONE, ListType(NONE)):
+            return False
+        task = at.nodes.gives_nothing(found.expr.node)
+        if task is None:
+            return False
+        if task in self._without_result:
+            return True
+        self._without_result.add(task)
+        self.report.error(
+            "CSC230",
+            task.span,
+            f"the task `{task.name}` gives no result, and one is used",
+            label="it declares none",
+            also=[(span, "used here")],
+            help=f"declare what it gives: `task {task.name}(…) -> int {{`, with the type that it has",
+        )
+        return True
 
     def condition(self, expr: ast.Expr, at: Context, what: str = "a condition") -> Typed:
         """A bool."""
@@ -210,6 +241,10 @@ class Expressions:
                 return f"write `str({short})`"
             case Scalar("int"), Scalar("float"):
                 return f"write `round({short})` or `int({short})`"
+            case RecordType() as wanted, RecordType():
+                return mends.record(wanted, have)
+            case ListType(Scalar("file" | "dir")), Scalar("str") if isinstance(expr, ast.StringLit):
+                return mends.files(expr)
             case Scalar("size"), Scalar("int"):
                 return f"a size has a unit: `{short}MB`" if isinstance(expr, ast.IntLit) else f"write `{short} * 1B`"
             case Scalar("duration"), Scalar("int" | "float"):
@@ -250,6 +285,8 @@ class Expressions:
                 )
             case Refused():
                 pass
+            case None if not expr.name:
+                pass  # it stands for what could not be read
             case None:
                 if expr.name in FUNCTIONS and not FUNCTIONS[expr.name].hidden:
                     self.report.error(
@@ -262,10 +299,12 @@ class Expressions:
                     help = "it is known in `env`, in `in` and in the body"
                     message = "`need` is what was granted, which is not known here yet"
                     self.report.error("CSC107", expr.span, message, help=help)
-                elif expr.name in _FOREIGN:
-                    self.report.error("CSC101", expr.span, f"there is no name `{expr.name}`", help=_FOREIGN[expr.name])
                 else:
-                    self.report.unknown(expr.span, "name", expr.name, at.scope.known())
+                    help, also = None, []
+                    if not self.report.flooded:
+                        help, also = mends.name_elsewhere(expr.name, self.elsewhere, at.scope)
+                    message = f"there is no name `{expr.name}`"
+                    self.report.error("CSC101", expr.span, message, also=also, help=help)
             case _:
                 assert_never(symbol)
         return wrong()
@@ -310,6 +349,8 @@ class Expressions:
                         if expr.name in FUNCTIONS
                         else None
                     )
+                if self.gives_nothing(subject, expr.span, at):
+                    return wrong()
                 may_be_none = isinstance(subject.type, OptionalType) and not assignable(STR, subject.type.inner)
                 code, what = ("CSC208", "may be none") if may_be_none else ("CSC105", "has no fields")
                 self.report.error(code, expr.name_span, f"{subject.type} {what}", help=help)
@@ -337,7 +378,7 @@ class Expressions:
             if -len(subject.type.items) <= at_index < len(subject.type.items):
                 found = narrowed(expr, subject.type.items[at_index], at.facts)
                 return Typed(Apply("index", (subject.expr, index.expr)), found, subject.constant)
-        found = apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)])
+        found = apply(self, "index", "[]", expr.span, [(expr.subject, subject), (expr.index, index)], at)
         if found.type is not None:
             found.type = narrowed(expr, found.type, at.facts)
         return found
@@ -346,7 +387,7 @@ class Expressions:
         operands = [(expr.subject, self.infer(expr.subject, at))]
         for bound in (expr.low, expr.high):
             operands.append((expr.subject, Typed(Lit(None), NONE)) if bound is None else (bound, self.infer(bound, at)))
-        return apply(self, "slice", "[:]", expr.span, operands)
+        return apply(self, "slice", "[:]", expr.span, operands, at)
 
     # ---- calls ----
 
@@ -398,11 +439,18 @@ class Expressions:
     def _call_member(self, expr: ast.Call, target: ast.Member, at: Context) -> Typed:
         if isinstance(target.subject, ast.Name) and isinstance(at.scope.find(target.subject.name), Refused):
             return wrong()
+        root: ast.Expr = target
+        while isinstance(root, ast.Member):
+            root = root.subject
+        if isinstance(root, ast.Name) and at.scope.find(root.name) is None and root.name not in FUNCTIONS:
+            return self._name(root, at)
         if target.name in FUNCTIONS and not FUNCTIONS[target.name].hidden:
             text = self.source_text(target.subject.span)
-            rest = ", …" if expr.args else ""
-            help = f"write `{target.name}({text}{rest})`"
-            self.report.error("CSC214", target.span, "values have no methods", help=help)
+            args = ", ".join(self.source_text(a.span) for a in expr.args)
+            whole = f"{target.name}({text}{', ' * bool(args)}{args})"
+            short = len(whole) <= 60 and "\n" not in whole
+            help = f"write `{whole}`" if short else f"write `{target.name}(…)`"
+            self.report.error("CSC214", expr.span, "values have no methods", help=help)
             return wrong()
         subject = self.infer(target.subject, at)
         if subject.type is not None:
@@ -421,29 +469,8 @@ class Expressions:
         if target.name in UNBUILT:
             self.report.unbuilt(target.span, f"`{target.name}`", UNBUILT[target.name])
             return
-        near = nearest(target.name, [*at.scope.known(), *visible_functions()], 8)
+        known = [] if self.report.flooded else [*at.scope.known(), *visible_functions()]
+        near = nearest(target.name, known, 8)
         called = next((n for n in near if not isinstance(at.scope.find(n), Value)), None)
-        help = _FOREIGN_CALLS.get(target.name) or (f"did you mean `{called}`?" if called else None)
+        help = mends.CALLS.get(target.name) or (f"did you mean `{called}`?" if called else None)
         self.report.error("CSC102", target.span, f"there is no task or function `{target.name}`", help=help)
-
-
-_FOREIGN = {
-    "True": "write `true`",
-    "False": "write `false`",
-    "None": "write `none`",
-    "null": "write `none`",
-    "nil": "write `none`",
-}
-_FOREIGN_CALLS = {
-    "print": "use `output NAME = …` for what the run gives back",
-    "open": "use `read(…)`, or `lines(…)`",
-    "list": "a list is written `[…]`",
-    "dict": "a dict is written `{…}`",
-    "set": "use `unique(…)`",
-    "map": "write `[f(x) for x in xs]`",
-    "filter": "write `[x for x in xs if …]`",
-    "length": "did you mean `len`?",
-    "count": "did you mean `len`?",
-    "concat": "write `a + b`",
-}
-"""What people coming from elsewhere write."""

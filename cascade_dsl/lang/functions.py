@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..base.suggest import did_you_mean
 from ..ir.expr import Apply, Expr
 from ..ir.types import NONE, SCALARS, OptionalType, Scalar, Type
 from ..values.functions import Function
 from ..values.results import Arguments, Refusal
 from ..values.signature import Parameter, build, matches, show_pattern
-from . import ast
+from . import ast, mends
 from .constants import has_value
 from .context import Context, Typed, wrong
 from .differences import meanings
@@ -36,7 +35,8 @@ def function_call(typing: Expressions, row: Function, call: ast.Call, at: Contex
         elif parameter.optional and typed.type == NONE:
             continue
         elif not matches(parameter.pattern, typed.type, {} if parameter.repeated and row.result else letters):
-            _refuse(typing, row, parameter, argument.value, typed.type)
+            if not typing.gives_nothing(typed, argument.value.span, at):
+                _refuse(typing, row, parameter, argument.value, typed.type)
             sound = False
     if not sound:
         return wrong()
@@ -125,7 +125,7 @@ def _accepts(typing: Expressions, row: Function, call: ast.Call, count: int) -> 
             continue
         name = argument.name.name
         if name not in names:
-            help = did_you_mean(name, names) or _names_of(names)
+            help = mends.argument(row.name, name, tuple(names)) or _names_of(names)
             typing.report.error(
                 "CSC205", argument.name.span, f"`{row.name}` has no input `{name}`", help=help, notes=[usage]
             )

@@ -334,7 +334,11 @@ class Lexer:
             case ")" | "]" | "}":
                 return self._close(operator, end)
             case "=" if "EQUAL" not in can and "EQ" in can and not self.text.startswith("=", end):
-                help = "an entry of a record is `key: value`" if "COLON" in can else "`==` compares"
+                help = (
+                    "an entry of a record is `key: value`"
+                    if self.stack and self.stack[-1][0] == "record"
+                    else "`==` compares"
+                )
                 return self._bad("CSC001", "`=` binds a name and cannot stand here", 1, help)
             case "|" if self.text.startswith("||", self.at):
                 return self._bad("CSC006", "`||` is not part of the language", 2, _FOREIGN["||"])

@@ -91,6 +91,10 @@ def list_of(typing: Expressions, expr: ast.ListLit, at: Context, want: Type | No
         if both is None:
             if inner == JSON:
                 return Typed(joined, ListType(JSON), constant)
+            for odd, other in zip(expr.items, items, strict=True) if inner is not None else ():
+                if inner is not None and other.type is not None and not assignable(inner, other.type):
+                    typing.mismatch(odd, inner, other.type, at, "an item of this list")
+                    return wrong()
             first = next(n for n, i in zip(expr.items, items, strict=True) if i.type == items[0].type)
             typing.report.error(
                 "CSC210",

@@ -79,11 +79,14 @@ def loop(
         return found, None
     item = element_of(found.type)
     if item is None:
+        if typing.gives_nothing(found, source.span, at):
+            return found, None
         help = None
         if isinstance(found.type, OptionalType):
             help = f"it may be none: say what then, `{typing.source_text(source.span)} ?? []`"
         elif isinstance(found.type, DictType | RecordType):
-            help = "loop over `keys(…)`, `values(…)` or `items(…)`"
+            text = typing.source_text(source.span)
+            help = f"loop over `{'keys' if len(names) == 1 else 'items'}({text})`"
         elif found.type == INT:
             help = f"loop over `range({typing.source_text(source.span)})`"
         code = "CSC208" if isinstance(found.type, OptionalType) else "CSC201"

@@ -16,7 +16,7 @@ from ..ir.expr import Expr, Ref
 from ..ir.graph import Call, Compute, FanOut, Item, Node, Output
 from ..ir.types import NONE, ListType, Type
 from ..values import weight
-from . import ast
+from . import ast, mends
 from .context import Context, Typed, inner_calls, without, wrong
 from .dependencies import bound_name, expressions_in, free_names, in_order
 from .expressions import Expressions
@@ -43,6 +43,8 @@ class Nodes:
         self.changed: dict[int, tuple[Task, tuple[ast.Clause, ...]]] = {}
         """Calls with a `with`, to be given their clauses when the tasks are lowered."""
         self.defaults: dict[ast.InputDecl, Typed] = {}
+        self._nothing: dict[int, Task] = {}
+        """Calls of tasks without a result, and fan-outs of them."""
         self._holds: dict[tuple[ast.Expr, Scope], bool] = {}
 
     # ---- bookkeeping ----
@@ -97,7 +99,13 @@ class Nodes:
         name, span = statement.name.name, statement.name.span
         first = scope.names.get(name)
         if first is not None and first.span != span:
-            self.report.error("CSC104", span, f"`{name}` is bound twice", also=[(first.span, "first here")])
+            self.report.error(
+                "CSC104",
+                span,
+                f"`{name}` is bound twice",
+                also=[(first.span, "first here")],
+                help="a name is bound once; give the new value a name of its own",
+            )
         elif first is None:
             scope.names[name] = Refused(name, span)
 
@@ -112,11 +120,19 @@ class Nodes:
         if len(cycle) == 1:
             message = f"`{first.name.name}` needs itself"
             self.report.error(
-                "CSC106", first.name.span, message, help="a name is bound once; give the new value a name of its own"
+                "CSC106",
+                first.name.span,
+                message,
+                help="a name is bound once; give what it starts from a name of its own",
             )
         else:
             self.report.error(
-                "CSC106", first.name.span, f"these bindings need each other: {text}", label=label, also=also
+                "CSC106",
+                first.name.span,
+                f"these bindings need each other: {text}",
+                label=label,
+                also=also,
+                help="none of them can come first; let one of them do without the next",
             )
         for binding in cycle:
             scope.names[binding.name.name] = Refused(binding.name.name, binding.name.span)
@@ -262,6 +278,10 @@ class Nodes:
 
     # ---- calls ----
 
+    def gives_nothing(self, node: int) -> Task | None:
+        """The task of a call, or of each call of a fan-out, that has no result; None of any other node."""
+        return self._nothing.get(node)
+
     def call(self, call: ast.Call, at: Context, name: str | None = None) -> Typed:
         """The value of a call's node; of a call inside another expression the node is `x.f`."""
         assert isinstance(call.function, ast.Name)
@@ -285,8 +305,14 @@ class Nodes:
         line = self._line(call.span)
         self.body.append(Call(id=node, name=own, task=called, args=args, after=after, line=line))
         self.calls[node] = call
+        if not symbol.decl.outputs:
+            self._nothing[node] = symbol
         if call.clauses is not None:
-            self.changed[node] = (symbol, call.clauses)
+            for body in call.clauses:
+                if isinstance(body, ast.ShBody | ast.ExecBody | ast.PythonBody):
+                    help = "`with` replaces clauses; another body is another task"
+                    self.report.error("CSC331", body.span, "a call cannot have a body of its own", help=help)
+            self.changed[node] = (symbol, tuple(c for c in call.clauses if isinstance(c, ast.Clause)))
         return Typed(Ref(node), symbol.result, constant=False)
 
     def _after(self, call: ast.Call, at: Context) -> tuple[int, ...]:
@@ -306,11 +332,22 @@ class Nodes:
                     also=[(symbol.span, "bound here")],
                 )
             elif isinstance(symbol, Task):
-                help = f"bind a call of it, `x = {symbol.name}(…)`, and write `after x`"
+                help = self._call_of(symbol, at.scope) or (
+                    f"bind a call of it, `x = {symbol.name}(…)`, and write `after x`"
+                )
                 self.report.error("CSC422", expr.span, f"`{symbol.name}` is a task, not a call of it", help=help)
             elif symbol is None and isinstance(root, ast.Name):
                 self.report.unknown(root.span, "name", root.name, at.scope.known())
         return tuple(found)
+
+    def _call_of(self, task: Task, scope: Scope) -> str | None:
+        """The name of a call of a task that is in sight."""
+        for name in scope.known():
+            known = scope.find(name)
+            call = self.calls.get(known.node) if isinstance(known, Value) and known.node is not None else None
+            if call is not None and isinstance(call.function, ast.Name) and call.function.name == task.name:
+                return f"`{name}` is a call of it: write `after {name}`"
+        return None
 
     def _arguments(self, task: Task, call: ast.Call, at: Context) -> tuple[tuple[str, Expr], ...] | None:
         given = self._placed(task, call)
@@ -324,7 +361,7 @@ class Nodes:
             name = decl.name.name
             what = f"`{name}` of `{task.name}`"
             declared = [] if type_ is None else [(decl.type.span, f"`{name}` is declared as {type_}")]
-            typed = self.typing.check(argument.value, type_, at, what, declared)
+            typed = self.typing.check(argument.value, type_, at, what, declared, call=call)
             if typed.type is None:
                 sound = False
                 continue
@@ -400,10 +437,14 @@ class Nodes:
                 continue
             seen[name] = argument
             out.append((decl, type_, argument))
-        missing = [f"`{d.name.name}`" for d, _ in task.inputs if d.default is None and d.name.name not in seen]
+        missing = [d.name.name for d, _ in task.inputs if d.default is None and d.name.name not in seen]
         if missing and sound:
             self.report.error(
-                "CSC204", call.span, f"`{task.name}` is called without {', '.join(missing)}", also=declared
+                "CSC204",
+                call.span,
+                f"`{task.name}` is called without {', '.join(f'`{m}`' for m in missing)}",
+                also=declared,
+                help=mends.with_argument(self.typing, call, missing),
             )
             sound = False
         return out if sound else None
@@ -461,6 +502,8 @@ class Nodes:
                 line=self._line(clause.source.span),
             )
         )
+        if element.expr.node in self._nothing:
+            self._nothing[id_] = self._nothing[element.expr.node]
         return Typed(Ref(id_), type_, constant=False)
 
     def _open(

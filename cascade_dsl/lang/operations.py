@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..base.diagnostics import Span
 from ..ir.expr import Apply, Choose, Expr, Lit, Logic
-from ..ir.types import BOOL, DURATION, FLOAT, INT, NONE, STR, OptionalType, Scalar, Type
+from ..ir.types import BOOL, DURATION, FLOAT, INT, NONE, OptionalType, Type
 from ..values.operators import operator_type, rounds_to_size
 from ..values.types import assignable, common, required
-from . import ast
+from . import ast, mends
 from .comparisons import check_comparison, warn_never_none
 from .constants import has_value
 from .context import Context, Typed, wrong
@@ -70,8 +70,9 @@ def _operator_mend(typing: Expressions, symbol: str, operands: Sequence[tuple[as
             short = text if len(text) <= 40 and "\n" not in text else "…"
             return f"it may be none: say what then, `{short} ?? …`" if short == "…" else _say_what_then(short)
     types = [t for _, t in operands]
-    if symbol == "+" and any(t in (STR, Scalar("file"), Scalar("dir")) for t in types):
-        return 'put values into text with `"{{…}}"`'
+    help = mends.operator(typing, symbol, list(operands))
+    if help is not None:
+        return help
     names = {str(t) for t in types}
     if names & {"duration", "size"} and names & {"int", "float"} and symbol in ("+", "-", "<", "<=", ">", ">=", "=="):
         return "give the number a unit, such as `5s` or `10MB`"
@@ -84,7 +85,9 @@ def _say_what_then(text: str) -> str:
     return f"`{text}` may be none: say what then, `{text} ?? …`"
 
 
-def apply(typing: Expressions, name: str, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Typed]]) -> Typed:
+def apply(
+    typing: Expressions, name: str, symbol: str, span: Span, operands: Sequence[tuple[ast.Expr, Typed]], at: Context
+) -> Typed:
     types: list[Type] = []
     for _, found in operands:
         if found.type is None:
@@ -92,6 +95,8 @@ def apply(typing: Expressions, name: str, symbol: str, span: Span, operands: Seq
         types.append(found.type)
     type_ = operator_type(name, tuple(types))
     if type_ is None:
+        if any(typing.gives_nothing(found, e.span, at) for e, found in operands):
+            return wrong()
         _refuse_operator(typing, symbol, span, [(e, t) for (e, _), t in zip(operands, types, strict=True)])
         return wrong()
     made = Apply(name, tuple(found.expr for _, found in operands))
@@ -112,7 +117,7 @@ def binary(typing: Expressions, expr: ast.Binary, at: Context, want: Type | None
         return _coalesce(typing, expr, at, want)
     left, right = typing.infer(expr.left, at), typing.infer(expr.right, at)
     operands = [(expr.left, left), (expr.right, right)]
-    return apply(typing, _NAMES[expr.operator], expr.operator, expr.operator_span, operands)
+    return apply(typing, _NAMES[expr.operator], expr.operator, expr.operator_span, operands, at)
 
 
 def _refuse_conditional_calls(typing: Expressions, expr: ast.Expr, at: Context, what: str) -> bool:
@@ -158,16 +163,23 @@ def compare(typing: Expressions, expr: ast.Compare, at: Context) -> Typed:
     found = [typing.infer(o, at) for o in expr.operands]
     if any(f.type is None for f in found) or not check_comparison(typing, expr, [f.type for f in found if f.type], at):
         return wrong()
-    out: Typed | None = None
+    parts: list[Typed] = []
     for i, operator in enumerate(expr.operators):
         span = expr.operands[i].span.to(expr.operands[i + 1].span)
         pair = [(expr.operands[i], found[i]), (expr.operands[i + 1], found[i + 1])]
-        one = apply(typing, _COMPARISONS[operator], operator, span, pair)
+        one = apply(typing, _COMPARISONS[operator], operator, span, pair, at)
         if one.type is None:
             return wrong()
-        out = one if out is None else Typed(Logic("and", out.expr, one.expr), BOOL, out.constant and one.constant)
-    assert out is not None
-    return out
+        parts.append(one)
+    return Typed(_all(parts), BOOL, all(p.constant for p in parts))
+
+
+def _all(parts: Sequence[Typed]) -> Expr:
+    """That all hold: a tree that a long chain does not make deep."""
+    if len(parts) == 1:
+        return parts[0].expr
+    half = (len(parts) + 1) // 2
+    return Logic("and", _all(parts[:half]), _all(parts[half:]))
 
 
 def ternary(typing: Expressions, expr: ast.Ternary, at: Context, want: Type | None) -> Typed:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from ..ir.expr import Expr, Lit, Text, Var, children
 from ..ir.graph import OutputSpec
 from ..ir.types import DIR, FILE, STR, ListType, OptionalType, RecordType, Type
+from ..values.functions import FUNCTIONS
 from . import ast
 from .context import Context
 from .dependencies import free_uses
 from .expressions import Expressions
+from .suspect import writes_itself
 from .symbols import Report, Scope, Task
 
 PathContext = Callable[[Task], Context]
@@ -131,12 +133,13 @@ class Outputs:
             declared = decl.name.span if decl.name is not None else decl.span
             writes = body_type(spec, task.decl, body) is not None
             if writes and at is None:
-                self.report.warn(
-                    "CSCW361",
-                    declared,
-                    f"the body of `{task.name}` cannot write `{spec.name}`: it never names it",
-                    help=f"write it at the path `{{{{{spec.name}}}}}`",
-                )
+                if not self._misnamed(task, uses) and not writes_itself(self.report, task.decl, body, decl):
+                    self.report.warn(
+                        "CSCW361",
+                        declared,
+                        f"the body of `{task.name}` cannot write `{spec.name}`: it never names it",
+                        help=f"write it at the path `{{{{{spec.name}}}}}`",
+                    )
             elif at is not None and not writes and self._is_unknown(spec.name):
                 what = "what its pattern matches when" if spec.form == "glob" else "what"
                 how = "the body is done" if spec.form == "glob" else "the body prints"
@@ -150,6 +153,12 @@ class Outputs:
                     else f"in parentheses, `-> ({spec.name}: {spec.type})`, it is what the body writes at `{{{{{spec.name}}}}}`",
                 )
         self._check_places(task, specs, scratch)
+
+    def _misnamed(self, task: Task, uses: Sequence[ast.Name]) -> bool:
+        """A body uses a name that there is not: it may have been meant for an output."""
+        seen = {"attempt", "need", *(i.name.name for i, _ in task.inputs)}
+        seen.update(o.name.name if o.name is not None else "out" for o in task.decl.outputs)
+        return any(u.name not in seen and self._is_unknown(u.name) and u.name not in FUNCTIONS for u in uses)
 
     def _is_unknown(self, name: str) -> bool:
         return self._scope.find(name) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..base.diagnostics import Diagnostic, Source, Span, fail
+from ..base.diagnostics import CascadeError, Diagnostic, Source, Span, fail
 from ..base.suggest import did_you_mean
 from . import ast
 from .broken import Broken
@@ -79,11 +79,24 @@ def source_of(data: bytes, name: str) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise fail(
-            "CSC012", f"{name} is not UTF-8: byte {data[error.start]:#04x} on line {line}", help="save it as UTF-8"
+        at = len(data[: error.start].decode("utf-8-sig").replace("\r\n", "\n"))
+        readable = Source(name, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+        raise CascadeError(
+            Diagnostic(
+                code="CSC012",
+                message=f"{name} is not UTF-8: byte {data[error.start]:#04x}",
+                primary=readable.label(Span(at, at + 1)),
+                help=_encoding(data),
+            )
         ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise fail("CSC013", f"{name} holds a NUL byte on line {line}", help="a program is plain text")
     return Source(name, text.replace("\r\n", "\n"))
+
+
+def _encoding(data: bytes) -> str:
+    """How a file that is not UTF-8 was probably saved, and what to do about it."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "it looks like UTF-16; save it as UTF-8"
+    return "it looks like Latin-1 or Windows-1252; save it as UTF-8"

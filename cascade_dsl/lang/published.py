@@ -6,12 +6,13 @@ Reads the nodes as they were made; a path is known where all that it uses is con
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..ir.expr import Expr, Lit, refs
 from ..ir.graph import Call, Clauses, FanOut, Node, OutputSpec, TaskDef, walk
 from ..ir.text import bound_items
-from ..ir.types import DIR, OptionalType
+from ..ir.types import DIR, INT, STR, OptionalType
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
 from ..values.weight import reads
@@ -136,6 +137,16 @@ def _one(
     also = [] if where is None else [(where.span, "the path")]
     if inside is not None:
         if not any(ref in varying for expr in args.values() for ref in refs(expr)):
+            meant = None if where is None else foreign_place(where, [i.name for i in task.inputs])
+            if meant is not None and where is not None:
+                report.error(
+                    "CSC420",
+                    where.span,
+                    f"every call of `{task.name}` publishes the same path: `{meant}` is plain text",
+                    also=[(call.span, "called here for each item")],
+                    help=f'write `{{{{{meant.strip("${}")}}}}}` in a string in `"`',
+                )
+                return
             report.error(
                 "CSC420",
                 call.span,
@@ -183,5 +194,20 @@ def _is_folder(spec: OutputSpec) -> bool:
 def _mend(task: TaskDef, used: Collection[str] = ()) -> str:
     if not task.inputs:
         return "bind the call once and use its name"
-    name = next((i.name for i in task.inputs if i.name not in used), task.inputs[0].name)
-    return f"let the path depend on an input: `{{{{{name}}}}}`"
+    name = next((i.name for i in task.inputs if i.name not in used and i.type in (STR, INT)), None)
+    if name is not None:
+        return f"let the path depend on what differs, such as `{{{{{name}}}}}`"
+    return f"give `{task.name}` an input for it, `name: str`, and let the path depend on it: `{{{{name}}}}`"
+
+
+def foreign_place(path: ast.Expr, names: Sequence[str]) -> str | None:
+    """`{name}`, `${name}`, `$name`, or `{{name}}` in a raw string: how other languages write what is `{{name}}` here."""
+    if not isinstance(path, ast.StringLit) or path.text is None:
+        return None
+    for found in _FOREIGN_PLACE.finditer(path.text):
+        if (found[1] or found[2]) in names:
+            return found[0]
+    return None
+
+
+_FOREIGN_PLACE = re.compile(r"\$?\{{1,2}\s*([A-Za-z_]\w*)\s*\}{1,2}|\$([A-Za-z_]\w*)")

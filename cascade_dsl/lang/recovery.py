@@ -36,6 +36,8 @@ _HEADER_END = re.compile(
     r"\{[ \t]*(?:#[^\n]*)?(?:$|(?=(?:requires|limit|retry|timeout|cache|env|priority|tag|in|shell|sh|exec|python)\b[^:]))",
     re.MULTILINE,
 )
+_NAMES_MAX = 200
+"""So much of a header is searched for the names of its `for`: each word of it looks for the `in` behind it."""
 _HEADER_LINES_MAX = 30
 _BINDS = re.compile(r"[ \t]*([A-Za-z_]\w*)[ \t]*=(?!=)", re.ASCII)
 _OPENS_ENV = re.compile(r"\benv[ \t]*\Z")
@@ -196,7 +198,9 @@ class RecoveringParser(Parser):
             "string": ast.StringLit(parts=(), span=header),
             "names": tuple(
                 ast.Ident(name=name[0], span=Span(word.end + name.start(), word.end + name.end()))
-                for name in re.finditer(r"[A-Za-z_]\w*(?=[^\n]*?\b(?:in|of)\b)", self.text[word.end : opens])
+                for name in re.finditer(
+                    r"[A-Za-z_]\w*(?=[^\n]*?\b(?:in|of)\b)", self.text[word.end : min(opens, word.end + _NAMES_MAX)]
+                )
                 if name[0] not in ("in", "of")
             ),
         }

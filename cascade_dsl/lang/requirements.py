@@ -11,11 +11,11 @@ from ..ir.expr import Apply, Expr, Lit
 from ..ir.graph import TaskDef
 from ..ir.requirement import Dimension, Limit, Resource, Scope
 from ..ir.types import FLOAT, INT, JSON, SIZE
-from . import ast
+from . import ast, mends
 from .context import Context
 from .expressions import Expressions
 from .faults import Faults
-from .sentence import MACHINE, Known, refuse_unbuilt, resolve_limit
+from .sentence import MACHINE, PATTERN_MAX, Known, refuse_unbuilt, resolve_limit
 from .symbols import Report
 from .symbols import Scope as Names
 from .tasks import Amount
@@ -56,7 +56,7 @@ class Requirements:
                 message = f"`requires {name}` wants a size"
                 self.report.error("CSC330", amount.span, message, help=f"say how much: `{name} = 1GB`")
             else:
-                help = f"write `{text}GB` or `{text}MB`" if text.isdigit() else f"write `({text}) * 1GB`"
+                help = mends.number_with_unit(text) if text.isdigit() else f"write `({text}) * 1GB`"
                 self.report.error(
                     "CSC330", amount.span, f"`requires {name}` wants a size, `{text}` has no unit", help=help
                 )
@@ -119,7 +119,7 @@ class Requirements:
 
 def _may_match(scope: ast.Scope, known: Known, maybe: Collection[str]) -> bool:
     """It matches nothing that is known, but perhaps something that is not."""
-    if not maybe:
+    if not maybe or len(scope.pattern) > PATTERN_MAX:
         return False
     kinds = {"task": known.tasks, "tag": known.tags, "flow": known.flows, "resource": tuple(known.resources)}
     sure, pattern = kinds.get(scope.kind, ()), scope.pattern

@@ -20,11 +20,15 @@ from ..ir.graph import Call, Flow, Graph, walk
 from ..ir.requirement import Dimension, Layer, Limit, Scope, Window
 from . import ast
 from .faults import Faults
+from .mends import number_with_unit
 from .parse import parse_from
 
 SOURCE = "<limit>"
 MACHINE: Mapping[str, Dimension] = {"cpu": "millicpu", "mem": "bytes", "gpu": "count"}
 """The resources that every machine has."""
+
+PATTERN_MAX = 1000
+"""So long may a scope be: matching takes time that grows with its square."""
 
 LowerAmount = Callable[[ast.Expr, Dimension], "ir.Expr | None"]
 LowerBy = Callable[[ast.Expr], "ir.Expr | None"]
@@ -217,6 +221,9 @@ def resolve_scope(scope: ast.Scope, known: Known, faults: Faults, *, matches: bo
             names, what = known.flows, "flow"
         case "resource":
             names, what = tuple(known.resources), "resource"
+    if len(scope.pattern) > PATTERN_MAX:
+        faults.add("CSC302", f"a scope has up to {PATTERN_MAX} characters", scope.span, "write `*` for a part of it")
+        return None
     found = Scope(scope.kind, scope.pattern)
     plain = not any(sign in scope.pattern for sign in "*?[")
     if not matches or (scope.pattern in names if plain else any(fnmatchcase(n, scope.pattern) for n in names)):
@@ -284,7 +291,7 @@ def _base_units(
             return None
         case ast.IntLit(value=number) | ast.FloatLit(value=number):
             if dimension == "bytes" and number:
-                mend = f"write `{text}GB` or `{text}MB`" if number < 1024 else f"write `{text}B`"
+                mend = number_with_unit(text)
                 faults.add("CSC306", f"`{scope}` is measured in bytes, `{text}` has no unit", literal.span, mend)
                 return None
             return exact(number) * (MILLI if dimension == "millicpu" else 1)

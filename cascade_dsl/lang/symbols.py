@@ -10,6 +10,7 @@ from ..base.suggest import did_you_mean
 from ..ir.expr import Expr, Lit
 from ..ir.types import Type
 from . import ast
+from .faults import SHOWN_MAX
 
 Kind = Literal["param", "binding", "item", "variable", "input", "output", "attempt", "need"]
 
@@ -101,6 +102,9 @@ class Scope:
         return out
 
 
+_FLOOD = 100
+
+
 class Report:
     """Where passes put what they find; knows the source, so that a place is a span."""
 
@@ -121,7 +125,10 @@ class Report:
         help: str | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        """One error at a place; `also` are other places with what they say."""
+        """One error at a place; `also` are other places with what they say. Of a flood the first SHOWN_MAX are kept."""
+        if len(self.findings.errors) >= SHOWN_MAX:
+            self.findings.count_error()
+            return
         self.findings.add(
             Diagnostic(
                 code=code,
@@ -156,6 +163,11 @@ class Report:
                 help=help,
             )
         )
+
+    @property
+    def flooded(self) -> bool:
+        """So much is wrong that nobody reads it all: the nearest of thousands of names is looked for no more."""
+        return len(self.findings.errors) > _FLOOD
 
     def unbuilt(self, span: Span, what: str, help: str | None = None) -> None:
         """A construct of the language that is parsed, but not built yet."""

@@ -42,6 +42,7 @@ from .context import Context
 from .expressions import Expressions
 from .nodes import Nodes
 from .outputs import Outputs, body_type
+from .suspect import look
 from .symbols import Refused, Report, Scope, Task, Value
 
 RETRY_CAUSES = ("timeout", "killed")
@@ -138,6 +139,8 @@ class Tasks:
             scratch = scratch or decl.torn or any(o.form == "glob" for o in outputs)  # then it may write where it works
             paths = [o.path.value for o in outputs if isinstance(o.path, Lit)]
             lowered = bodies.lower(body, at, parameters, shell, task=task.name, scratch=scratch, outputs=paths)
+            if len(self.report.findings.errors) == before and not decl.torn:
+                look(self.report, decl, body, outputs)
         if decl.torn or lowered is None or clauses is None or len(self.report.findings.errors) > before:
             return None
         return TaskDef(
@@ -270,7 +273,8 @@ class Tasks:
             first = seen.setdefault(type(clause), clause)
             if first is not clause and not isinstance(clause, ast.LimitClause):
                 word = self.typing.source_text(clause.span).split(None, 1)[0]
-                self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=[(first.span, "first here")])
+                also = [(first.span, "first here")]
+                self.report.error("CSC331", clause.span, f"`{word}` is said twice", also=also, help="keep one of them")
 
     def _requires(self, task: Task, clause: ast.RequiresClause, at: Context) -> dict[str, Requirement]:
         out: dict[str, Requirement] = {}

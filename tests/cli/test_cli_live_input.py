@@ -173,7 +173,15 @@ error[CSC014]: bad.csc holds no program
     ),
     "not UTF-8": (
         b'a = "\xff"\n',
-        "error[CSC012]: bad.csc is not UTF-8: byte 0xff on line 1\n  help: save it as UTF-8\n",
+        """\
+error[CSC012]: bad.csc is not UTF-8: byte 0xff
+ --> bad.csc:1:6
+  |
+1 | a = "\ufffd"
+  |      ^
+  |
+  = help: it looks like Latin-1 or Windows-1252; save it as UTF-8
+""",
     ),
     "a NUL": (
         b"a = 1\0\n",

@@ -87,3 +87,47 @@ def test_the_graph_does_not_depend_on_where_it_is_compiled_from(monkeypatch: pyt
     whole = compile_file(CORPUS / "ok" / "python_bodies.csc").graph
     monkeypatch.chdir(CORPUS / "ok")
     assert compile_file(Path("python_bodies.csc")).graph == whole
+
+
+def test_a_chain_of_5000_comparisons_is_no_deep_graph() -> None:
+    result = compiled(f"x = {' < '.join(map(str, range(5000)))}\noutput y = x\n")
+    assert result.diagnostics == ()
+    sound(result)
+
+
+def test_a_scope_without_measure_is_refused() -> None:
+    assert [d.code for d in compiled(f"limit task:{'[a' * 20_000} 3\n").diagnostics] == ["CSC302"]
+
+
+def test_the_same_fault_in_many_places_is_found_in_each_and_twice_in_none() -> None:
+    result = compiled("x = 1\n" * 901)
+    assert [d.code for d in result.diagnostics] == ["CSC104"] * 900
+
+
+def test_of_a_flood_the_first_thousand_are_kept_and_there_is_no_graph() -> None:
+    result = compiled("x = 1\n" * 5001)
+    assert [(d.code, d.primary.line) for d in result.diagnostics if d.primary] == [
+        ("CSC104", n + 2) for n in range(1000)
+    ]
+    assert result.graph is None
+
+
+def test_a_header_of_one_endless_line_is_read_in_no_time() -> None:
+    result = compiled("for x y " + "z " * 50_000 + "{\n}\n")
+    assert result.diagnostics[0].code == "CSC001"
+
+
+def test_a_scope_without_measure_beside_what_could_not_be_read() -> None:
+    result = compiled(f"task broken( {{\nlimit task:{'[a' * 20_000} 3\n")
+    assert result.diagnostics[0].code.startswith("CSC0")
+
+
+def test_thousands_of_unknown_names_do_not_each_look_for_the_nearest() -> None:
+    result = compiled("".join(f"value_{i} = unknown_{i}\n" for i in range(5000)))
+    assert len(result.diagnostics) == 1000
+    assert all(d.help is None for d in result.diagnostics[-500:])
+
+
+def test_an_endless_name_has_no_near_ones() -> None:
+    result = compiled("".join(f"{'y' * 3000}{i} = 1\n" for i in range(100)) + f"x = {'y' * 20_000}\n")
+    assert [d.code for d in result.diagnostics] == ["CSC101"]

@@ -149,7 +149,7 @@ def test_files_that_are_no_program(tmp_path: Path) -> None:
     assert unreadable(tmp_path) == folder
     below = ("CSC011", "a.csc cannot be read: Not a directory", None)
     assert unreadable(tmp_path / "words.csc" / "a.csc") == below
-    utf8 = ("CSC012", "latin.csc is not UTF-8: byte 0xe9 on line 2", "save it as UTF-8")
+    utf8 = ("CSC012", "latin.csc is not UTF-8: byte 0xe9", "it looks like Latin-1 or Windows-1252; save it as UTF-8")
     assert unreadable(tmp_path / "latin.csc") == utf8
     nul = ("CSC013", "zero.csc holds a NUL byte on line 2", "a program is plain text")
     assert unreadable(tmp_path / "zero.csc") == nul

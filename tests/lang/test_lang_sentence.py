@@ -82,7 +82,7 @@ def shown(found: Any) -> tuple[str, str, str, str | None]:
         (f"limit cpu {INT_MAX}", "CSC305", "11-30", "this amount is too large", "the largest is 9223372036854775"),
         ("limit mem 99999999PB", "CSC008", "11-21", "this number is too large", "the largest is 9223PB"),
         ("limit mem 3", "CSC306", "11-12", "`mem` is measured in bytes, `3` has no unit", "write `3GB` or `3MB`"),
-        ("limit mem 4096", "CSC306", "11-15", "`mem` is measured in bytes, `4096` has no unit", "write `4096B`"),
+        ("limit mem 4096", "CSC306", "11-15", "`mem` is measured in bytes, `4096` has no unit", "write `4096MB`"),
         ("limit task:fetch 3GB", "CSC307", "18-21", "`task:fetch` is counted, `3GB` is a size", "write a plain number"),
         ("limit cpu 3GB", "CSC307", "11-14", "`cpu` is counted, `3GB` is a size", "write a plain number"),
         ("limit mem 4XB", "CSC007", "11-14", "unknown unit `XB`", "did you mean `4B`?"),
