@@ -99,7 +99,11 @@ def test_standard_input(folder: Path) -> None:
         "",
     )
     code, out, _ = cascade(folder, "check", "-", typed=b"\xff\xfe")
-    assert (code, out) == (2, "error[CSC012]: <stdin> is not UTF-8: byte 0xff on line 1\n  help: save it as UTF-8\n")
+    assert (code, out) == (
+        2,
+        "error[CSC012]: <stdin> is not UTF-8: byte 0xff\n --> <stdin>:1:1\n  |\n1 | \ufffd\ufffd\n  | ^\n  |\n"
+        "  = help: it looks like UTF-16; save it as UTF-8\n",
+    )
 
 
 def test_what_is_no_program_hides_nothing_of_the_others(folder: Path) -> None:
@@ -110,7 +114,8 @@ def test_what_is_no_program_hides_nothing_of_the_others(folder: Path) -> None:
     assert out == (
         "error[CSC504] there is no program in the folder `empty` (programs are files named `*.csc`)\n"
         "error[CSC010] there is no file wran.csc (did you mean `warn.csc`?)\n"
-        "error[CSC012] latin.csc is not UTF-8: byte 0xe9 on line 1 (save it as UTF-8)\n" + CONCISE_WARN
+        "latin.csc:1:9: error[CSC012] latin.csc is not UTF-8: byte 0xe9"
+        " (it looks like Latin-1 or Windows-1252; save it as UTF-8)\n" + CONCISE_WARN
     )
 
 
