@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _CHECKED = frozenset({"chunk", "int", "float", "split", "replace", "file", "dir", "min", "max", "round", "json", "zip"})
 """Functions that give a fault at once and hold no more than what they are given."""
+_SURE = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+"""Operators that have a value for all operands of the types that they take."""
 
 
 def has_value(typing: Expressions, applied: Apply, span: Span) -> bool:
@@ -41,7 +43,7 @@ def _fault(applied: Apply) -> str | None:
         return "division by zero"
     if len(values) != len(operands):
         return None
-    if applied.function not in _CHECKED and applied.function not in OPERATORS:
+    if applied.function not in _CHECKED and (applied.function not in OPERATORS or applied.function in _SURE):
         return None
     try:
         if applied.function == "mul":

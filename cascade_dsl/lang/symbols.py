@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from ..base.diagnostics import Diagnostic, Findings, Source, Span
+from ..base.diagnostics import Diagnostic, Findings, Severity, Source, Span
 from ..base.suggest import did_you_mean
 from ..ir.expr import Expr, Lit
 from ..ir.types import Type
@@ -128,17 +128,8 @@ class Report:
         """One error at a place; `also` are other places with what they say. Of a flood the first SHOWN_MAX are kept."""
         if len(self.findings.errors) >= SHOWN_MAX:
             self.findings.count_error()
-            return
-        self.findings.add(
-            Diagnostic(
-                code=code,
-                message=message,
-                primary=self.source.label(span, label),
-                secondary=tuple(self.source.label(s, text) for s, text in also),
-                notes=tuple(notes),
-                help=help,
-            )
-        )
+        else:
+            self._add("error", code, span, message, label, also, help, notes)
 
     def warn(
         self,
@@ -152,11 +143,24 @@ class Report:
         notes: Sequence[str] = (),
     ) -> None:
         """One warning: what is legal but suspect. Its code has a name in WARNINGS, by which its line can be spared it."""
+        self._add("warning", code, span, message, label, also, help, notes)
+
+    def _add(
+        self,
+        severity: Severity,
+        code: str,
+        span: Span,
+        message: str,
+        label: str,
+        also: Sequence[tuple[Span, str]],
+        help: str | None,
+        notes: Sequence[str],
+    ) -> None:
         self.findings.add(
             Diagnostic(
                 code=code,
                 message=message,
-                severity="warning",
+                severity=severity,
                 primary=self.source.label(span, label),
                 secondary=tuple(self.source.label(s, text) for s, text in also),
                 notes=tuple(notes),

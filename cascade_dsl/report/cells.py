@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import re
 
+from .widths import TAB, width
+
 CUT = "…"
-TAB = 4
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])")
 """Colours, moves of the cursor, titles: a log that was written for a terminal is full of them."""
-
-
-def width(text: str) -> int:
-    """How many cells a text takes: a wide character two, a combining one none."""
-    if text.isascii() and "\t" not in text:
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    total = 0
-    for char in text:
-        if char == "\t":
-            total += TAB - total % TAB
-        elif not combining(char) and char not in "\u200b\u200d\ufe0e\ufe0f":
-            total += 2 if east_asian_width(char) in "WF" else 1
-    return total
 
 
 def cut(text: str, most: int) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TextIO
 
 from ..base.diagnostics import Diagnostic, Label
+from .widths import TAB
+from .widths import width as width_of
 
 WIDTH = 120
 WIDTH_MIN = 30
-_TAB = 4
 _CUT = "…"
 _STYLE = {"error": "1;31", "warning": "1;33", "note": "1;36", "help": "1;32", "gutter": "1;34", "bold": "1"}
 
@@ -176,12 +177,12 @@ def _mark(label: Label, number: int, text: str, sign: str, style: str, message: 
     end = label.end_column - 1 if number == label.end_line else len(text)
     if start > len(text) or (number > label.line and end <= start):
         return None
-    return _Mark(_width(text[:start]), _width(text[: max(end, start)]), sign, style, message)
+    return _Mark(width_of(text[:start]), width_of(text[: max(end, start)]), sign, style, message)
 
 
 def _window(text: str, marks: list[_Mark], width: int) -> tuple[str, int]:
     """The part of a line that fits, and by how many cells the underlines move left for it."""
-    if _width(text) <= width:
+    if width_of(text) <= width:
         return text, 0
     start = min((m.start for m in marks), default=0)
     end = min(max((m.end for m in marks), default=0), start + width)
@@ -192,7 +193,7 @@ def _window(text: str, marks: list[_Mark], width: int) -> tuple[str, int]:
     kept, at, low_cells = [""], 0, 0
     room = width - 1 - (1 if low else 0)
     for char in text:
-        size = _width(char)
+        size = width_of(char)
         if at < low:
             at += size
             low_cells = at
@@ -216,12 +217,12 @@ def _cells(text: str) -> str:
         at = 0
         for char in text:
             if char == "\t":
-                blanks = _TAB - at % _TAB
+                blanks = TAB - at % TAB
                 out.append(" " * blanks)
                 at += blanks
             else:
                 out.append(char)
-                at += _width(char)
+                at += width_of(char)
         text = "".join(out)
     return _clean(text)
 
@@ -230,20 +231,6 @@ def _clean(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
-
-
-def _width(text: str) -> int:
-    if text.isascii() and "\t" not in text:
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    total = 0
-    for char in text:
-        if char == "\t":
-            total += _TAB - total % _TAB
-        elif not combining(char) and char not in "\u200b\u200d\ufe0e\ufe0f":
-            total += 2 if east_asian_width(char) in "WF" else 1
-    return total
 
 
 def _plain(style: str, text: str) -> str:
