@@ -198,7 +198,9 @@ class Pieces(Documents):
         self.only_bash("an array", 'write `set -- …`, and `"$@"`')
         self.at += 1
         word.literal("(")
-        self.push(Frame("array", self.at - 1, frame))
+        inner = Frame("array", self.at - 1, frame)
+        inner.name = word.assigns or "*"
+        self.push(inner)
         return True
 
     def opens_extended(self, frame: Frame, word: Word) -> bool:
