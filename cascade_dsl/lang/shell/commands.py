@@ -51,6 +51,8 @@ class Commands:
         self._assignments: list[tuple[str, int]] = []
         """(variable, place) of each place in a value that is assigned."""
         self._declarations: list[tuple[str, int]] = []
+        self._copied: list[tuple[str, list[str]]] = []
+        """(variable, variables in the value that it is given)"""
         self._filled: list[tuple[str, int]] = []
         """(variable, offset) of each variable that `read` and the like fill."""
         self._aliases = -1
@@ -68,6 +70,8 @@ class Commands:
         """A whole number alone is sound in the word."""
         for index in word.places:
             self.places[index].ints = self.places[index].ints or reason
+        if reason in ("arithmetic", "test-variable"):
+            self.counted.update(word.reads)
 
     def one_word(self, word: Word) -> None:
         """The shell takes one word here."""
@@ -222,6 +226,7 @@ class Commands:
         if name is None:
             return
         self.joined(word)
+        self._copied.append((name, word.reads))
         if word.shape.endswith("("):
             self._arrays.add(name)
         if ASSIGNMENT.match(word.shape)[2]:  # pyright: ignore[reportOptionalSubscript]
@@ -260,6 +265,7 @@ class Commands:
             unknown = unknown or folded or (equals < 0 and re.match(r"[-+]?[A-Za-z]*\x03", value) is not None)
             if equals >= 0:
                 self.joined(word)
+                self._copied.append((variable, word.reads))
                 if variable in _RUN:
                     self.refuse(word, "shell-variable")
                 rows = [(variable, index) for index in word.places if self.places[index].where != "subscript"]
@@ -325,6 +331,8 @@ class Commands:
             return
         for number, word in enumerate(arguments):
             if not word.places:
+                if number and arguments[number - 1].plain in ("-v", "-R"):
+                    self.counted.update(word.reads)
                 continue
             if any(map(_unfolds, arguments)):
                 self.refuse(word, "test-operator")
@@ -350,6 +358,9 @@ class Commands:
                 raise lost(f"the shell evaluates what is read into `{name}`", offset, "declare it without `-i`")
             if self.places and name in _RUN:
                 raise lost(f"the shell runs what is read into `{name}`", offset, "read into another variable")
+        for name, reads in self._copied:
+            if name in self.numbered or "*" in self.numbered:
+                self.counted.update(reads)
         for name, index in self._assignments:
             place = self.places[index]
             if name in _RUN:

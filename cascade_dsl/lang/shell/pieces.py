@@ -328,6 +328,7 @@ class Pieces(Documents):
                 return
             if word is not None:
                 word.expand()
+                word.reads += [found[1]] if found[1] else []
             if frame.kind in ("arith", "subscript") and found[1]:
                 self.counted.add(found[1])
             self.at = found.end()
@@ -357,6 +358,7 @@ class Pieces(Documents):
         inner.literal = quoted and found is not None and found[1] is not None
         if word is not None:
             word.expand()
+            word.reads += _NAMES.findall(self.text, self.at, end)[:1]
         self.push(inner)
         self.at = end
 

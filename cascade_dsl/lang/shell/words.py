@@ -21,7 +21,7 @@ DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 class Word:
     """A word that is being read, or has been."""
 
-    __slots__ = ("dynamic", "places", "quoted", "skeleton", "start", "text")
+    __slots__ = ("dynamic", "places", "quoted", "reads", "skeleton", "start", "text")
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -32,6 +32,8 @@ class Word:
         self.dynamic = False
         self.quoted = False
         self.places: list[int] = []
+        self.reads: list[str] = []
+        """The variables whose values are a part of it."""
 
     def literal(self, text: str) -> None:
         """Characters outside quotes."""

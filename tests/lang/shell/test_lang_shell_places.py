@@ -176,3 +176,21 @@ def test_what_is_deep_is_read_to_its_end() -> None:
 def _listed(wanted: str) -> str:
     """One blank between two."""
     return ", ".join(wanted.replace(",", "").split())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "x=@; [[ $x -eq 1 ]]", 'x=@; [[ 1 -lt "${x}" ]]', "x=@; [[ -v $x ]]", 'x=@; [ -v "$x" ]', "x=@; declare -i n=$x",
+        "declare -i n; x=@; n=${x}", "x=@; n=$x; typeset -i n", "x=@; echo $(( $x ))", "x=(@); (( x > 1 ))",
+    ],
+)  # fmt: skip
+def test_a_variable_that_the_shell_evaluates_is_known(script: str) -> None:
+    found = scan(script.replace("@", MARK), "bash")
+    assert found.lost is None
+    assert "x" in found.assigned.keys() & found.counted
+
+
+def test_what_is_compared_as_text_is_not_evaluated() -> None:
+    found = scan('x=@; [[ $x == 1 && -n $x ]]; [ "$x" -eq 1 ]; n=$x; echo "$x"'.replace("@", MARK), "bash")
+    assert found.counted == set()
