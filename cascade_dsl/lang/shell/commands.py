@@ -204,7 +204,7 @@ class Commands:
             for word in words[1:]:
                 self.only_int(word, "job")
         elif len(words) > 1:
-            first = words[1]
+            first = next((w for w in words[1:] if w.places or not w.may_vanish), words[1])
             if _unfolds(first) or re.match(r"-?v?\0(?:.*[\0\x03\]])?\Z", first.value, re.DOTALL):
                 self.refuse(first, "format")
             if re.match("-v", first.value):
@@ -306,8 +306,8 @@ class Commands:
                 words = words[1:]
                 while words and (words[0].plain or "").startswith("-"):
                     words = words[1:]
-            elif len(words) > 1 and not words[0].shape.strip(EXPANDED + MARK):
-                special = next((n for n, w in enumerate(words) if w.shape.strip(EXPANDED + MARK)), len(words))
+            elif len(words) > 1 and words[0].may_vanish:
+                special = next((n for n, w in enumerate(words) if not w.may_vanish), len(words))
                 if special == len(words) or _name(words[special]) not in _SPECIAL:
                     return words
                 words = words[special:]

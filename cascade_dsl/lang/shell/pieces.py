@@ -328,7 +328,7 @@ class Pieces(Documents):
                 return
             if word is not None:
                 word.expand()
-                word.reads += [found[1]] if found[1] else []
+                word.reads += [found[1]] if found[1] else ["@"] if found[0] == "$@" else []
             if frame.kind in ("arith", "subscript") and found[1]:
                 self.counted.add(found[1])
             self.at = found.end()
@@ -359,6 +359,7 @@ class Pieces(Documents):
         if word is not None:
             word.expand()
             word.reads += _NAMES.findall(self.text, self.at, end)[:1]
+            word.reads += ["@"] if self.text.find("@", self.at, end) >= 0 else []
         self.push(inner)
         self.at = end
 

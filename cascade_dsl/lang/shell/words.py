@@ -33,7 +33,7 @@ class Word:
         self.quoted = False
         self.places: list[int] = []
         self.reads: list[str] = []
-        """The variables whose values are a part of it."""
+        """The variables whose values are a part of it; `@` where it may be no word at all."""
 
     def literal(self, text: str) -> None:
         """Characters outside quotes."""
@@ -78,6 +78,11 @@ class Word:
     def reserved(self) -> str | None:
         """What it says, where it could be a reserved word: nothing in it is quoted."""
         return None if self.dynamic or self.places or self.quoted else self.value
+
+    @property
+    def may_vanish(self) -> bool:
+        """It may be no word at all: an expansion or a list, and nothing else."""
+        return not self.shape.strip(EXPANDED + MARK + (QUOTED if "@" in self.reads else ""))
 
     @property
     def assigns(self) -> str | None:

@@ -69,6 +69,7 @@ ALIKE = [
     ("wait @; wait -n @", "word, job word, job"),
     ("set @; set -o @; set -- @; set -e -- @; shopt -s @; fc -s @", "option option word word option complete"),
     ("$x read @; ${x}unset @; $x cat @; time read @; @ read @", "read-name read-name word read-name word read-name"),
+    ("\"$x\" wait @; printf $x @; printf \"$x\" @", "word format word"),
     ("read x <<E\n@\nE\nfor PS4 in @; do :; done", "here shell-variable"),
     ("test {-v,@}; printf {-v,@} x", "test-operator format"),
 ]  # fmt: skip
@@ -194,3 +195,9 @@ def test_a_variable_that_the_shell_evaluates_is_known(script: str) -> None:
 def test_what_is_compared_as_text_is_not_evaluated() -> None:
     found = scan('x=@; [[ $x == 1 && -n $x ]]; [ "$x" -eq 1 ]; n=$x; echo "$x"'.replace("@", MARK), "bash")
     assert found.counted == set()
+
+
+@pytest.mark.parametrize("before", ['"$@"', "$@", '"${a[@]}"', "$x ${y}", "$(x)"])
+def test_what_may_be_no_word_leaves_the_next_one_as_the_command(before: str) -> None:
+    found = scan(f"{before} read {MARK}; {before} cat {MARK}", "bash")
+    assert [p.refused for p in found.places] == ["read-name", ""]
