@@ -202,7 +202,8 @@ class Commands:
         """The variable after `printf -v` and `wait -p`, and values that may be such an option."""
         if name == "wait":
             for word in words[1:]:
-                self.only_int(word, "job")
+                if word.value.startswith(("-", MARK)):
+                    self.only_int(word, "job")
         elif len(words) > 1:
             first = next((w for w in words[1:] if w.places or not w.may_vanish), words[1])
             if _unfolds(first) or re.match(r"-?v?\0(?:.*[\0\x03\]])?\Z", first.value, re.DOTALL):
@@ -320,7 +321,7 @@ class Commands:
         for word in words[1:]:
             if word.plain in ("--", "-") and words[0].plain == "set":
                 return
-            self.refuse(word, "option")
+            self.refuse(word, "option" if words[0].plain == "set" else "shopt")
 
     def _test(self, name: str, words: list[Word]) -> None:
         """`[ … ]`: a value may be mistaken for an operator, of which bash evaluates the operand of one."""
@@ -388,9 +389,7 @@ def _name(word: Word) -> str | None:
     return rest if rest in _SPECIAL else None
 
 
-_SPECIAL = (
-    DECLARING | _NAMING | _RUNNING | _BEFORE | {"[", "test", "trap", "let", "alias", "printf", "wait", "set", "shopt"}
-)
+_SPECIAL = DECLARING | _NAMING | _RUNNING | _BEFORE | {"[", "test", "trap", "let", "alias", "printf", "wait"}
 """Commands that do more with their words than to read them."""
 _SHAPELESS = frozenset({"dollar", "backslash"})
 """Places with these reasons stand in no skeleton as MARK."""

@@ -112,7 +112,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "as an argument of `read`, `unset` and the like, which take names of variables",
         "the name of a variable stands in the script",
     ),
-    "option": ("where `set` or `shopt` may take it for an option", "write `set -- {x}`"),
+    "option": ("where `set` may take it for an option", "write `set -- {x}`"),
+    "shopt": ("as an argument of `shopt`, which changes how the script is read", "write the option in the script"),
     "format": ("where `printf` may take it for an option", "write `printf '%s' {x}`"),
     "let": ("as an argument of `let`", "write `x=$(( … ))`"),
     "trap": (
