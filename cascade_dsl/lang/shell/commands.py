@@ -19,10 +19,13 @@ _ARRAYS = frozenset({
     "BASH_ALIASES", "BASH_ARGC", "BASH_ARGV", "BASH_CMDS", "BASH_LINENO", "BASH_REMATCH", "BASH_SOURCE", "BASH_VERSINFO",
     "COMPREPLY", "COMP_WORDS", "COPROC", "DIRSTACK", "FUNCNAME", "GROUPS", "MAPFILE", "PIPESTATUS",
 })  # fmt: skip
-_RUN = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV"})
+_RUN = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV", "BASH_ALIASES"})
 """Variables whose value a shell expands or runs."""
 _NAMING = frozenset({"read", "mapfile", "readarray", "getopts", "unset"})
-_RUNNING = frozenset({"compgen", "complete", "compopt", "bind"})
+_READING = frozenset({"read", "mapfile", "readarray"})
+_RUNNING = frozenset({"compgen", "complete", "compopt", "bind", "fc", "history"})
+_BEFORE = frozenset({"command", "builtin", "time"})
+"""The words behind them are a command of this shell."""
 _TESTS = frozenset({
     "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", ")",
 })  # fmt: skip
@@ -48,6 +51,10 @@ class Commands:
         self._assignments: list[tuple[str, int]] = []
         """(variable, place) of each place in a value that is assigned."""
         self._declarations: list[tuple[str, int]] = []
+        self._copied: list[tuple[str, list[str]]] = []
+        """(variable, variables in the value that it is given)"""
+        self._filled: list[tuple[str, int]] = []
+        """(variable, offset) of each variable that `read` and the like fill."""
         self._aliases = -1
         self._left = False
         """The script may have gone to another folder."""
@@ -63,6 +70,8 @@ class Commands:
         """A whole number alone is sound in the word."""
         for index in word.places:
             self.places[index].ints = self.places[index].ints or reason
+        if reason in ("arithmetic", "test-variable"):
+            self.counted.update(word.reads)
 
     def one_word(self, word: Word) -> None:
         """The shell takes one word here."""
@@ -141,13 +150,12 @@ class Commands:
         words = command.words
         if not words:
             return
-        while words and words[0].plain in ("command", "builtin"):
-            words = words[1:]
-            while words and (words[0].plain or "").startswith("-"):
-                words = words[1:]
+        words = self._own_words(words)
         if not words:
             return
-        name = words[0].plain
+        if _unfolds(words[0]):
+            raise lost("braces make up the name of a command", words[0].start)
+        name = _name(words[0])
         if name not in _PRINTING:
             for word in words:
                 for index in word.places:
@@ -171,6 +179,10 @@ class Commands:
             self._test(name, words)
         elif name in _NAMING:
             self._naming(name, words)
+            for index in (index for word in command.fed for index in word.places):
+                self.feed(command, index)
+        elif name in ("set", "shopt"):
+            self._options(words)
         elif name in _RUNNING:
             self._refuse_all(words, "complete")
         elif name in ("trap", "let"):
@@ -187,7 +199,20 @@ class Commands:
         del frame
 
     def _named_result(self, name: str, words: list[Word]) -> None:
-        """The variable after `printf -v` and `wait -p`."""
+        """The variable after `printf -v` and `wait -p`, and values that may be such an option."""
+        if name == "wait":
+            for word in words[1:]:
+                if word.value.startswith(("-", MARK)):
+                    self.only_int(word, "job")
+        elif len(words) > 1:
+            first = next((w for w in words[1:] if w.places or not w.may_vanish), words[1])
+            if _unfolds(first) or re.match(r"-?v?\0(?:.*[\0\x03\]])?\Z", first.value, re.DOTALL):
+                self.refuse(first, "format")
+            if re.match("-v", first.value):
+                rest = words[2:] if first.value != "-v" else words[3:]
+                variable = first.value[2:] or (words[2].value if len(words) > 2 else "")
+                for word in rest:
+                    self.fill(variable.split("[", 1)[0], word)
         pairs = list(pairwise(words))
         for before, word in pairs[:2] if name == "printf" else pairs:
             if before.value in ("-v", "-p") or re.match(r"-[vp].", word.value):
@@ -202,6 +227,7 @@ class Commands:
         if name is None:
             return
         self.joined(word)
+        self._copied.append((name, word.reads))
         if word.shape.endswith("("):
             self._arrays.add(name)
         if ASSIGNMENT.match(word.shape)[2]:  # pyright: ignore[reportOptionalSubscript]
@@ -219,26 +245,28 @@ class Commands:
         """A word before, which the shell makes out of a variable, may be an option."""
         for word in words[1:]:
             value = word.value
-            if word.plain is not None and re.match(r"[-+][A-Za-z]", value):
+            if word.plain is not None and re.match(r"[-+][A-Za-z]", value) and not _unfolds(word):
                 flags += value
                 continue
             equals = value.find("=")
             head = value if equals < 0 else value[:equals]
+            folded = "{" in word.shape.split("=", 1)[0]
             if MARK in head:
                 self.refuse(word, "declared-name")
                 continue
             variable = head.removesuffix("+").split("[", 1)[0]
-            if EXPANDED in variable:
+            if EXPANDED in variable or folded:
                 variable = "*"
-            if "i" in flags:
+            if "i" in flags or unknown:
                 self.numbered.add(variable)
-            if "n" in flags and name != "export":
+            if ("n" in flags or unknown) and name != "export":
                 self._references.add(variable)
             if re.search("[aA]", flags) or "[" in head or word.shape.endswith("("):
                 self._arrays.add(variable)
-            unknown = unknown or (equals < 0 and value.startswith(EXPANDED))
+            unknown = unknown or folded or (equals < 0 and re.match(r"[-+]?[A-Za-z]*\x03", value) is not None)
             if equals >= 0:
                 self.joined(word)
+                self._copied.append((variable, word.reads))
                 if variable in _RUN:
                     self.refuse(word, "shell-variable")
                 rows = [(variable, index) for index in word.places if self.places[index].where != "subscript"]
@@ -251,10 +279,49 @@ class Commands:
         self._refuse_all(words, "read-name")
         if name == "unset":
             return
+        self._filled += [(word.value.split("[", 1)[0], word.start) for word in words[1:]]
         arrays = name in ("mapfile", "readarray") or any(re.match(r"-[a-z]*a", w.value) for w in words[1:])
         if arrays:
             last = words[-1].plain if len(words) > 1 else "MAPFILE"
             self._arrays.add(last if last is not None else "*")
+
+    def feed(self, command: Command, index: int) -> None:
+        """A place in what a command gets on its standard input: `read` and the like assign it."""
+        words = self._own_words(command.words)
+        if not words or _name(words[0]) not in _READING:
+            return
+        for word in words[1:]:
+            variable = word.value.split("[", 1)[0]
+            self._assignments.append(("*" if EXPANDED in variable else variable, index))
+
+    def fill(self, variable: str, word: Word) -> None:
+        """A variable gets what the word holds, otherwise than by `variable=word`."""
+        for index in word.places:
+            if self.places[index].where != "subscript":
+                self._assignments.append(("*" if EXPANDED in variable else variable, index))
+
+    def _own_words(self, words: list[Word]) -> list[Word]:
+        """A command without what stands before it and may be nothing: `command`, an expansion, a list."""
+        while words:
+            if words[0].plain in _BEFORE:
+                words = words[1:]
+                while words and (words[0].plain or "").startswith("-"):
+                    words = words[1:]
+            elif len(words) > 1 and words[0].may_vanish:
+                special = next((n for n, w in enumerate(words) if not w.may_vanish), len(words))
+                if special == len(words) or _name(words[special]) not in _SPECIAL:
+                    return words
+                words = words[special:]
+            else:
+                return words
+        return words
+
+    def _options(self, words: list[Word]) -> None:
+        """`set` and `shopt`: what could be an option changes how the rest of the script is read."""
+        for word in words[1:]:
+            if word.plain in ("--", "-") and words[0].plain == "set":
+                return
+            self.refuse(word, "option" if words[0].plain == "set" else "shopt")
 
     def _test(self, name: str, words: list[Word]) -> None:
         """`[ … ]`: a value may be mistaken for an operator, of which bash evaluates the operand of one."""
@@ -265,7 +332,11 @@ class Commands:
             return
         for number, word in enumerate(arguments):
             if not word.places:
+                if number and arguments[number - 1].plain in ("-v", "-R"):
+                    self.counted.update(word.reads)
                 continue
+            if any(map(_unfolds, arguments)):
+                self.refuse(word, "test-operator")
             self.one_word(word)
             before = arguments[number - 1] if number else None
             after = arguments[number + 1] if number + 1 < len(arguments) else None
@@ -279,21 +350,46 @@ class Commands:
 
     # ---- the whole ----
 
-    def conclude(self) -> None:
+    def conclude(self, text: str) -> None:
         """What is known once the script has been read."""
         if self._aliases >= 0 and self.places:
             raise lost("an alias changes how the rest of it is read", self._aliases, "write a function")
+        for name, offset in self._filled:
+            if self.places and name in self.numbered - _EVALUATED:
+                raise lost(f"the shell evaluates what is read into `{name}`", offset, "declare it without `-i`")
+            if self.places and name in _RUN:
+                raise lost(f"the shell runs what is read into `{name}`", offset, "read into another variable")
+        for name, reads in self._copied:
+            if name in self.numbered or "*" in self.numbered:
+                self.counted.update(reads)
         for name, index in self._assignments:
             place = self.places[index]
+            if name in _RUN:
+                place.refused = place.refused or "shell-variable"
             if name in self.numbered or "*" in self.numbered or (name == "*" and len(self.numbered) > len(_EVALUATED)):
                 place.ints = place.ints or "integer"
             if name in self._references or "*" in self._references or (name == "*" and self._references):
                 place.refused = place.refused or "reference"
             self.assigned.setdefault(name, index)
         for name, index in self._declarations:
-            if name in self._arrays or "*" in self._arrays or name == "*":
+            if name in self._arrays or "*" in self._arrays or name == "*" or re.search(rf"\b{re.escape(name)}\[", text):
                 self.places[index].refused = self.places[index].refused or "declared-array"
 
 
+def _unfolds(word: Word) -> bool:
+    """Braces make several words of it."""
+    return re.search(r"\{.*(?:,|\.\.).*\}", word.shape, re.DOTALL) is not None
+
+
+def _name(word: Word) -> str | None:
+    """The command that a word names, whatever an expansion in it adds; None where nothing is known of it."""
+    if word.plain is not None or word.places:
+        return word.plain
+    rest = word.value.replace(EXPANDED, "")
+    return rest if rest in _SPECIAL else None
+
+
+_SPECIAL = DECLARING | _NAMING | _RUNNING | _BEFORE | {"[", "test", "trap", "let", "alias", "printf", "wait"}
+"""Commands that do more with their words than to read them."""
 _SHAPELESS = frozenset({"dollar", "backslash"})
 """Places with these reasons stand in no skeleton as MARK."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .commands import Commands
 from .frames import Frame
 from .pieces import Pieces
 from .places import lost
@@ -15,8 +14,6 @@ _UNARY = frozenset("-" + c for c in "abcdefghknoprstuvwxzGLNORS")
 
 class Conditions(Pieces):
     """The part of the scanner that reads `[[ … ]]`."""
-
-    commands: Commands
 
     def step_condition(self, frame: Frame) -> None:
         """Inside `[[ … ]]`."""

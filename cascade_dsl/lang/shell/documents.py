@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .arithmetic import Arithmetic
+from .commands import Commands
 from .frames import Document, Frame
 from .interpreters import reads_program
 from .places import MARK, REASONS, lost
@@ -16,6 +17,8 @@ _ENDS = " \t\n;&|<>()"
 
 class Documents(Arithmetic):
     """The part of the scanner that reads here-documents."""
+
+    commands: Commands
 
     def end_word_of_document(self, at: int) -> tuple[str, bool, int]:
         """The word after `<<`: what it is without quotes, whether it had any, and where it ends."""
@@ -61,11 +64,20 @@ class Documents(Arithmetic):
     def _lines(self, document: Document, start: int) -> tuple[int, int, int]:
         """Where the lines of a document begin and end, and where the script goes on."""
         text, at, joined, going = self.text, start, "", False
+        inside = any(frame.kind in ("$(", "<(") for frame in self.stack)
         while at < len(text):
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
             line = text[at:end]
             bare = line.lstrip("\t") if document.tabs else line
+            if inside and bare != document.word and ")" in line:
+                whole = (bare, line, joined + line, (joined + line).lstrip("\t"))
+                if any(w.startswith(document.word) for w in whole):
+                    raise lost(
+                        "a line of a here-document in `$( )` begins with its end word, and bash ends it there",
+                        at,
+                        "choose another end word",
+                    )
             if going:
                 if document.word in (bare, line, joined + line, (joined + line).lstrip("\t")):
                     raise lost("the end word of a here-document stands after a backslash", at)
@@ -90,7 +102,9 @@ class Documents(Arithmetic):
             return
         char = text[at]
         if char == MARK:
-            self.places[self.record("here")].interpreter = frame.interpreter
+            index = self.record("here")
+            self.places[index].interpreter = frame.interpreter
+            self.commands.feed(frame.command, index)
             self.at += 1
         elif char == "\\":
             if text.startswith(MARK, at + 1):
@@ -123,5 +137,6 @@ class Documents(Arithmetic):
         body = Frame("here", start, frame)
         body.quoted, body.end, body.resume, body.word = True, end, resume, Word(start)
         body.interpreter = reads_program(document.command.words)
+        body.command = document.command
         self.at = start
         self.push(body)

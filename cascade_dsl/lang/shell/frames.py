@@ -90,4 +90,4 @@ class Frame:
         """What reads a here-document as a program."""
         self.left: Word | None = None
         self.name = ""
-        """The variable of a `for`."""
+        """The variable of a `for`, or of an array."""

@@ -198,7 +198,9 @@ class Pieces(Documents):
         self.only_bash("an array", 'write `set -- …`, and `"$@"`')
         self.at += 1
         word.literal("(")
-        self.push(Frame("array", self.at - 1, frame))
+        inner = Frame("array", self.at - 1, frame)
+        inner.name = word.assigns or "*"
+        self.push(inner)
         return True
 
     def opens_extended(self, frame: Frame, word: Word) -> bool:
@@ -326,6 +328,7 @@ class Pieces(Documents):
                 return
             if word is not None:
                 word.expand()
+                word.reads += [found[1]] if found[1] else ["@"] if found[0] == "$@" else []
             if frame.kind in ("arith", "subscript") and found[1]:
                 self.counted.add(found[1])
             self.at = found.end()
@@ -355,6 +358,8 @@ class Pieces(Documents):
         inner.literal = quoted and found is not None and found[1] is not None
         if word is not None:
             word.expand()
+            word.reads += _NAMES.findall(self.text, self.at, end)[:1]
+            word.reads += ["@"] if self.text.find("@", self.at, end) >= 0 else []
         self.push(inner)
         self.at = end
 

@@ -112,6 +112,9 @@ REASONS: dict[str, tuple[str, str]] = {
         "as an argument of `read`, `unset` and the like, which take names of variables",
         "the name of a variable stands in the script",
     ),
+    "option": ("where `set` may take it for an option", "write `set -- {x}`"),
+    "shopt": ("as an argument of `shopt`, which changes how the script is read", "write the option in the script"),
+    "format": ("where `printf` may take it for an option", "write `printf '%s' {x}`"),
     "let": ("as an argument of `let`", "write `x=$(( … ))`"),
     "trap": (
         "as an argument of `trap`, which runs it later",
@@ -131,6 +134,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "subscript": ("in a subscript", ""),
     "test-variable": ("after `-v`", ""),
     "integer": ("as the value of a variable that the shell evaluates", ""),
+    "job": ("as an argument of `wait`", ""),
     "descriptor": ("as the number of a descriptor", ""),
     "bracket": ("inside `[ ]` of a word", ""),
 }

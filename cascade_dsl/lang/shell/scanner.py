@@ -37,7 +37,7 @@ class Scanner(Conditions, Pieces):
         """The places of the script; raises nothing."""
         try:
             self._read()
-            self.commands.conclude()
+            self.commands.conclude(self.text)
             if len(self.places) != self.text.count(MARK):
                 raise lost("it could not be read to its end", 0)
         except LostError as error:
@@ -208,7 +208,7 @@ class Scanner(Conditions, Pieces):
                 said = word.reserved
                 if said in _OPENING or said in _CLOSING or said in ("time", "in", "]]"):
                     self._reserved(frame, word, said or "")
-                elif said == "-p" and command.timed:
+                elif said in ("-p", "--") and command.timed:
                     pass
                 else:
                     self._first(command, word)
@@ -441,6 +441,7 @@ class Scanner(Conditions, Pieces):
         if word is None:
             return
         self.commands.check_shape(word)
+        self.commands.fill(frame.name, word)
         if "=" in word.shape and word.shape.startswith("["):
             self.commands.joined(word)
             if MARK in word.shape.split("=", 1)[0]:

@@ -21,7 +21,7 @@ DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 class Word:
     """A word that is being read, or has been."""
 
-    __slots__ = ("dynamic", "places", "quoted", "skeleton", "start", "text")
+    __slots__ = ("dynamic", "places", "quoted", "reads", "skeleton", "start", "text")
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -32,6 +32,8 @@ class Word:
         self.dynamic = False
         self.quoted = False
         self.places: list[int] = []
+        self.reads: list[str] = []
+        """The variables whose values are a part of it; `@` where it may be no word at all."""
 
     def literal(self, text: str) -> None:
         """Characters outside quotes."""
@@ -76,6 +78,11 @@ class Word:
     def reserved(self) -> str | None:
         """What it says, where it could be a reserved word: nothing in it is quoted."""
         return None if self.dynamic or self.places or self.quoted else self.value
+
+    @property
+    def may_vanish(self) -> bool:
+        """It may be no word at all: an expansion or a list, and nothing else."""
+        return not self.shape.strip(EXPANDED + MARK + (QUOTED if "@" in self.reads else ""))
 
     @property
     def assigns(self) -> str | None:

@@ -65,6 +65,13 @@ ALIKE = [
     ("echo x[@] >&@", "word, bracket word, descriptor"),
     ("echo $((x@)) $((@x)) $(( \"@\" )) $((a[@]))", "arithmetic-name arithmetic-name arithmetic-quotes subscript-part"),
     ("echo ~@ x=~@ {1..@}", "tilde tilde sequence"),
+    ("printf @; printf \"@\" x; printf -@ x; printf \"a[@]\"; printf \"@\\n\"; printf -- @", "format format format double double word"),
+    ("wait @; wait -n @; $k wait pod/@; $k set x @", "word, job word, job word word"),
+    ("set @; set -o @; set -- @; set -e -- @; shopt -s @; fc -s @", "option option word word shopt complete"),
+    ("$x read @; ${x}unset @; $x cat @; time read @; @ read @", "read-name read-name word read-name word read-name"),
+    ("\"$x\" wait @; printf $x @; printf \"$x\" @", "word format word"),
+    ("read x <<E\n@\nE\nfor PS4 in @; do :; done", "here shell-variable"),
+    ("test {-v,@}; printf {-v,@} x", "test-operator format"),
 ]  # fmt: skip
 
 BASH = [
@@ -90,6 +97,17 @@ BASH = [
     ("compgen -W @; complete -C @ x; wait -n -p @", "complete complete variable-name"),
     ("case x in a) @ ;& b) @ ;;& c) @ ;; esac", "word word word"),
     ("shopt -s extglob; case x in +(a|b)) echo @ ;; esac", "word"),
+    ("declare -ai a; a=(@); a+=([1]=@); RANDOM=(@); b=(@)", "word, integer word, integer word, integer word"),
+    ("BASH_ALIASES[x]=@; BASH_ALIASES=([x]=@); PS4=(@)", "shell-variable shell-variable shell-variable"),
+    ("declare -i n; printf -v n %s @; printf -vn %s @; printf -v m %s @", "word, integer word, integer word"),
+    ("printf -v PS4 @; read x <<< @; select PS4 in @; do :; done", "shell-variable word shell-variable"),
+    ("declare -i n; read -r \"$x\" <<< @; read a \"$x\" <<E\n@\nE\nread -a RANDOM <<< @", "word, integer here, integer word, integer"),
+    ("declare -i {n,m}; n=@", "word, integer"),
+    ("declare -{i,r} n; n=@", "reference"),
+    ("declare -$o n=@; declare $o m; m=@", "declared-array reference"),
+    ("time -- read @; time -p -- read @", "read-name read-name"),
+    ("(( a[0] = 1 )); declare a=@; declare b=@", "declared-array word"),
+    ("printf -v 'a[0]' x; local a=@", "declared-array"),
 ]  # fmt: skip
 
 LOST = [
@@ -97,6 +115,8 @@ LOST = [
     "@; done", "@ )", "fi; @", "do @; done", "echo @ ;; esac", "for x in @; do", "cat <<E\n@", "cat <<E\n@\n E", "x=@ \\",
     "cat <<E\nx\\\nE\n@\nE\n", "cat <<$x\n@\n$x", "cat <<@\n@\n@", "echo $(cat <<E\n)\nE\n@", "cat <<E $(echo\n)\nE\n@", "alias x=y; @",
     "echo \"${x:-\"}\"}\" @", "echo \"${x#'}'}\" @", "$\\\n(x) @", "echo $((x) @", "((x) @", "coproc x @", "${ x; } @", "cat > @ <",
+    "y=$(cat <<E\nEx) ; y\n@\nE\n)", "y=$(cat <<-E\n\tE (x)\n@\n\tE\n)", "{read,@}",
+    "declare -i n; while read -r n; do :; done <<E\n@\nE", "echo @ | { read -r PS4; }",
 ]  # fmt: skip
 
 LOST_IN_SH = [
@@ -157,3 +177,27 @@ def test_what_is_deep_is_read_to_its_end() -> None:
 def _listed(wanted: str) -> str:
     """One blank between two."""
     return ", ".join(wanted.replace(",", "").split())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "x=@; [[ $x -eq 1 ]]", 'x=@; [[ 1 -lt "${x}" ]]', "x=@; [[ -v $x ]]", 'x=@; [ -v "$x" ]', "x=@; declare -i n=$x",
+        "declare -i n; x=@; n=${x}", "x=@; n=$x; typeset -i n", "x=@; echo $(( $x ))", "x=(@); (( x > 1 ))",
+    ],
+)  # fmt: skip
+def test_a_variable_that_the_shell_evaluates_is_known(script: str) -> None:
+    found = scan(script.replace("@", MARK), "bash")
+    assert found.lost is None
+    assert "x" in found.assigned.keys() & found.counted
+
+
+def test_what_is_compared_as_text_is_not_evaluated() -> None:
+    found = scan('x=@; [[ $x == 1 && -n $x ]]; [ "$x" -eq 1 ]; n=$x; echo "$x"'.replace("@", MARK), "bash")
+    assert found.counted == set()
+
+
+@pytest.mark.parametrize("before", ['"$@"', "$@", '"${a[@]}"', "$x ${y}", "$(x)"])
+def test_what_may_be_no_word_leaves_the_next_one_as_the_command(before: str) -> None:
+    found = scan(f"{before} read {MARK}; {before} cat {MARK}", "bash")
+    assert [p.refused for p in found.places] == ["read-name", ""]
