@@ -228,7 +228,6 @@ class Scripts:
     ) -> None:
         if found.lost is not None:
             return
-        told: set[str] = set()
         for place, argument, span in zip(found.places, raw, spans, strict=True):
             if argument is not None or place.where == "comment":
                 continue
@@ -246,21 +245,41 @@ class Scripts:
                     "the shell evaluates in arithmetic what this command prints",
                     help="be sure that it prints a number whatever the value is",
                 )
-        for name in sorted(found.assigned.keys() & found.counted):
-            index = found.assigned[name]
-            place = found.places[index]
-            if index not in ints and not place.interpreter and name not in told:
-                told.add(name)
-                self.report.warn(
-                    "CSCW343",
-                    spans[index],
-                    f"`{name}` holds this value, and is read in arithmetic, where the shell runs what stands in it",
-                    help="give it an `int`, or test what it holds first",
-                )
+        for name, indices in sorted(found.assigned.items()):
+            index = next((i for i in indices if i not in ints and not found.places[i].interpreter), None)
+            if index is not None:
+                self._warn_variable(found, name, spans[index])
         if scratch:
             return
         for _, path in found.writes:
             self._relative(path, script, outputs)
+
+    def _warn_variable(self, found: Scan, name: str, span: Span) -> None:
+        """A variable that holds a value, and whose value the shell does more with than to read it."""
+        function, _, number = name.rpartition(" ")
+        said = name if " " not in name else f"${number}" if not function else f"${number} of {function}"
+        if name in found.executed:
+            program = found.executed[name]
+            self.report.warn(
+                "CSCW340",
+                span,
+                f"`{said}` holds this value, and `{program}` reads it as a part of its program",
+                help=_handed_over(program),
+            )
+        elif name in found.counted:
+            self.report.warn(
+                "CSCW343",
+                span,
+                f"`{said}` holds this value, and is read in arithmetic, where the shell runs what stands in it",
+                help="give it an `int`, or test what it holds first",
+            )
+        elif name in found.named:
+            self.report.warn(
+                "CSCW343",
+                span,
+                f"`{said}` holds this value, and stands for the name of a variable, where the shell runs what stands in `[ ]`",
+                help="test first that it is one of the names that are meant",
+            )
 
     def _relative(self, path: str, script: ast.StringLit, outputs: Sequence[str]) -> None:
         source = self.typing.source_text(script.span)
@@ -378,6 +397,8 @@ def _handed_over(interpreter: str) -> str:
         return "give it as a variable: `jq --arg x {{x}} '… $x …'`"
     if name.startswith(("python", "perl", "ruby", "node", "php", "lua", "Rscript")):
         return f"give it as an argument: `{interpreter} '…' {{{{x}}}}`"
+    if name == "trap":
+        return "let the shell read the variable when the trap runs: `trap '… \"$x\"' EXIT`"
     if name == "eval":
         return "leave `eval` out, or be sure of what the value can hold"
     return "be sure of what the value can hold, or hand it over through a file or the environment"

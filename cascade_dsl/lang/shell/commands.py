@@ -30,6 +30,8 @@ _TESTS = frozenset({
     "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", ")",
 })  # fmt: skip
 _RELATIVE = re.compile(r"(?![/~&-])[^\x02\x03\0*?\[\]{}]+")
+_FOLLOWED = 16
+"""Places that are followed from one variable to the next."""
 _PRINTING = frozenset({"echo", "printf"})
 """They put out what they are given."""
 _LEAVING = frozenset({"cd", "pushd", "popd", "chroot"})
@@ -38,11 +40,15 @@ _LEAVING = frozenset({"cd", "pushd", "popd", "chroot"})
 class Commands:
     """Looks at words and commands as they become whole; changes what is known of their places."""
 
-    def __init__(self, places: list[Place], dialect: Dialect) -> None:
+    def __init__(self, places: list[Place], dialect: Dialect, named: set[str]) -> None:
         self.places = places
         self.dialect = dialect
         self.writes: list[tuple[int, str]] = []
-        self.assigned: dict[str, int] = {}
+        self.assigned: dict[str, list[int]] = {}
+        self.named = named
+        self.executed: dict[str, str] = {}
+        self.associative: set[str] = set()
+        """Arrays whose subscripts are text."""
         self.counted: set[str] = set()
         self.numbered: set[str] = set(_EVALUATED)
         """Variables whose values are evaluated when they are assigned; `*` for one whose name is not known."""
@@ -140,6 +146,7 @@ class Commands:
     def looped(self, name: str, word: Word) -> None:
         """A word that a `for` goes over: its variable is assigned."""
         self._assignments += [(name, index) for index in word.places]
+        self._copied.append((name, word.reads))
 
     # ---- commands ----
 
@@ -171,6 +178,7 @@ class Commands:
             self.places[index].interpreter = self.places[index].interpreter or reader
         if name is None:
             return
+        self._call(name, words)
         if name in _LEAVING:
             self._left = True
         elif name in DECLARING:
@@ -187,7 +195,11 @@ class Commands:
             self._refuse_all(words, "complete")
         elif name in ("trap", "let"):
             self._refuse_all(words, name)
+            if name == "trap":
+                self._execute(words[1:2], name)
             if name == "let":
+                for word in words[1:]:
+                    self.counted.update(word.reads)
                 for word in words:
                     self.counted.update(re.findall(r"[A-Za-z_]\w*", word.value, re.ASCII))
         elif name == "alias":
@@ -217,6 +229,7 @@ class Commands:
         for before, word in pairs[:2] if name == "printf" else pairs:
             if before.value in ("-v", "-p") or re.match(r"-[vp].", word.value):
                 self.refuse(word, "variable-name")
+                self.named.update(word.reads)
 
     def _refuse_all(self, words: list[Word], reason: str) -> None:
         for word in words[1:]:
@@ -251,6 +264,8 @@ class Commands:
             equals = value.find("=")
             head = value if equals < 0 else value[:equals]
             folded = "{" in word.shape.split("=", 1)[0]
+            if EXPANDED in head and name not in ("export", "readonly"):
+                self.named.update([r for r in word.reads if r != "@"][: head.count(EXPANDED)])
             if MARK in head:
                 self.refuse(word, "declared-name")
                 continue
@@ -261,6 +276,8 @@ class Commands:
                 self.numbered.add(variable)
             if ("n" in flags or unknown) and name != "export":
                 self._references.add(variable)
+            if "A" in flags:
+                self.associative.add(variable)
             if re.search("[aA]", flags) or "[" in head or word.shape.endswith("("):
                 self._arrays.add(variable)
             unknown = unknown or folded or (equals < 0 and re.match(r"[-+]?[A-Za-z]*\x03", value) is not None)
@@ -277,6 +294,9 @@ class Commands:
 
     def _naming(self, name: str, words: list[Word]) -> None:
         self._refuse_all(words, "read-name")
+        for before, word in pairwise(words):
+            if name in ("read", "unset") and not re.fullmatch(r"-[a-zA-Z]*[dfinNptu]", before.value):
+                self.named.update(() if word.value.startswith("-") else word.reads)
         if name == "unset":
             return
         self._filled += [(word.value.split("[", 1)[0], word.start) for word in words[1:]]
@@ -299,6 +319,7 @@ class Commands:
         for index in word.places:
             if self.places[index].where != "subscript":
                 self._assignments.append(("*" if EXPANDED in variable else variable, index))
+        self._copied.append((variable, word.reads))
 
     def _own_words(self, words: list[Word]) -> list[Word]:
         """A command without what stands before it and may be nothing: `command`, an expansion, a list."""
@@ -348,6 +369,40 @@ class Commands:
             if after is not None and after.plain not in _TESTS:
                 self.refuse(word, "test-operator")
 
+    # ---- what travels in variables ----
+
+    def _call(self, name: str, words: list[Word]) -> None:
+        """The arguments of what may be a function; code for another shell."""
+        for number, word in enumerate(words[1:], 1):
+            self._assignments += [(f"{name} {number}", index) for index in word.places]
+            self._copied.append((f"{name} {number}", word.reads))
+        if name == "set":
+            given = next((n for n, w in enumerate(words) if w.plain in ("--", "-")), len(words))
+            for number, word in enumerate(words[given + 1 :], 1):
+                self._assignments += [(f" {number}", index) for index in word.places]
+                self._copied.append((f" {number}", word.reads))
+        elif name == "eval":
+            self._execute(words[1:], name)
+
+    def _execute(self, words: list[Word], name: str) -> None:
+        for read in (read for word in words for read in word.reads):
+            self.executed.setdefault(read, name)
+
+    def _carry(self) -> None:
+        """Variables that are given what others hold hold the same values."""
+        targets: dict[str, list[str]] = {}
+        for name, reads in self._copied:
+            for read in reads:
+                targets.setdefault(read, []).append(name)
+        waiting = list(self.assigned)
+        while waiting:
+            read = waiting.pop()
+            for name in targets.get(read, ()):
+                known = self.assigned.setdefault(name, [])
+                if name != read and (more := [i for i in self.assigned[read][:_FOLLOWED] if i not in known]):
+                    known += more
+                    waiting.append(name)
+
     # ---- the whole ----
 
     def conclude(self, text: str) -> None:
@@ -362,6 +417,8 @@ class Commands:
         for name, reads in self._copied:
             if name in self.numbered or "*" in self.numbered:
                 self.counted.update(reads)
+            if name in self._references:
+                self.named.update(reads)
         for name, index in self._assignments:
             place = self.places[index]
             if name in _RUN:
@@ -370,7 +427,8 @@ class Commands:
                 place.ints = place.ints or "integer"
             if name in self._references or "*" in self._references or (name == "*" and self._references):
                 place.refused = place.refused or "reference"
-            self.assigned.setdefault(name, index)
+            self.assigned.setdefault(name, []).append(index)
+        self._carry()
         for name, index in self._declarations:
             if name in self._arrays or "*" in self._arrays or name == "*" or re.search(rf"\b{re.escape(name)}\[", text):
                 self.places[index].refused = self.places[index].refused or "declared-array"

@@ -39,6 +39,8 @@ class Frame:
         "depth",
         "documents",
         "end",
+        "evaluates",
+        "function",
         "interpreter",
         "kind",
         "left",
@@ -71,6 +73,10 @@ class Frame:
         """Why nothing may stand in it, a key of REASONS."""
         self.arithmetic = parent is not None and (parent.arithmetic or parent.kind in ("arith", "subscript"))
         """What is put out in it is evaluated."""
+        self.function: str = parent.function if parent is not None else ""
+        """The function in whose body it stands."""
+        self.evaluates: str | None = parent.evaluates if parent is not None and kind in ("dq", "param") else None
+        """The array in whose subscript the shell evaluates what variables hold here; empty for what has no name."""
         self.word = word
         """The word that is being read: its own, or that of the frame around it for a piece."""
         self.command = Command()

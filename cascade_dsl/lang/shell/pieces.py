@@ -19,7 +19,7 @@ _DOUBLE = re.compile(r"[^\"\\$`\0]+")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|[0-9@*#?$!-])", re.ASCII)
 _PARAMETER = re.compile(r"[^\\'\"$`}<>\0]+")
 _PARAMETER_HEAD = re.compile(
-    r"\$\{[!#]?(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(?:\[[^\]'\"`\\${}\0]*\])?(:?[-=+?])?", re.ASCII
+    r"\$\{([!#]?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(?:\[[^\]'\"`\\${}\0]*\])?(:?[-=+?])?", re.ASCII
 )
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -128,6 +128,7 @@ class Pieces(Documents):
             word.literal("[")
             self.at += 1
             inner = Frame("subscript", self.at, frame, word=word)
+            inner.evaluates = frame.name if frame.kind == "array" else word.skeleton[0]
             self.push(inner)
             return
         word.literal("[")
@@ -183,7 +184,7 @@ class Pieces(Documents):
             end = self.at + 1
             while end < len(text) and text[end] not in "[]\"'\\$`\n;&|<>()\0":
                 end += 1
-            self.counted.update(_NAMES.findall(text, self.at, end))
+            self.subscripts += [(frame.evaluates or "", name) for name in _NAMES.findall(text, self.at, end)]
             self.at = end
 
     def opens_array(self, frame: Frame, word: Word) -> bool:
@@ -326,11 +327,11 @@ class Pieces(Documents):
                     (word.quote if quoted else word.literal)("$")
                 self.at += 1
                 return
+            name = self._variable(frame, found[0][1:])
             if word is not None:
                 word.expand()
-                word.reads += [found[1]] if found[1] else ["@"] if found[0] == "$@" else []
-            if frame.kind in ("arith", "subscript") and found[1]:
-                self.counted.add(found[1])
+                word.reads += ["@"] if found[0] == "$@" else [name] if name else []
+            self.evaluated(frame, name)
             self.at = found.end()
 
     def substitution(self, frame: Frame, opening: str, word: Word | None) -> None:
@@ -355,11 +356,26 @@ class Pieces(Documents):
             end = found.end()
         inner = Frame("param", self.at, frame, refuse="braces", word=word)
         inner.quoted = quoted
-        inner.literal = quoted and found is not None and found[1] is not None
+        inner.literal = quoted and found is not None and found[3] is not None
+        name = self._variable(frame, found[2]) if found is not None else ""
+        measures = self.text.startswith("${#", self.at) or (found is not None and (found[3] or "").endswith("+"))
         if word is not None:
             word.expand()
-            word.reads += _NAMES.findall(self.text, self.at, end)[:1]
+            word.reads += [name] if name and not measures else []
             word.reads += ["@"] if self.text.find("@", self.at, end) >= 0 else []
+        if not measures:
+            self.evaluated(frame, name)
+        if self.text.startswith("!", self.at + 2) and name and self.text[end : end + 1] not in ("*", "@", "["):
+            self.named.update(() if "[" in self.text[self.at : end] else (name,))
+        if self.text.startswith("@P}", end):
+            self.named.update((name,) if name else ())
+        head = "" if found is None else found[0]
+        if self.text.startswith("[", end):
+            inner.stage, inner.evaluates = "subscript", name
+        elif "[" in head:
+            self.subscripts += [(name, n) for n in _NAMES.findall(head, head.index("["))]
+        elif self.text.startswith(":", end):
+            inner.stage, inner.evaluates = "offset", ""
         self.push(inner)
         self.at = end
 
@@ -397,7 +413,27 @@ class Pieces(Documents):
             found = _PARAMETER.match(text, at)
             assert found is not None
             self.crossed(at, found.end())
+            if frame.evaluates is not None:
+                end = at + (found[0].find("]") if frame.stage == "subscript" and "]" in found[0] else len(found[0]))
+                self.subscripts += [(frame.evaluates, name) for name in _NAMES.findall(text, at, end)]
+                if frame.stage == "subscript" and "]" in found[0]:
+                    frame.evaluates, frame.stage = None, ""
+                    if text.startswith(":", end + 1):
+                        frame.stage, frame.evaluates = "offset", ""
             self.at = found.end()
+
+    def evaluated(self, frame: Frame, name: str) -> None:
+        """A variable is read here: its value is evaluated in arithmetic and in subscripts."""
+        if name and frame.kind == "arith":
+            self.counted.add(name)
+        elif name and frame.evaluates is not None:
+            self.subscripts.append((frame.evaluates, name))
+
+    def _variable(self, frame: Frame, name: str) -> str:
+        """A variable's name; that of an argument holds its function's; empty for what else a `$` reads."""
+        if name.isdigit():
+            return f"{frame.function} {name}" if name != "0" else ""
+        return name if NAME.fullmatch(name) else ""
 
     def _single_in_parameter(self, frame: Frame) -> None:
         if frame.literal:

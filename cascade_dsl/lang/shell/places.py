@@ -70,10 +70,14 @@ class Scan:
     lost: Lost | None = None
     writes: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     """Redirections into files whose relative path stands in the script: where, and the path."""
-    assigned: dict[str, int] = field(default_factory=dict[str, int])
-    """Variables that are given a value which is no whole number for sure, and the index of its place."""
+    assigned: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """Variables that are given values, and the places of these; `f 1` is the first argument of the function f."""
     counted: set[str] = field(default_factory=set[str])
     """Variables that the script reads in arithmetic."""
+    named: set[str] = field(default_factory=set[str])
+    """Variables whose values the script reads as names of variables."""
+    executed: dict[str, str] = field(default_factory=dict[str, str])
+    """Variables whose values the script reads as code, and what does so."""
 
 
 ASSIGN = 'give it to a variable on a line of its own, `x={x}`, and use `"$x"` here'

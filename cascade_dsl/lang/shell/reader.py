@@ -19,11 +19,19 @@ class Reader:
         self.pending: int = 0
         """Here-documents that have been begun and whose lines have not come yet, at all depths."""
         self.counted: set[str] = set()
+        self.named: set[str] = set()
+        """Variables whose values are read as the names of variables."""
+        self.subscripts: list[tuple[str, str]] = []
+        """(array, variable in its subscript)"""
+        self.defined = ""
+        """The function whose body comes next."""
 
     # ---- what all use ----
 
     def push(self, frame: Frame) -> None:
         """A construct opens."""
+        if self.defined:
+            frame.function, self.defined = self.defined, ""
         self.stack.append(frame)
 
     def only_bash(self, what: str, mend: str) -> None:

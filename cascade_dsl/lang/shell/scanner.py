@@ -31,7 +31,7 @@ class Scanner(Conditions, Pieces):
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         super().__init__(text, dialect)
-        self.commands = Commands(self.places, dialect)
+        self.commands = Commands(self.places, dialect, self.named)
 
     def scan(self) -> Scan:
         """The places of the script; raises nothing."""
@@ -43,7 +43,16 @@ class Scanner(Conditions, Pieces):
         except LostError as error:
             return Scan(self.places, lost=error.lost)
         found = self.commands
-        return Scan(self.places, writes=found.writes, assigned=found.assigned, counted=self.counted | found.counted)
+        counted = found.counted | self.counted
+        counted.update(name for array, name in self.subscripts if array not in found.associative)
+        return Scan(
+            self.places,
+            writes=found.writes,
+            assigned=found.assigned,
+            counted=counted,
+            named=self.named,
+            executed=found.executed,
+        )
 
     def _read(self) -> None:
         text, size, stack = self.text, len(self.text), self.stack
@@ -223,6 +232,7 @@ class Scanner(Conditions, Pieces):
                 self._reserved(frame, word, word.reserved or "")
             case "function":
                 self.commands.refuse(word, "function-name")
+                self.defined = word.plain or ""
                 command.state = "function()"
             case "function()":
                 frame.command = Command()
@@ -378,6 +388,7 @@ class Scanner(Conditions, Pieces):
             ):
                 for name in command.words:
                     self.commands.refuse(name, "function-name")
+                    self.defined = name.plain or ""
                 self.at = found.end()
                 frame.command = Command()
                 frame.command.state = "start"

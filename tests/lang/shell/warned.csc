@@ -11,6 +11,7 @@ task t(x: str, n: int, how: str) -> note: file = "note.txt" {
     END
     awk -v x={{x}} '$0 ~ x' {{x}}; sh -c 'cat "$1"' sh {{x}}
     m={{x}}; k={{n}}; echo $((m + k)) $(( $(wc -l {{x}}) + $(echo {{x}}) ))
+    p={{x}}; eval "ls $p"; q={{x}}; read -r "$q"; f() { echo $(( $1 )); }; f {{x}}
     date > log.txt; date >> note.txt; date > {{note}}; date > /dev/null; date >&2
     date > spared.txt # allow: relative-write
     ls {{raw(how)}} {{raw("-l")}}
