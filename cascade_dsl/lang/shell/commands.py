@@ -29,6 +29,7 @@ _BEFORE = frozenset({"command", "builtin", "time"})
 _TESTS = frozenset({
     "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", ")",
 })  # fmt: skip
+_NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _RELATIVE = re.compile(r"(?![/~&-])[^\x02\x03\0*?\[\]{}]+")
 _FOLLOWED = 16
 """Places that are followed from one variable to the next."""
@@ -61,6 +62,8 @@ class Commands:
         """(variable, variables in the value that it is given)"""
         self._filled: list[tuple[str, int]] = []
         """(variable, offset) of each variable that `read` and the like fill."""
+        self._fed: list[int] = []
+        """The places in what compound commands get on their standard input."""
         self._aliases = -1
         self._left = False
         """The script may have gone to another folder."""
@@ -77,7 +80,7 @@ class Commands:
         for index in word.places:
             self.places[index].ints = self.places[index].ints or reason
         if reason in ("arithmetic", "test-variable"):
-            self.counted.update(word.reads)
+            self.counted.update(word.reads, _NAMES.findall(word.value))
 
     def one_word(self, word: Word) -> None:
         """The shell takes one word here."""
@@ -147,6 +150,10 @@ class Commands:
         """A word that a `for` goes over: its variable is assigned."""
         self._assignments += [(name, index) for index in word.places]
         self._copied.append((name, word.reads))
+
+    def arguments(self, frame: Frame) -> None:
+        """A `for` without `in` goes over the arguments."""
+        self._copied.append((frame.name, [f"{frame.function} @"]))
 
     # ---- commands ----
 
@@ -220,6 +227,12 @@ class Commands:
             first = next((w for w in words[1:] if w.places or not w.may_vanish), words[1])
             if _unfolds(first) or re.match(r"-?v?\0(?:.*[\0\x03\]])?\Z", first.value, re.DOTALL):
                 self.refuse(first, "format")
+            if len(words) > 2 and re.match(r"-?v?\x03(?:.*[\x03\]])?\Z", first.value, re.DOTALL):
+                self.named.update(first.reads)
+            skipped = 3 if first.value == "-v" else 2 if first.value == "--" or first.value.startswith("-v") else 0
+            form = words[skipped] if 0 < skipped < len(words) else first
+            if any(word.places for word in words[words.index(form) + 1 :]):
+                self.refuse(form, "format-part")
             if re.match("-v", first.value):
                 rest = words[2:] if first.value != "-v" else words[3:]
                 variable = first.value[2:] or (words[2].value if len(words) > 2 else "")
@@ -307,6 +320,8 @@ class Commands:
 
     def feed(self, command: Command, index: int) -> None:
         """A place in what a command gets on its standard input: `read` and the like assign it."""
+        if not command.words and not command.assignments:
+            self._fed.append(index)
         words = self._own_words(command.words)
         if not words or _name(words[0]) not in _READING:
             return
@@ -326,7 +341,7 @@ class Commands:
         while words:
             if words[0].plain in _BEFORE:
                 words = words[1:]
-                while words and (words[0].plain or "").startswith("-"):
+                while words and (words[0].value.startswith("-") or _may_be_option(words)):
                     words = words[1:]
             elif len(words) > 1 and words[0].may_vanish:
                 special = next((n for n, w in enumerate(words) if not w.may_vanish), len(words))
@@ -354,7 +369,7 @@ class Commands:
         for number, word in enumerate(arguments):
             if not word.places:
                 if number and arguments[number - 1].plain in ("-v", "-R"):
-                    self.counted.update(word.reads)
+                    self.counted.update(word.reads, _NAMES.findall(word.value))
                 continue
             if any(map(_unfolds, arguments)):
                 self.refuse(word, "test-operator")
@@ -374,13 +389,13 @@ class Commands:
     def _call(self, name: str, words: list[Word]) -> None:
         """The arguments of what may be a function; code for another shell."""
         for number, word in enumerate(words[1:], 1):
-            self._assignments += [(f"{name} {number}", index) for index in word.places]
-            self._copied.append((f"{name} {number}", word.reads))
+            self._assignments += [(f"{name} {which}", index) for index in word.places for which in (number, "@")]
+            self._copied += [(f"{name} {which}", word.reads) for which in (number, "@")]
         if name == "set":
             given = next((n for n, w in enumerate(words) if w.plain in ("--", "-")), len(words))
             for number, word in enumerate(words[given + 1 :], 1):
-                self._assignments += [(f" {number}", index) for index in word.places]
-                self._copied.append((f" {number}", word.reads))
+                self._assignments += [(f" {which}", index) for index in word.places for which in (number, "@")]
+                self._copied += [(f" {which}", word.reads) for which in (number, "@")]
         elif name == "eval":
             self._execute(words[1:], name)
 
@@ -414,7 +429,11 @@ class Commands:
                 raise lost(f"the shell evaluates what is read into `{name}`", offset, "declare it without `-i`")
             if self.places and name in _RUN:
                 raise lost(f"the shell runs what is read into `{name}`", offset, "read into another variable")
+        self._assignments += [(name, index) for name, _ in self._filled[:_FOLLOWED] for index in self._fed[:_FOLLOWED]]
         for name, reads in self._copied:
+            if name in _RUN:
+                for read in reads:
+                    self.executed.setdefault(read, name)
             if name in self.numbered or "*" in self.numbered:
                 self.counted.update(reads)
             if name in self._references:
@@ -437,6 +456,11 @@ class Commands:
 def _unfolds(word: Word) -> bool:
     """Braces make several words of it."""
     return re.search(r"\{.*(?:,|\.\.).*\}", word.shape, re.DOTALL) is not None
+
+
+def _may_be_option(words: list[Word]) -> bool:
+    """The first word begins with what the shell puts there, and the next is a command that does more."""
+    return words[0].value[:1] in (EXPANDED, MARK) and len(words) > 1 and _name(words[1]) in _SPECIAL
 
 
 def _name(word: Word) -> str | None:

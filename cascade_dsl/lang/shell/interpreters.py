@@ -79,6 +79,8 @@ def reads_program(words: list[Word]) -> str:
     starts = range(len(words)) if words and _base(words[0]) in _WRAPPERS else range(min(1, len(words)))
     for start in starts:
         name = _base(words[start])
+        if name in (".", "source") and [w.value for w in words[start + 1 : start + 2]] == ["/dev/stdin"]:
+            return name
         if name in ("ssh", "rsh", "psql", "mysql", "mariadb", "sqlite3", "duckdb", "bc", "dc"):
             return name
         if name in _CODE_OPTION:

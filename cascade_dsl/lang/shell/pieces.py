@@ -330,7 +330,8 @@ class Pieces(Documents):
             name = self._variable(frame, found[0][1:])
             if word is not None:
                 word.expand()
-                word.reads += ["@"] if found[0] == "$@" else [name] if name else []
+                word.reads += ["@"] if found[0] == "$@" else []
+                word.reads += [f"{frame.function} @"] if found[0] in ("$@", "$*") else [name] if name else []
             self.evaluated(frame, name)
             self.at = found.end()
 
@@ -374,7 +375,7 @@ class Pieces(Documents):
             inner.stage, inner.evaluates = "subscript", name
         elif "[" in head:
             self.subscripts += [(name, n) for n in _NAMES.findall(head, head.index("["))]
-        elif self.text.startswith(":", end):
+        if self.text.startswith(":", end):
             inner.stage, inner.evaluates = "offset", ""
         self.push(inner)
         self.at = end
@@ -424,7 +425,9 @@ class Pieces(Documents):
 
     def evaluated(self, frame: Frame, name: str) -> None:
         """A variable is read here: its value is evaluated in arithmetic and in subscripts."""
-        if name and frame.kind == "arith":
+        if name and (
+            frame.kind == "arith" or (frame.kind == "dq" and frame.arithmetic and frame.refuse == "arithmetic-quotes")
+        ):
             self.counted.add(name)
         elif name and frame.evaluates is not None:
             self.subscripts.append((frame.evaluates, name))

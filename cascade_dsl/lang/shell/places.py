@@ -119,6 +119,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "option": ("where `set` may take it for an option", "write `set -- {x}`"),
     "shopt": ("as an argument of `shopt`, which changes how the script is read", "write the option in the script"),
     "format": ("where `printf` may take it for an option", "write `printf '%s' {x}`"),
+    "format-part": (
+        "in the format of `printf` before other values: `%n` in it sets the variable that they name",
+        "write `%s` there, and {x} behind the format",
+    ),
     "let": ("as an argument of `let`", "write `x=$(( … ))`"),
     "trap": (
         "as an argument of `trap`, which runs it later",

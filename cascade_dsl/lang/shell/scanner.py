@@ -170,6 +170,8 @@ class Scanner(Conditions, Pieces):
         if frame.kind == "for" and frame.stage in ("in", "words", "do"):
             if text[at] != ";" or (frame.stage == "do" and frame.name):
                 raise lost(f"`{text[at]}` stands in the head of a `for`", at)
+            if frame.stage == "in":
+                self.commands.arguments(frame)
             frame.stage = "do"
             return
         if (frame.kind == "for" and frame.stage == "name") or (frame.kind == "case" and frame.stage in ("word", "in")):
@@ -185,6 +187,8 @@ class Scanner(Conditions, Pieces):
             return
         if command.words or command.assignments:
             self.commands.examine(command, frame)
+        for index in (index for word in command.fed for index in word.places):
+            self.commands.feed(command, index)
         frame.command = Command()
 
     # ---- words ----
@@ -266,6 +270,7 @@ class Scanner(Conditions, Pieces):
                 if said == "in":
                     frame.stage = "words"
                 elif said == "do":
+                    self.commands.arguments(frame)
                     frame.stage, frame.command = "body", Command()
                 else:
                     raise lost("a `for` has neither `in` nor `do`", word.start)
@@ -528,6 +533,8 @@ class Scanner(Conditions, Pieces):
                 self.only_bash("`{fd}>`", "write the number of the descriptor")
                 self.commands.numbered.add(word.value[1:-1])
             frame.word = None
+        elif word is not None and word.shape.startswith("{") and word.shape.endswith("]}"):
+            raise lost("a redirection puts its descriptor into an array", self.at, "write `{fd}>`, or a number")
         else:
             self.end_word(frame)
             frame = self.stack[-1]

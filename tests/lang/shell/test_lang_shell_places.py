@@ -102,9 +102,12 @@ BASH = [
     ("declare -i n; printf -v n %s @; printf -vn %s @; printf -v m %s @", "word, integer word, integer word"),
     ("printf -v PS4 @; read x <<< @; select PS4 in @; do :; done", "shell-variable word shell-variable"),
     ("declare -i n; read -r \"$x\" <<< @; read a \"$x\" <<E\n@\nE\nread -a RANDOM <<< @", "word, integer here, integer word, integer"),
+    ("printf -v a \"@ %s\" @; printf -va '@ %s' @; printf -v a \"@ %s\" x", "format-part word format-part word double"),
     ("declare -i {n,m}; n=@", "word, integer"),
     ("declare -{i,r} n; n=@", "reference"),
     ("declare -$o n=@; declare $o m; m=@", "declared-array reference"),
+    ("command \"$p\" read @; command -$p read @; command -@ unset @; command \"$p\" cat @", "read-name read-name word read-name word"),
+    ("printf \"@: %s\" @; printf -- \"@: %s\" x", "format-part word double"),
     ("time -- read @; time -p -- read @", "read-name read-name"),
     ("(( a[0] = 1 )); declare a=@; declare b=@", "declared-array word"),
     ("printf -v 'a[0]' x; local a=@", "declared-array"),
@@ -116,7 +119,7 @@ LOST = [
     "cat <<E\nx\\\nE\n@\nE\n", "cat <<$x\n@\n$x", "cat <<@\n@\n@", "echo $(cat <<E\n)\nE\n@", "cat <<E $(echo\n)\nE\n@", "alias x=y; @",
     "echo \"${x:-\"}\"}\" @", "echo \"${x#'}'}\" @", "$\\\n(x) @", "echo $((x) @", "((x) @", "coproc x @", "${ x; } @", "cat > @ <",
     "y=$(cat <<E\nEx) ; y\n@\nE\n)", "y=$(cat <<-E\n\tE (x)\n@\n\tE\n)", "{read,@}",
-    "declare -i n; while read -r n; do :; done <<E\n@\nE", "echo @ | { read -r PS4; }",
+    "declare -i n; while read -r n; do :; done <<E\n@\nE", "echo @ | { read -r PS4; }", "echo {a[\"@\"]}>f", "exec {a['@']}<f",
 ]  # fmt: skip
 
 LOST_IN_SH = [

@@ -45,8 +45,8 @@ def test_a_program_that_hands_values_over_as_data_is_not_warned_of() -> None:
 
 
 def found(script: str) -> list[str]:
-    """Codes and the beginnings of the messages for a script in which `@` is a text and `#n` a whole number."""
-    script = script.replace("@", "{{x}}").replace("#n", "{{n}}").replace("\\", "\\\\")
+    """Codes and the beginnings of the messages for a script in which `@` is a text and `#n` a whole number; `$%` is `$@`."""
+    script = script.replace("@", "{{x}}").replace("#n", "{{n}}").replace("\\", "\\\\").replace("$%", "$@")
     text = f'task t(x: str, n: int) {{ sh """\n{script}\n""" }}\nt("", 1)'
     return [
         f"{d.code} {d.message.split(' ')[0]}" for d in compile_source(Source("x.csc", text), folder=HERE).diagnostics
@@ -57,6 +57,8 @@ EVALUATED = [
     "x=@; echo ${a[$x]}", 'x=@; echo "${a[x]}"', 'x=@; echo "${a["$x"]}"', "x=@; echo ${a[${x}]:-1}", "x=@; echo $(( ${x} ))",
     'x=@; echo "${a[${x%.*}]}"', "x=@; echo ${s:$x} ${s:0:2}", "x=@; echo ${s:1:x}", "x=@; echo ${!x}", 'x=@; echo "${!x:-1}"', "x=@; a[$x]=1", "x=@; a=([$x]=1)",
     'x=@; read -r "$x"', 'x=@; printf -v "$x" y', 'x=@; declare -i n="$x"', 'x=@; declare "$x=1"', 'x=@; unset "m[$x]"', "x=@; declare -n r=$x",
+    "x=@; [[ x -eq 1 ]]", "x=@; [[ -v a[x] ]]", "x=@; [ -v 'a[x]' ]", "x=@; echo ${b[*]:$x}", 'x=@; echo $(( "$x" ))', 'x=@; printf "$x" y',
+    "while read x; do (( x )); done <<< @", "{ read -r x; echo $((x)); } <<E\n@\nE",
     "y=@; x=$y; (( x > 1 ))", 'for y in @; do x="$y"; (( x )); done', "x=#n; x=@; (( x ))", "a=(@); for x in \"${a[@]}\"; do (( x )); done", "x=@; let \"x=$x\"",
 ]  # fmt: skip
 
@@ -71,6 +73,8 @@ def test_a_variable_that_is_evaluated_is_warned_of(script: str) -> None:
     [
         "f() { echo $(( $1 )); }; f @", 'f() { local n=${1:-5}; (( n > 1 )); }\nf "@"', "function f { echo ${a[$1]}; }; f a @; f @",
         "f() { g $1; }; g() ( echo $(( $1 )) ); f @", "set -- @; echo $(( $1 ))",
+        'set -- @; for x in "$%"; do (( x )); done', "f() { for x; do (( x )); done; }; f a @", "f() { for x\ndo (( x )); done; }; f a @",
+        'f() { g "$%"; }; g() { (( $1 )); }; f @', 'f() { read "$%"; }; f @',
     ],
 )  # fmt: skip
 def test_an_argument_that_is_evaluated_is_warned_of(script: str) -> None:
@@ -78,7 +82,16 @@ def test_an_argument_that_is_evaluated_is_warned_of(script: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ['x=@; eval "ls $x"', 'x=@; trap "rm $x" EXIT', "f() { eval $1; }; f @", "x=@; y=$x; eval $y"]
+    "script",
+    [
+        'x=@; eval "ls $x"',
+        'x=@; trap "rm $x" EXIT',
+        "f() { eval $1; }; f @",
+        "x=@; y=$x; eval $y",
+        ". /dev/stdin <<< @",
+        'f() { eval "$*"; }; f @',
+        "x=@; PS4=$x",
+    ],
 )
 def test_a_variable_that_is_code_is_warned_of(script: str) -> None:
     assert {w[:7] for w in found(script)} == {"CSCW340"}
@@ -88,6 +101,7 @@ def test_a_variable_that_is_code_is_warned_of(script: str) -> None:
     "script",
     [
         "for i in 1 2 3; do echo ${a[$i]} @; done", 'declare -A m; x=@; m[$x]=1; echo "${m[$x]}"', "x=@; echo ${#x}; n=${#x}; (( n ))",
+        "while read -r y; do i=$((i + 1)); done <<< @", 'x=@; printf "%s" "$x"; printf "$x\\n"', 'f() { echo "$%"; }; f @', "x=@; [[ $x == x && 3 -eq 4 ]]",
         'x=@; read -r -p "$x" y', 'x=@; export "A=$x"; declare "y=$x"; local z="$x"', "x=@; printf '%s' \"$x\"; trap 'rm \"$x\"' EXIT",
         "f() { echo $(( $2 )) $1; }; f @ #n", "f() { echo $1; }; f @; echo $(( $1 + 1 ))", "x=#n; echo ${a[$x]} ${!x} ${s:x}", "x=@; echo ${x:0:3} ${x:-1} ${x[0]}",
         'x=@; n=$(wc -l "$x"); (( n ))', "x=@; for k in ${!m[*]}; do echo ${m[$k]} $x; done", 'x=@; [ "$x" -eq 1 ]; test -n "$x"', "x=@; n=${x:+1}; (( n ))",
