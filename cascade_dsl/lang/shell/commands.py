@@ -253,6 +253,8 @@ class Commands:
         if name is None:
             return
         self.joined(word)
+        if name == "BASH_ALIASES":
+            self._aliases = word.start
         self._copied.append((name, word.reads))
         if word.shape.endswith("("):
             self._arrays.add(name)
@@ -297,6 +299,10 @@ class Commands:
             if equals >= 0:
                 self.joined(word)
                 self._copied.append((variable, word.reads))
+                if variable == "BASH_ALIASES":
+                    self._aliases = word.start
+                if re.search("[aA]", flags) and not word.shape.endswith("(") and "[" not in head:
+                    self._execute([word], name)
                 if variable in _RUN:
                     self.refuse(word, "shell-variable")
                 rows = [(variable, index) for index in word.places if self.places[index].where != "subscript"]

@@ -98,7 +98,7 @@ BASH = [
     ("case x in a) @ ;& b) @ ;;& c) @ ;; esac", "word word word"),
     ("shopt -s extglob; case x in +(a|b)) echo @ ;; esac", "word"),
     ("declare -ai a; a=(@); a+=([1]=@); RANDOM=(@); b=(@)", "word, integer word, integer word, integer word"),
-    ("BASH_ALIASES[x]=@; BASH_ALIASES=([x]=@); PS4=(@)", "shell-variable shell-variable shell-variable"),
+    ("PS0=@; ENV=([x]=@); PS4=(@)", "shell-variable shell-variable shell-variable"),
     ("declare -i n; printf -v n %s @; printf -vn %s @; printf -v m %s @", "word, integer word, integer word"),
     ("printf -v PS4 @; read x <<< @; select PS4 in @; do :; done", "shell-variable word shell-variable"),
     ("declare -i n; read -r \"$x\" <<< @; read a \"$x\" <<E\n@\nE\nread -a RANDOM <<< @", "word, integer here, integer word, integer"),

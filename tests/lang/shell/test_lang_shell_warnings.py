@@ -91,6 +91,7 @@ def test_an_argument_that_is_evaluated_is_warned_of(script: str) -> None:
         ". /dev/stdin <<< @",
         'f() { eval "$*"; }; f @',
         "x=@; PS4=$x",
+        'x=@; declare -a y="($x)"',
     ],
 )
 def test_a_variable_that_is_code_is_warned_of(script: str) -> None:
@@ -101,7 +102,7 @@ def test_a_variable_that_is_code_is_warned_of(script: str) -> None:
     "script",
     [
         "for i in 1 2 3; do echo ${a[$i]} @; done", 'declare -A m; x=@; m[$x]=1; echo "${m[$x]}"', "x=@; echo ${#x}; n=${#x}; (( n ))",
-        "while read -r y; do i=$((i + 1)); done <<< @", 'x=@; printf "%s" "$x"; printf "$x\\n"', 'f() { echo "$%"; }; f @', "x=@; [[ $x == x && 3 -eq 4 ]]",
+        "x=@; declare -a y=($x); declare -A m=([$x]=$x)", "while read -r y; do i=$((i + 1)); done <<< @", 'x=@; printf "%s" "$x"; printf "$x\\n"', 'f() { echo "$%"; }; f @', "x=@; [[ $x == x && 3 -eq 4 ]]",
         'x=@; read -r -p "$x" y', 'x=@; export "A=$x"; declare "y=$x"; local z="$x"', "x=@; printf '%s' \"$x\"; trap 'rm \"$x\"' EXIT",
         "f() { echo $(( $2 )) $1; }; f @ #n", "f() { echo $1; }; f @; echo $(( $1 + 1 ))", "x=#n; echo ${a[$x]} ${!x} ${s:x}", "x=@; echo ${x:0:3} ${x:-1} ${x[0]}",
         'x=@; n=$(wc -l "$x"); (( n ))', "x=@; for k in ${!m[*]}; do echo ${m[$k]} $x; done", 'x=@; [ "$x" -eq 1 ]; test -n "$x"', "x=@; n=${x:+1}; (( n ))",
