@@ -10,11 +10,11 @@ from live_runs import Project
 
 
 def files(folder: Path) -> dict[str, str]:
-    """What stands in the project but its programs and its state: text by path, folders end in `/`."""
+    """What stands in the project but its programs, what python keeps of them, and its state: text by path, folders end in `/`."""
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if name.split("/")[0] in (".cascade", "gate") or path.suffix in (".csc", ".py", ".out", ".err"):
+        if name.split("/")[0] in (".cascade", "gate", "__pycache__") or path.suffix in (".csc", ".py", ".out", ".err"):
             continue
         if path.is_dir() and not path.is_symlink():
             if not list(path.iterdir()):
