@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cascade_dsl.base.diagnostics import Diagnostic, Findings, Source, Span
+from cascade_dsl.base.diagnostics import Diagnostic, Findings, Severity, Source, Span
 from cascade_dsl.base.suggest import did_you_mean, nearest
 
 MANY = [f"fetch_page_{i}" for i in range(3000)] + ["Samples", "merge", "quantify_reads"]
@@ -55,7 +55,8 @@ def test_a_name_with_one_slip_is_found_among_many(names: list[str], chance: rand
 def test_findings_are_kept_once_and_errors_apart() -> None:
     source = Source("a.csc", "x\ny\n")
     found = Findings()
-    for severity, at in (("warning", 2), ("error", 0), ("error", 0)):
+    findings: tuple[tuple[Severity, int], ...] = (("warning", 2), ("error", 0), ("error", 0))
+    for severity, at in findings:
         found.add(Diagnostic(code="CSC101", message="m", severity=severity, primary=source.label(Span(at, at + 1))))
     assert [d.severity for d in found.found] == ["warning", "error"]
     assert [d.severity for d in found.errors] == ["error"]
