@@ -30,8 +30,10 @@ from ..ir.events import (
     Extended,
     FactsKnown,
     Gathered,
+    Missed,
     ParamBound,
     PublishPlanned,
+    Recalled,
     RunContinued,
     RunEnded,
     RunStarted,
@@ -44,7 +46,7 @@ from ..ir.events import (
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
 from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
-from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle
+from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 
 
@@ -63,6 +65,7 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
     state.on_failure = event.on_failure
     state.started_ns = t_ns
     state.phase = "running"
+    state.recalls = event.recalls
     for word in event.words:
         state.ledger.set_word(word)
     grow(state, state.root, 1)
@@ -195,6 +198,20 @@ def _on_facts_known(state: State, event: FactsKnown, _: int) -> None:
     queue(state, frame, index, pos)
 
 
+def _on_recalled(state: State, event: Recalled, _: int) -> None:
+    del state.asked[event.key]
+    frame, index, pos = state.locate(event.key)
+    state.recalled += 1
+    if event.length is not None and frame.body.sites[pos].is_source:
+        state.lengths[event.key] = event.length
+    end(state, frame, index, pos, At.DONE, state.seq)
+
+
+def _on_missed(state: State, event: Missed, _: int) -> None:
+    del state.asked[event.key]
+    want(state, *state.locate(event.key))
+
+
 def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     key = event.key
     frame, index, pos = state.locate(key)
@@ -304,6 +321,8 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Computed: _on_computed,
     ComputeFailed: _on_compute_failed,
     FactsKnown: _on_facts_known,
+    Recalled: _on_recalled,
+    Missed: _on_missed,
     AttemptStarted: _on_attempt_started,
     AttemptStopping: _on_attempt_stopping,
     PublishPlanned: _on_publish_planned,

@@ -24,6 +24,13 @@ class EvaluateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """Look for an earlier result of a Call instance, whose values are all there."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """Give the length of the list that a FanOut instance goes over."""
 
@@ -70,5 +77,5 @@ class EndRun:
     status: RunStatus
 
 
-Ask: TypeAlias = Evaluate | EvaluateFacts | Measure | Gather
+Ask: TypeAlias = Evaluate | EvaluateFacts | Recall | Measure | Gather
 Effect: TypeAlias = Ask | StartAttempt | StopAttempt | Publish | EndRun

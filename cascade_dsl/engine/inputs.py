@@ -19,6 +19,8 @@ class RunRequested:
     params: tuple[ParamBound, ...]
     zone: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    recalls: bool = False
+    """Whether calls whose results are kept ask for an earlier one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,24 @@ class FactsEvaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRecalled:
+    """The answer to `Recall` where there is a result; its outputs have been checked."""
+
+    key: NodeKey
+    recipe: str
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingRecalled:
+    """The answer to `Recall` where there is none."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The answer to `Measure`."""
 
@@ -66,7 +86,7 @@ class GatherBuilt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationFailed:
-    """The answer to any of the four where there is no value."""
+    """The answer to any of these where there is no value."""
 
     key: NodeKey
     message: str
@@ -84,6 +104,8 @@ class AttemptSucceeded:
     length: int | None = None
     files: tuple[PlannedFile, ...] = ()
     removals: tuple[PlannedRemoval, ...] = ()
+    recipe: str = ""
+    """Under what the result may be kept; empty: it may not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +195,8 @@ Input: TypeAlias = (
     | ContinueRequested
     | Evaluated
     | FactsEvaluated
+    | ResultRecalled
+    | NothingRecalled
     | Measured
     | GatherBuilt
     | EvaluationFailed

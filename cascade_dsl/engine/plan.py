@@ -70,6 +70,8 @@ class Site:
     clauses: Clauses | None = None
     facts: Facts | None = None
     """Where they do not differ from instance to instance."""
+    recalls: bool = False
+    """A call whose results are kept from run to run."""
     shape: int = -1
     begun: bool = False
     """Its item has begun when it becomes ready: it starts before new items."""
@@ -147,6 +149,7 @@ def plan(graph: Graph) -> Plan:
             site.task = tasks[node.task]
             site.clauses = node.clauses or site.task.clauses
             site.facts = constant_facts(site.clauses, dimensions)
+            site.recalls = bool(site.task.outputs) and site.clauses.cache.mode == "on"
     for site in sites.values():
         _connect(site, sites, items)
     for site in reversed(list(sites.values())):

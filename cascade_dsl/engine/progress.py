@@ -10,7 +10,7 @@ from bisect import bisect_right
 from heapq import heappop, heappush
 
 from ..ir.graph import Call, Compute, FanOut, Output
-from .effects import Evaluate, EvaluateFacts, Gather, Measure
+from .effects import Evaluate, EvaluateFacts, Gather, Measure, Recall
 from .state import ENDED, NO_VALUE, NOT_KEPT, PENDING, VALUE, At, Frame, Hot, State
 
 
@@ -55,13 +55,13 @@ def _begin(state: State, frame: Frame, index: int, pos: int) -> None:
     site = frame.body.sites[pos]
     node = site.node
     if isinstance(node, Call):
-        if site.facts is not None:
-            queue(state, frame, index, pos)
-        else:
+        if state.recalls and site.recalls:
             key = frame.key(index, pos)
-            state.asked[key] = ask = EvaluateFacts(key)
+            state.asked[key] = ask = Recall(key)
             state.outbox.append(ask)
             move(state, frame, index, pos, At.ASKED)
+        else:
+            want(state, frame, index, pos)
     elif isinstance(node, Compute):
         key = frame.key(index, pos)
         state.asked[key] = ask = Evaluate(key)
@@ -72,6 +72,17 @@ def _begin(state: State, frame: Frame, index: int, pos: int) -> None:
     elif isinstance(node, Output):
         target = state.plan.sites[node.node]
         end(state, frame, index, pos, At.DONE, state.root.rows[target.pos][0])
+
+
+def want(state: State, frame: Frame, index: int, pos: int) -> None:
+    """A call that is to run: queued once its facts are known."""
+    if frame.body.sites[pos].facts is not None:
+        queue(state, frame, index, pos)
+        return
+    key = frame.key(index, pos)
+    state.asked[key] = ask = EvaluateFacts(key)
+    state.outbox.append(ask)
+    move(state, frame, index, pos, At.ASKED)
 
 
 def queue(state: State, frame: Frame, index: int, pos: int) -> None:

@@ -18,6 +18,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "run": (state.run, state.phase, state.why, state.status, state.on_failure, state.started_ns),
         "seq": (state.seq, state.serial),
         "counts": tuple(state.counts),
+        "recalled": (state.recalls, state.recalled),
         "root": _frame(state.root),
         "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
         "asked": {key: type(ask).__name__ for key, ask in sorted(state.asked.items())},

@@ -181,6 +181,8 @@ class State:
         "paused",
         "phase",
         "plan",
+        "recalled",
+        "recalls",
         "root",
         "run",
         "running",
@@ -231,6 +233,10 @@ class State:
         """Scope → why."""
         self.counts: list[int] = [0] * len(At)
         """Call instances by state."""
+        self.recalls = False
+        """Calls ask for earlier results."""
+        self.recalled = 0
+        """Call instances that are done by an earlier result."""
         self.outbox: list[Effect] = []
         """Effects of the events since the last turn; not part of the state that is compared."""
         self.to_expand: deque[NodeKey] = deque()

@@ -30,7 +30,9 @@ from ..ir.events import (
     Facts,
     FactsKnown,
     Gathered,
+    Missed,
     PublishPlanned,
+    Recalled,
     RunContinued,
     RunEnded,
     RunStarted,
@@ -61,7 +63,9 @@ from .inputs import (
     LimitGiven,
     LimitTaken,
     Measured,
+    NothingRecalled,
     PauseAsked,
+    ResultRecalled,
     ResumeAsked,
     RunRequested,
     StallAccepted,
@@ -194,6 +198,7 @@ class _Turn:
                 words=given.words,
                 zone=given.zone,
                 versions=given.versions,
+                recalls=given.recalls,
             )
         )
         for bound in given.params:
@@ -226,6 +231,16 @@ class _Turn:
     def on_facts_evaluated(self, given: FactsEvaluated) -> None:
         if self._asked(given.key):
             self.emit(FactsKnown(key=given.key, facts=given.facts))
+
+    def on_result_recalled(self, given: ResultRecalled) -> None:
+        if self._asked(given.key):
+            self.emit(
+                Recalled(key=given.key, recipe=given.recipe, value=given.value, blob=given.blob, length=given.length)
+            )
+
+    def on_nothing_recalled(self, given: NothingRecalled) -> None:
+        if self._asked(given.key):
+            self.emit(Missed(key=given.key))
 
     def on_measured(self, given: Measured) -> None:
         if self._asked(given.key):
@@ -261,6 +276,7 @@ class _Turn:
                     blob=given.blob,
                     length=given.length,
                     removals=given.removals,
+                    recipe=given.recipe,
                 )
             )
         else:
@@ -272,6 +288,7 @@ class _Turn:
                     value=given.value,
                     blob=given.blob,
                     length=given.length,
+                    recipe=given.recipe,
                 )
             )
 
@@ -477,6 +494,8 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     ContinueRequested: _Turn.on_continue_requested,
     Evaluated: _Turn.on_evaluated,
     FactsEvaluated: _Turn.on_facts_evaluated,
+    ResultRecalled: _Turn.on_result_recalled,
+    NothingRecalled: _Turn.on_nothing_recalled,
     Measured: _Turn.on_measured,
     GatherBuilt: _Turn.on_gather_built,
     EvaluationFailed: _Turn.on_evaluation_failed,

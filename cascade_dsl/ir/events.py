@@ -39,6 +39,8 @@ class RunStarted:
     """Machine, file and command-line layers; amounts are integers."""
     zone: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    recalls: bool = False
+    """Calls ask for an earlier result before they are queued. Added later; a row that lacks it asked for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,24 @@ class FactsKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """An earlier result of the same recipe stands, checked: the call is done without an attempt."""
+
+    key: NodeKey
+    recipe: str
+    value: str | None
+    blob: str | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """There is no earlier result that the call could have: it runs."""
+
+    key: NodeKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
     key: NodeKey
     epoch: int
@@ -222,11 +242,13 @@ class PublishPlanned:
     length: int | None = None
     removals: tuple[PlannedRemoval, ...] = ()
     """Added later; a row that lacks it has none."""
+    recipe: str = ""
+    """Under what the result is kept for later runs; empty: it is not. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
-    """After `PublishPlanned` of the same attempt `value` and `blob` are None: they stand there."""
+    """After `PublishPlanned` of the same attempt `value`, `blob` and `recipe` are empty: they stand there."""
 
     key: NodeKey
     epoch: int
@@ -234,6 +256,8 @@ class AttemptFinished:
     value: str | None
     blob: str | None = None
     length: int | None = None
+    recipe: str = ""
+    """As in PublishPlanned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +324,8 @@ Event: TypeAlias = (
     | Computed
     | ComputeFailed
     | FactsKnown
+    | Recalled
+    | Missed
     | AttemptStarted
     | AttemptStopping
     | PublishPlanned

@@ -19,6 +19,7 @@ from ..engine.effects import (
     Gather,
     Measure,
     Publish,
+    Recall,
     StartAttempt,
     StopAttempt,
 )
@@ -35,6 +36,8 @@ from ..engine.inputs import (
     GatherBuilt,
     Input,
     Measured,
+    NothingRecalled,
+    ResultRecalled,
     RunRequested,
     TimeReached,
 )
@@ -64,6 +67,10 @@ class Oracle(Protocol):
         """(length, fact) of a Compute instance, or the message of its failure."""
         ...
 
+    def recalled(self, key: NodeKey) -> int | bool:
+        """Whether an earlier result stands, and the length of its list where it is one; not asked where `recalls` is off."""
+        ...
+
     def length(self, key: NodeKey) -> int | str: ...
     def facts(self, key: NodeKey) -> Facts | str: ...
     def param_length(self, node: int) -> int | None: ...
@@ -80,6 +87,7 @@ class Simulation:
         words: Iterable[Word] = (),
         on_failure: OnFailure = "finish",
         run: str = "simulated",
+        recalls: bool = False,
         check: Callable[[State], None] | None = None,
     ) -> None:
         self.graph = graph
@@ -97,7 +105,16 @@ class Simulation:
             for node in graph.nodes
             if isinstance(node, Param)
         )
-        self.turn(RunRequested(run=run, graph_digest="", on_failure=on_failure, words=tuple(words), params=params))
+        self.turn(
+            RunRequested(
+                run=run,
+                graph_digest="",
+                on_failure=on_failure,
+                words=tuple(words),
+                params=params,
+                recalls=recalls,
+            )
+        )
 
     def at(self, t_ns: int, given: Input) -> None:
         """Something happens outside at an instant to come."""
@@ -206,6 +223,13 @@ class Simulation:
                     self.at(self.now_ns, EvaluationFailed(key=key, message=facts))
                 else:
                     self.at(self.now_ns, FactsEvaluated(key=key, facts=facts))
+            case Recall(key=key):
+                found = self.oracle.recalled(key)
+                if found is False:
+                    self.at(self.now_ns, NothingRecalled(key=key))
+                else:
+                    length = None if found is True else found
+                    self.at(self.now_ns, ResultRecalled(key=key, recipe="r", value="null", length=length))
             case Measure(key=key):
                 length = self.oracle.length(key)
                 if isinstance(length, str):
@@ -227,6 +251,8 @@ _OWN = (
     Evaluated,
     EvaluationFailed,
     FactsEvaluated,
+    ResultRecalled,
+    NothingRecalled,
     Measured,
     GatherBuilt,
 )

@@ -54,6 +54,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "int": INT64,
     "str | None": st.none() | TEXT,
     "int | None": st.none() | INT64,
+    "bool": st.booleans(),
     "bool | None": st.none() | st.booleans(),
     "NodeKey": KEYS,
     "Word": WORDS,
@@ -110,6 +111,7 @@ def test_the_row_is_an_object_with_the_names_of_the_fields() -> None:
         "value": '"ok"',
         "blob": None,
         "length": None,
+        "recipe": "",
     }
 
 

@@ -146,6 +146,7 @@ class Table:
         facts: dict[int, Facts] | None = None,
         seed: str = "",
         failing: int = 0,
+        known: int = 0,
     ) -> None:
         self.lengths = lengths or {}
         self.takes_ns = takes_ns
@@ -156,6 +157,8 @@ class Table:
         self.seed = seed
         self.failing = failing
         """Percent of attempts that fail."""
+        self.known = known
+        """Percent of calls that have an earlier result, where they ask for one."""
 
     def chance(self, *what: object) -> int:
         return int.from_bytes(blake2b(repr((self.seed, *what)).encode(), digest_size=4).digest(), "big")
@@ -176,6 +179,12 @@ class Table:
     def value(self, key: NodeKey) -> tuple[int | None, bool | None] | str:
         keep = not self.dropped or (key[-1] % self.dropped != 0)
         return (self.lengths.get(key[0]), keep)
+
+    def recalled(self, key: NodeKey) -> int | bool:
+        if self.chance("known", key) % 100 >= self.known:
+            return False
+        length = self.lengths.get(key[0])
+        return True if length is None else length
 
     def length(self, key: NodeKey) -> int | str:
         return self.lengths.get(key[0], 2)
