@@ -30,6 +30,7 @@ from ..ir.events import (
     Facts,
     FactsKnown,
     Gathered,
+    Gone,
     Missed,
     PublishPlanned,
     Recalled,
@@ -66,6 +67,7 @@ from .inputs import (
     NothingRecalled,
     PauseAsked,
     ResultRecalled,
+    ResultsGone,
     ResumeAsked,
     RunRequested,
     StallAccepted,
@@ -74,6 +76,7 @@ from .inputs import (
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
 from .state import At, State
+from .temporary import next_released, next_revival
 
 FAILURE = "a task failed"
 """Why a run drains or is cancelled by its own policy, and not by an operator."""
@@ -199,6 +202,7 @@ class _Turn:
                 zone=given.zone,
                 versions=given.versions,
                 recalls=given.recalls,
+                keeps_temp=given.keeps_temp,
             )
         )
         for bound in given.params:
@@ -222,7 +226,11 @@ class _Turn:
                         why="the engine died while it ran",
                     )
                 )
-        self.emit(RunContinued(words=given.words))
+        self.emit(RunContinued(words=given.words, keeps_temp=given.keeps_temp))
+
+    def on_results_gone(self, given: ResultsGone) -> None:
+        if given.keys:
+            self.emit(Gone(keys=given.keys))
 
     def on_evaluated(self, given: Evaluated) -> None:
         if self._asked(given.key):
@@ -235,7 +243,15 @@ class _Turn:
     def on_result_recalled(self, given: ResultRecalled) -> None:
         if self._asked(given.key):
             self.emit(
-                Recalled(key=given.key, recipe=given.recipe, value=given.value, blob=given.blob, length=given.length)
+                Recalled(
+                    key=given.key,
+                    recipe=given.recipe,
+                    value=given.value,
+                    blob=given.blob,
+                    length=given.length,
+                    temporary=given.temporary,
+                    gone=given.gone,
+                )
             )
 
     def on_nothing_recalled(self, given: NothingRecalled) -> None:
@@ -391,6 +407,8 @@ class _Turn:
         state = self.state
         while state.phase == "running":
             self._expand()
+            while (revived := next_revival(state)) is not None:
+                self.emit(revived)
             chosen = state.ledger.choose()
             if chosen is not None:
                 self.emit(
@@ -403,6 +421,8 @@ class _Turn:
                 )
             elif not self._widen():
                 break
+        while state.phase != "ended" and (released := next_released(state)) is not None:
+            self.emit(released)
         status = self._ending()
         if status is not None:
             self.emit(RunEnded(status=status))
@@ -456,7 +476,7 @@ class _Turn:
         state = self.state
         if state.phase in ("new", "ended") or state.running:
             return None
-        whole = not state.root.hot
+        whole = not state.root.hot and not state.revived and not state.to_revive
         if state.phase == "running" and not whole:
             return None
         if whole and not state.failed:
@@ -492,6 +512,7 @@ def _is_among(on: tuple[int | str, ...], reason: str, exit_code: int | None) -> 
 _ON: dict[type, Callable[[_Turn, Any], None]] = {
     RunRequested: _Turn.on_run_requested,
     ContinueRequested: _Turn.on_continue_requested,
+    ResultsGone: _Turn.on_results_gone,
     Evaluated: _Turn.on_evaluated,
     FactsEvaluated: _Turn.on_facts_evaluated,
     ResultRecalled: _Turn.on_result_recalled,
