@@ -258,9 +258,7 @@ class _Trace:
             found.update(self._carries(expr, {}, found.update))
         return frozenset(found)
 
-    def _carries(
-        self, expr: Expr, names: Mapping[str, Carried], touch: Callable[[Iterable[Pair]], object]
-    ) -> Carried:
+    def _carries(self, expr: Expr, names: Mapping[str, Carried], touch: Callable[[Iterable[Pair]], object]) -> Carried:
         """What the value of an expression carries; what it reads itself is given to `touch`."""
 
         def of(part: Expr) -> Carried:

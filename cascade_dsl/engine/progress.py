@@ -142,7 +142,7 @@ def give_up(state: State, key: NodeKey, at: At) -> None:
         if key not in state.revived:
             end(state, frame, index, pos, at)
             continue
-        del state.revived[key]
+        _unguard(state, key)
         move(state, frame, index, pos, at)  # its row stays: others have its value
         stack += [(reader, At.SKIPPED) for reader in state.wanted.pop(key, ())]
         if state.watched:
@@ -152,7 +152,7 @@ def give_up(state: State, key: NodeKey, at: At) -> None:
 def restore(state: State, frame: Frame, index: int, pos: int, row: int) -> None:
     """The files of a call that was made again are there: who waited for them goes on."""
     key = frame.key(index, pos)
-    del state.revived[key]
+    _unguard(state, key)
     move(state, frame, index, pos, At.DONE)
     frame.rows[pos][index] = row
     count_lacking(state, key[0], -1)
@@ -168,6 +168,14 @@ def restore(state: State, frame: Frame, index: int, pos: int, row: int) -> None:
                 want(state, its_frame, its_index, its_pos)
             else:
                 compute(state, its_frame, its_index, its_pos)
+
+
+def _unguard(state: State, key: NodeKey) -> None:
+    for maker in state.revived.pop(key):
+        guards = state.guarded[maker]
+        del guards[key]
+        if not guards:
+            del state.guarded[maker]
 
 
 def count_lacking(state: State, maker: int, change: int) -> None:

@@ -28,7 +28,8 @@ def open_reader(state: State, lineage: Lineage, key: NodeKey, pairs: frozenset[P
 
 
 def open_readers(state: State, lineage: Lineage, key: NodeKey, pairs: frozenset[Pair]) -> Iterator[NodeKey]:
-    """All of them, as far as they are known."""
+    """All of them, as far as they are known; those that are made again first, which may lie in what has ended."""
+    yield from state.guarded.get(key, ())
     frame, index, _ = state.locate(key)
     stack: list[tuple[int, Frame, int, bool]] = [(key[0], frame, index, False)]
     seen: set[tuple[int, NodeKey, int, bool]] = set()
@@ -118,15 +119,21 @@ def lacks_files(state: State, frame: Frame, index: int, pos: int) -> list[NodeKe
 def missing(state: State, lineage: Lineage, site: int, frame: Frame, index: int) -> list[NodeKey]:
     """The calls whose files a site's instance reads and that are not there, each once."""
     lacking = frozenset(maker for maker in lineage.sources.get(site, ()) if state.lacking.get(maker))
-    if not lacking:
-        return []
+    found = makers(state, lineage, site, frame, index, lacking) if lacking else []
+    return [key for key in found if not _is_there(state, key)]
+
+
+def makers(
+    state: State, lineage: Lineage, site: int, frame: Frame, index: int, among: frozenset[int]
+) -> list[NodeKey]:
+    """The calls whose files a site's instance reads, each once, of some of the template."""
     found: dict[NodeKey, None] = {}
     stack = _given(state, lineage, site, frame, index)
     seen: set[tuple[int, NodeKey, int]] = set()
     while stack:
         node, frame, index = stack.pop()
         mark = (node, (frame.body.region, *frame.path), index)
-        if mark in seen or not any(maker in lacking for maker, _ in lineage.carried.get(node, ())):
+        if mark in seen or not any(maker in among for maker, _ in lineage.carried.get(node, ())):
             continue
         seen.add(mark)
         if node in frame.body.items:
@@ -135,7 +142,7 @@ def missing(state: State, lineage: Lineage, site: int, frame: Frame, index: int)
         here = state.plan.sites[node]
         match here.node:
             case Call():
-                if node in lacking and not is_there(frame, here.pos, index):
+                if node in among:
                     found[frame.key(index, here.pos)] = None
             case Compute():
                 stack.extend(_given(state, lineage, node, frame, index))
@@ -148,8 +155,9 @@ def missing(state: State, lineage: Lineage, site: int, frame: Frame, index: int)
     return list(found)
 
 
-def is_there(frame: Frame, pos: int, index: int) -> bool:
+def _is_there(state: State, key: NodeKey) -> bool:
     """Whether a call has ended well and its files stand where its value says."""
+    frame, index, pos = state.locate(key)
     return frame.states[pos][index] == At.DONE and frame.rows[pos][index] > 0
 
 

@@ -180,6 +180,7 @@ class State:
         "facts",
         "failed",
         "frames",
+        "guarded",
         "held",
         "keeps_temp",
         "lacking",
@@ -260,8 +261,10 @@ class State:
         self.lacking: dict[int, int] = {}
         """Calls of the template → how many of their instances have ended well and lack their files. Such an instance
         has a row below zero; while it is made again it has not ended."""
-        self.revived: dict[NodeKey, None] = {}
-        """Calls that had ended and are made again; who waits for their value has it."""
+        self.revived: dict[NodeKey, tuple[NodeKey, ...]] = {}
+        """Calls that had ended and are made again, with those whose files they read; who waits for their value has it."""
+        self.guarded: dict[NodeKey, dict[NodeKey, None]] = {}
+        """The same the other way: calls → who of `revived` reads their files."""
         self.awaiting: dict[NodeKey, int] = {}
         """Instances that wait for files to be made again → for how many calls."""
         self.wanted: dict[NodeKey, list[NodeKey]] = {}

@@ -23,6 +23,7 @@ from ..ir.events import (
     Closed,
     Computed,
     ComputeFailed,
+    Discarded,
     DrainBegan,
     Event,
     Expanded,
@@ -34,6 +35,7 @@ from ..ir.events import (
     Missed,
     PublishPlanned,
     Recalled,
+    Revived,
     RunContinued,
     RunEnded,
     RunStarted,
@@ -100,12 +102,19 @@ def new_state(graph: Graph) -> State:
 def replay(graph: Graph, events: Iterable[tuple[int, Event]]) -> State:
     """The state after (instant, event) pairs, and the effects that are still owed in `state.outbox`.
 
-    Running attempts are not among these: `ContinueRequested` decides what becomes of them.
+    Running attempts are not among these: `ContinueRequested` decides what becomes of them. Temporary files that were to
+    go may be gone already.
     """
     state = new_state(graph)
+    discards: dict[NodeKey, Effect] = {}
     for t_ns, event in events:
         apply(state, event, t_ns)
+        if isinstance(event, Discarded):
+            discards[event.key] = state.outbox[-1]
+        elif isinstance(event, Revived):
+            discards.pop(event.key, None)
         state.outbox.clear()
+    state.outbox.extend(discards.values())
     state.outbox.extend(state.asked.values())
     return state
 

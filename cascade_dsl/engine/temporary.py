@@ -13,7 +13,7 @@ from ..ir.events import Discarded, Gone, PlannedRemoval, Recalled, Revived
 from ..ir.graph import NodeKey
 from .effects import Ask, Discard, Evaluate, EvaluateFacts
 from .progress import EngineFault, count_lacking, give_up, move, queue, restore, want
-from .readers import lacks_files, open_reader
+from .readers import lacks_files, makers, open_reader
 from .state import At, Frame, Running, State
 
 
@@ -88,15 +88,15 @@ def on_gone(state: State, event: Gone) -> None:
         if frame.states[pos][index] == At.DONE and frame.rows[pos][index] > 0:
             state.held.pop(key, None)
             _lose(state, key, frame, index, pos)
-    makers = {key[0] for key in event.keys}
-    sites = [state.plan.sites[id_] for id_, sources in state.lineage.sources.items() if sources & makers]
+    lost = {key[0] for key in event.keys}
+    sites = [state.plan.sites[id_] for id_, sources in state.lineage.sources.items() if sources & lost]
     for frame in (state.root, *state.frames.values()):
         for site in sites:
             if site.body is frame.body:
                 for index in frame.hot:
                     _hold_back(state, frame, index, site.pos)
     for key in list(state.revived):
-        if state.lineage.sources.get(key[0], frozenset()) & makers:
+        if state.lineage.sources.get(key[0], frozenset()) & lost:
             _hold_back(state, *state.locate(key))
 
 
@@ -136,7 +136,10 @@ def on_revived(state: State, event: Revived) -> None:
         state.earlier.discard(key)
         state.recalled -= 1
     state.epochs[key] = event.epoch
-    state.revived[key] = None
+    read = makers(state, state.lineage, key[0], frame, index, state.lineage.sources.get(key[0], frozenset()))
+    state.revived[key] = tuple(read)
+    for maker in read:
+        state.guarded.setdefault(maker, {})[key] = None
     move(state, frame, index, pos, At.WAITING)
     want(state, frame, index, pos)
 
