@@ -86,7 +86,9 @@ class Modules:
         if module is None:
             return ()
         walk = _Walk(self, folder)
-        walk.add_all(module)
+        walk.enter(module)
+        for name in module.units:
+            walk.add(module, name)
         return walk.parts(skip=module)
 
     def of_function(self, path: str | None, module: str | None, function: str, folder: str) -> tuple[Part, ...]:
