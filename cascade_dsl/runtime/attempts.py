@@ -145,12 +145,27 @@ class Attempts:
 
     def start(self, effect: StartAttempt) -> None:
         """Prepare an attempt and hand it to its executor; whatever goes wrong is an input."""
+        if self._recalling.touches:
+            self._pass_over(effect)
+            return
         site = self._state.plan.sites[effect.key[0]]
         path = effect.key[1:]
         if self._evaluator.may_be_slow(site) and self._evaluator.is_slow_call(site, path):
             self._later(partial(self._start_slowly, effect))
             return
         self._launch(effect, partial(self._prepare, effect, self._evaluator.value_of(path)))
+
+    def _pass_over(self, effect: StartAttempt) -> None:
+        """Nothing is run: what has no outputs counts as done, what keeps none cannot be adopted."""
+        task = self._state.plan.sites[effect.key[0]].task
+        assert task is not None
+        key, epoch, attempt = effect.key, effect.epoch, effect.attempt
+        if task.outputs:
+            message = "it is not adopted: its results are never kept (`cache off`)"
+            self._break(key, epoch, attempt, "value", None, message, "")
+        else:
+            self._note(f"{self._names.of(key)} is not run: it has no outputs")
+            self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
 
     async def _start_slowly(self, effect: StartAttempt) -> None:
         try:

@@ -58,7 +58,7 @@ from .evaluating import Evaluator
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
-from .recalling import Judge, Recalling
+from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
 from .sources import SourceLines
 from .values import Values
@@ -122,6 +122,7 @@ class Interpreter:
         recipes: Recipes,
         judge: Judge,
         plans: dict[NodeKey, PublishPlanned],
+        recall: RecallTerms,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -150,6 +151,7 @@ class Interpreter:
             run=run,
             file=file,
             plans=plans,
+            terms=recall,
             now_ns=clock.now_ns,
             tell=self._tell,
             note=reporter.note,

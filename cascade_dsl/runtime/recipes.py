@@ -31,6 +31,7 @@ from ..store.hashes import Content, Hashes, is_marked
 from ..store.recipes import DIGEST_BYTES, Part, PartKind, Recipe
 from ..values.typing import show
 from ..values.weight import reads
+from .adopting import Adoption, adoption
 from .bodies import Bodies, absolute, files_in, has_files
 from .modules import Modules, folders_of, python_digest
 from .places import ValueOf
@@ -152,6 +153,10 @@ class Recipes:
         if base.ttl is not None:
             ttl = float(value_of(base.ttl, {**values, "attempt": 1}))
         return Draft(base, own, files, tuple(path for _, path in files), ttl)
+
+    def adoption(self, site: Site, value_of: ValueOf) -> Adoption:
+        """Where the outputs of an instance would stand. Raises as `draft`, and NotAdopted."""
+        return adoption(site, self._bodies.arguments(site, value_of), value_of, self._project)
 
     def look(self, draft: Draft) -> None:
         """Look at the files of a draft, and say its digest. Raises NoRecipe where one cannot be read."""

@@ -8,7 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
-from .recalling import Judge
+from .recalling import Judge, RecallTerms
 from .recipes import Recipes
 from .results import store_value
 from .sources import SourceLines
@@ -71,6 +71,7 @@ class Terms:
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
+    recall: RecallTerms = field(default_factory=RecallTerms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def begin(
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
-            recalls=True,
+            recalls=not terms.recall.force_all,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -210,11 +211,12 @@ def _play(
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
-        hashes = Hashes(folder, project.state)
+        paranoid = terms.recall.paranoid
+        hashes = Hashes(folder, project.state, paranoid=paranoid)
         cache = Cache(project, run.id)
         if state.phase != "new":
             cache.begin_run()
-        judge = Judge(cache, hashes, project.blobs, folder)
+        judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
         recipes = Recipes(state.plan, bodies, hashes, folder)
         interrupted: list[str] = []
         made: list[Interpreter] = []
@@ -238,6 +240,7 @@ def _play(
                 recipes=recipes,
                 judge=judge,
                 plans=plans,
+                recall=terms.recall,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
