@@ -201,6 +201,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         force_all="--force" in parsed.flags,
         touch="--touch" in parsed.flags,
         paranoid="--paranoid" in parsed.flags,
+        keep_temp="--keep-temp" in parsed.flags,
     )
 
 

@@ -90,7 +90,7 @@ def trace(plan: Plan) -> Lineage:
     followers: dict[int, dict[int, Follower]] = {}
     uses: dict[int, tuple[int, ...]] = {}
     for site in plan.sites.values():
-        concerned = found.reads.get(site.id, frozenset()) | frozenset(found.carried.get(site.id, ()))
+        concerned = found.reads.get(site.id, frozenset[Pair]()) | frozenset(found.carried.get(site.id, _NOTHING))
         if isinstance(site.node, FanOut) and site.inner is not None:
             concerned |= {pair for item in site.inner.items for pair in found.carried.get(item, ())}
         given = tuple(n for n in _given(site) if found.carried.get(n))
@@ -107,7 +107,7 @@ def trace(plan: Plan) -> Lineage:
             known = followers.setdefault(node, {}).get(at.pos)
             followers[node][at.pos] = Follower(
                 at.pos,
-                concerned | (known.pairs if known is not None else frozenset()),
+                concerned | (known.pairs if known is not None else frozenset[Pair]()),
                 streams and (known is None or known.streams),
             )
     kept = frozenset(
@@ -283,7 +283,8 @@ class _Trace:
             case Logic("coalesce", left, right):
                 return _join(of(left), of(right))
             case Logic(_, left, right):
-                of(left), of(right)
+                for part in (left, right):
+                    of(part)
                 return _NOTHING
             case Choose(condition, then, otherwise):
                 of(condition)

@@ -123,9 +123,7 @@ def missing(state: State, lineage: Lineage, site: int, frame: Frame, index: int)
     return [key for key in found if not _is_there(state, key)]
 
 
-def makers(
-    state: State, lineage: Lineage, site: int, frame: Frame, index: int, among: frozenset[int]
-) -> list[NodeKey]:
+def makers(state: State, lineage: Lineage, site: int, frame: Frame, index: int, among: frozenset[int]) -> list[NodeKey]:
     """The calls whose files a site's instance reads, each once, of some of the template."""
     found: dict[NodeKey, None] = {}
     stack = _given(state, lineage, site, frame, index)

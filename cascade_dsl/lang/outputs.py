@@ -67,9 +67,7 @@ class Outputs:
             return OutputSpec(name=name, type=type_, form="value")
         if isinstance(type_, ListType) and type_.item in (FILE, DIR):
             path = self._path(task, decl.path, name, type_)
-            return (
-                None if path is None else OutputSpec(name=name, type=type_, form="glob", path=path, temp=decl.temp)
-            )
+            return None if path is None else OutputSpec(name=name, type=type_, form="glob", path=path, temp=decl.temp)
         if isinstance(plain, ListType) and plain.item in (FILE, DIR):
             help = f"declare it as {plain}: `[]` where nothing matches"
             self.report.error("CSC347", decl.type.span, f"a pattern gives a list, never none, found {type_}", help=help)

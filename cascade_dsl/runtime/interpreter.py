@@ -15,6 +15,7 @@ import trio
 
 from ..base.quantity import NS_PER_S
 from ..engine.effects import (
+    Discard,
     EndRun,
     Evaluate,
     EvaluateFacts,
@@ -54,6 +55,7 @@ from ..store.journal import AttemptRow, Journal
 from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
+from .discarding import NOTED, Discarding
 from .evaluating import Evaluator
 from .names import Names
 from .picture import PICTURED, Picture
@@ -140,6 +142,8 @@ class Interpreter:
         self._orders: list[Order] = []
         self._bell = trio.Event()
         self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
+        self.discarding = Discarding(state=state, names=names, note=reporter.note)
+        bodies.is_free = publishing.is_free
         self.recalling = Recalling(
             state=state,
             evaluator=self._evaluator,
@@ -153,6 +157,7 @@ class Interpreter:
             plans=plans,
             terms=recall,
             now_ns=clock.now_ns,
+            gone=self.discarding.gone,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,
@@ -199,6 +204,7 @@ class Interpreter:
             if self._reporter.status_every_s is not None:
                 nursery.start_soon(self._show_status, self._reporter.status_every_s)
             await self._turns(list(first))
+            await self.discarding.finish()
             nursery.cancel_scope.cancel()
 
     # -- inputs ---------------------------------------------------------------------------------------------------
@@ -296,6 +302,8 @@ class Interpreter:
         for event in events:
             if isinstance(event, _KEPT):
                 self.recalling.note(now_ns, event)
+            if isinstance(event, NOTED):
+                self.discarding.note(event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
@@ -318,6 +326,8 @@ class Interpreter:
                 self._evaluator.ask(effect)
             case Recall(key=key):
                 self.recalling.ask(key)
+            case Discard():
+                self.discarding.perform(effect)
             case EndRun():
                 pass
             case _:

@@ -75,6 +75,10 @@ class Publishing:
             self._named.add(inputs)
         return self._take(key, finals, []) if finals else ()
 
+    def is_free(self, key: NodeKey, path: str) -> bool:
+        """Whether no other node and no other live run publishes an absolute path; then it is this run's."""
+        return self._destinations.other(path, key) is None and not self._claims.take((self._destinations.place(path),))
+
     def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Of paths as the user knows them, those that another live run has now."""
         places = {self._destinations.place(str(self._project / path)): path for path in paths}
