@@ -177,6 +177,7 @@ class Recalling:
         self._names = names
         self._publishing = publishing
         self._project = project
+        self._folder = os.path.join(os.path.normpath(project), "")
         self._run = run
         self._file = file
         self._terms = terms
@@ -329,7 +330,7 @@ class Recalling:
         draft, entry = decision.draft, decision.entry
         assert draft is not None
         assert entry is not None
-        finals = [str(self._project / f.path) for f in entry.files if not is_stored(f.path)]
+        finals = [self._folder + f.path for f in entry.files if not is_stored(f.path)]
         try:
             refused = self._publishing.take_recalled(key, finals, draft.inputs)
         except Taken as error:
