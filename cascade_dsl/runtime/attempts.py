@@ -185,6 +185,8 @@ class Attempts:
         )
 
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
+        if self._publishing.has_stood:
+            self._later(self._claim_stood)
         try:
             prepared = prepare()
             if self._lacks_inputs(effect, prepared):
@@ -211,6 +213,11 @@ class Attempts:
         self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
         self._tidy(prepared)
         return True
+
+    async def _claim_stood(self) -> None:
+        """Something runs: what earlier results published is claimed, so that it stays while it is read."""
+        while self._publishing.claim_stood():
+            await trio.lowlevel.checkpoint()
 
     def _look(self, effect: StartAttempt, prepared: Prepared) -> None:
         """Begin an attempt; where it writes in place, look first at what is there."""

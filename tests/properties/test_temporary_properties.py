@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphs import Table, output, task, word
 from hypothesis import Phase, given, note, settings
@@ -41,7 +41,7 @@ from cascade_dsl.ir.requirement import Layer
 from cascade_dsl.ir.text import graph_text
 from cascade_dsl.testing.simulate import Simulation, file_of
 
-Value = Any
+Value: TypeAlias = "frozenset[NodeKey] | list[Any]"
 """A frozenset of keys of calls, or a list of such values."""
 
 
@@ -165,7 +165,7 @@ def with_files(draw: Callable[..., Any]) -> Graph:
     conditions = {n.condition for n in walk_all(made.nodes) if isinstance(n, FanOut)}
     nodes = change(made.nodes)
     valued = [n.id for n in nodes if isinstance(n, Call | Compute) or (isinstance(n, FanOut) and n.result is not None)]
-    kept = draw(st.lists(st.sampled_from(valued), max_size=2, unique=True)) if valued else []
+    kept: list[int] = draw(st.lists(st.sampled_from(valued), max_size=2, unique=True)) if valued else []
     outputs = tuple(output(20_000 + at, of) for at, of in enumerate(kept))
     return replace(made, tasks=tasks, nodes=(*nodes, *outputs))
 
