@@ -79,7 +79,9 @@ def continue_run(
     """Go on with a run of the folder that was killed or drained, the newest where no id is given."""
     from ..runtime import session
 
-    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s)
+    terms = session.Terms(
+        no_wait=options.no_wait, grace_s=options.grace_s, enforce_mem=options.enforce_mem, verbose=options.verbose
+    )
     ended = session.go_on(
         folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -120,7 +122,14 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         from ..lang.sentence import parse_sentence
 
         limits += [parse_sentence(text, graph, layer=Layer.COMMAND_LINE) for text in options.limits]
-    return Terms(limits=tuple(limits), on_failure=options.on_failure, no_wait=options.no_wait, grace_s=options.grace_s)
+    return Terms(
+        limits=tuple(limits),
+        on_failure=options.on_failure,
+        no_wait=options.no_wait,
+        grace_s=options.grace_s,
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
+    )
 
 
 def _sentences() -> Any:

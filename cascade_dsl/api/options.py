@@ -22,3 +22,5 @@ class RunOptions:
     json: bool = False
     dry_run: bool = False
     grace_s: float = 5.0
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""

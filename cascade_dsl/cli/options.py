@@ -46,6 +46,7 @@ _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_NO_ENFORCE_MEM = Option("--no-enforce-mem", FLAG, "Let tasks use more memory than they demand.")
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
     Option("--burst", VALUE, "How many may start at once under a rate.", "N"),
@@ -75,6 +76,7 @@ RUN = Verb(
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        _NO_ENFORCE_MEM,
         _NO_WAIT,
         _VERBOSE,
         _JSON,
@@ -82,7 +84,10 @@ RUN = Verb(
     open=True,
 )
 CONTINUE = Verb(
-    "continue", "Go on with a run that was killed or stopped.", (("RUN", "maybe"),), (_NO_WAIT, _VERBOSE, _JSON)
+    "continue",
+    "Go on with a run that was killed or stopped.",
+    (("RUN", "maybe"),),
+    (_NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 

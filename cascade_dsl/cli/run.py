@@ -195,6 +195,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         verbose="--verbose" in parsed.flags,
         json="--json" in parsed.flags,
         dry_run="--dry-run" in parsed.flags,
+        enforce_mem="--no-enforce-mem" not in parsed.flags,
     )
 
 
