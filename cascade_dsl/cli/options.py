@@ -147,6 +147,16 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb(
+            "suggest",
+            "Show what tasks demand against what their attempts used, and the edit to make. Changes nothing.",
+            (("TASK", "maybe"),),
+            (
+                Option("--run", VALUE, "Look at one run of this folder; the 20 newest where it is not given.", "ID"),
+                Option("--all", FLAG, "Look at all runs of this folder."),
+                _JSON,
+            ),
+        ),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
         Verb(

@@ -28,8 +28,11 @@ _SHARE = 50
 TOLERANCE = 20
 """A demand is a promise, kept up to a twentieth of it: then the attempt is ended."""
 _WORTH_DIVIDING = 64 * 1024 * 1024
+_WORTH_ASKING = 4 * 1024 * 1024
 _GROWN = 16
-"""What several processes share is counted again when their sum is a sixteenth larger than ever."""
+"""What several processes share is counted again when their sum is a sixteenth larger than ever …"""
+_DIVIDE_EVERY_S = 1.0
+"""… and, where that sum is more than they may use, so often, or seldomer where that takes long."""
 
 
 def bound_of(demand_bytes: int) -> int:
@@ -51,10 +54,12 @@ class Watch:
     """An attempt that is looked at. The monitor's thread writes what it has seen; `over` is called there, once."""
 
     __slots__ = (
+        "_divide_at",
         "_over",
         "_sum_seen",
         "bound",
         "cgroup",
+        "dividing_s",
         "known",
         "looks",
         "mapped",
@@ -81,7 +86,10 @@ class Watch:
         """What it used when it was found to use more than `bound`."""
         self.known: dict[int, int] = {}
         """Its processes but for the first: number → when it began."""
+        self.dividing_s = 0.0
+        """CPU time that went into counting what its processes share."""
         self._sum_seen = 0
+        self._divide_at = 0.0
         self._over = over
 
     @property
@@ -97,6 +105,7 @@ class Watch:
         self.looks += 1
         self.peak = max(self.peak, used)
         if self.bound is not None and used > self.bound and not self.over_bytes:
+            self._divide_at = 0.0
             again = self._now()  # once may be a process that is just being started, in the memory of its parent
             if again is not None and again > self.bound and self.wanted:
                 self.over_bytes = again
@@ -123,27 +132,33 @@ class Watch:
         return total
 
     def _is_worth_dividing(self, total: int) -> bool:
-        if total <= self._sum_seen + self._sum_seen // _GROWN and (self.bound is None or total <= self.bound):
+        has_grown = total > self._sum_seen + self._sum_seen // _GROWN
+        is_too_much = self.bound is not None and total > self.bound and time.monotonic() >= self._divide_at
+        if not (has_grown or is_too_much):
             return False
         self._sum_seen = max(self._sum_seen, total)
         return True
 
     def _divided(self, total: int) -> int:
+        began = time.thread_time()
         parts = [procfs.shared_out(pid) for pid in (self.pid, *self.known)]
+        took = time.thread_time() - began
+        self.dividing_s += took
+        self._divide_at = time.monotonic() + max(_DIVIDE_EVERY_S, _SHARE * took)
         known = [part for part in parts if part is not None]
         return min(total, sum(known)) if known else total
 
     def _processes(self) -> Iterator[tuple[int, Memory]]:
         found: set[int] = set()
-        todo: list[tuple[int, Memory | None]] = [(self.pid, None)]
+        todo: list[tuple[int, int, Memory | None]] = [(self.pid, 0, None)]
         late = list(self.known.items())
         while todo or late:
             if not todo:
                 pid, began = late.pop()
                 if pid in found or procfs.started_at(pid) != began:
                     continue
-                todo.append((pid, None))
-            pid, parent = todo.pop()
+                todo.append((pid, 0, None))
+            pid, parent, parents = todo.pop()
             if pid in found:
                 continue
             found.add(pid)
@@ -152,11 +167,19 @@ class Watch:
                 began = procfs.started_at(pid)
                 if began is not None:
                     self.known[pid] = began
-            todo.extend((child, memory) for child in procfs.children_of(pid, memory.threads if memory else 0))
-            if memory is not None and memory != parent:  # else it has just been forked: its memory is its parent's
+            todo += [(child, pid, memory) for child in procfs.children_of(pid, memory.threads if memory else 0)]
+            if memory is not None and not _is_in_memory_of(pid, memory, parent, parents):
                 yield pid, memory
         for gone in self.known.keys() - found:
             del self.known[gone]
+
+
+def _is_in_memory_of(pid: int, memory: Memory, parent: int, parents: Memory | None) -> bool:
+    """A process that its parent has just begun to start runs in the parent's memory, which counts once."""
+    if parents is None or memory.own < _WORTH_ASKING or abs(memory.own - parents.own) > parents.own // 8:
+        return False
+    same = procfs.share_memory(pid, parent)
+    return memory == parents if same is None else same
 
 
 class Monitor:
@@ -206,11 +229,14 @@ class Monitor:
                 if not self._watches and not self._closed:
                     self._wake.wait()
             time.sleep(every)
-            began = time.thread_time()
+            began, dividing = time.thread_time(), 0.0
             for watch in list(self._watches):
                 if watch.wanted:
+                    before = watch.dividing_s
                     watch.look()
-            every = min(max(LOOK_EVERY_S, _SHARE * (time.thread_time() - began)), _LOOK_SELDOM_S)
+                    dividing += watch.dividing_s - before
+            took = time.thread_time() - began - dividing
+            every = min(max(LOOK_EVERY_S, _SHARE * took), _LOOK_SELDOM_S)
 
 
 def kill(watch: Watch) -> None:
