@@ -52,11 +52,11 @@ class _Attempt:
 class ProcessExecutor:
     """Runs `CommandSpec`s."""
 
-    def __init__(self, deliver: Deliver, monitor: Monitor | None = None) -> None:
+    def __init__(self, deliver: Deliver, monitor: Monitor | None = None, cgroups: Cgroups | None = None) -> None:
         self._deliver = deliver
         self._monitor = monitor
         """Without it nobody looks at the memory of what runs, and no demand is enforced."""
-        self.cgroups: Cgroups | None = None
+        self._cgroups = cgroups
         """Where given, what asked for an amount of memory gets a control group."""
         self._token: trio.lowlevel.TrioToken | None = None
         self._reactor = Reactor()
@@ -133,8 +133,8 @@ class ProcessExecutor:
 
     def _watch(self, monitor: Monitor, attempt: _Attempt, spec: AttemptSpec) -> None:
         bound = None if spec.mem_bytes is None else bound_of(spec.mem_bytes)
-        if bound is not None and self.cgroups is not None:
-            cgroup = self.cgroups.make(spec.id, bound)
+        if bound is not None and self._cgroups is not None:
+            cgroup = self._cgroups.make(spec.id, bound)
             if cgroup is not None and cgroup.enter(attempt.group.pid):
                 attempt.cgroup = cgroup
         token = self._token
@@ -187,7 +187,7 @@ class ProcessExecutor:
         watch, cgroup = attempt.watch, attempt.cgroup
         used = attempt.group.used(None if watch is None else watch.seen)
         over = 0 if watch is None else watch.over_bytes
-        if cgroup is not None and self.cgroups is not None:
+        if cgroup is not None and self._cgroups is not None:
             peak, cpu_ms = cgroup.peak(), cgroup.cpu_ms()
             if peak is not None and peak < used.peak_bytes:
                 used = replace(used, peak_bytes=peak)
@@ -196,7 +196,7 @@ class ProcessExecutor:
             if cgroup.was_bound() and watch is not None and watch.bound is not None:
                 over = over or watch.bound
                 used = replace(used, peak_bytes=max(used.peak_bytes, watch.bound), peak_from="sampled")
-            self.cgroups.give_back(cgroup)
+            self._cgroups.give_back(cgroup)
         if over and outcome.code == 0:
             over = 0  # it had ended well before the signal came
         return replace(outcome, used=used, over_bytes=over)

@@ -36,7 +36,12 @@ _OVER = re.compile(r"used (\S+) of memory, its demand is `mem = (\S+)`")
 
 def over_message(used_bytes: int, demand_bytes: int) -> str:
     """Of an attempt that was ended because it used more memory than it asked for."""
-    return f"used {show_size(used_bytes)} of memory, its demand is `mem = {show_size(demand_bytes)}`"
+    return f"used {show_used(used_bytes)} of memory, its demand is `mem = {show_size(demand_bytes)}`"
+
+
+def show_used(size_bytes: int) -> str:
+    """A measured size as people read it: a whole number of binary units would be by chance."""
+    return show_size(size_bytes if size_bytes < 1000 else size_bytes // 1000 * 1000)
 
 
 def over_of(message: str) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.quantity import MILLI, show_milli, show_size
-from ..ir.used import Used, over_of, rounded_up, to_ask_for, to_ask_for_after
+from ..ir.used import Used, over_of, rounded_up, show_used, to_ask_for, to_ask_for_after
 
 WORTH_ASKING_BYTES = 100_000_000
 """A task that uses less need not ask for memory."""
@@ -165,8 +165,8 @@ def suggestion_lines(found: Sequence[Suggestion]) -> list[str]:
                 one.task,
                 str(one.attempts),
                 _asked(one.declared.mem_text, one.declared.mem_bytes) or "-",
-                f"{bound}{show_size(round_size(one.peak_bytes))}",
-                show_size(round_size(one.peak_95_bytes)),
+                f"{bound}{show_used(one.peak_bytes)}",
+                show_used(one.peak_95_bytes),
                 one.declared.cpu_text or "1",
                 cpu + (f" ({one.cpu_efficiency:.0%})" if cpu and one.cpu_efficiency is not None else ""),
             )
@@ -187,7 +187,7 @@ def reasons(one: Suggestion) -> str:
         was = "was" if one.ended == 1 else "were"
         said.append(f"{one.ended} of {one.attempts} {times} {was} ended for using more memory than it asks for")
     elif one.mem_bytes is not None:
-        said.append(f"{one.attempts} {times} used {show_size(round_size(one.peak_bytes))} at most")
+        said.append(f"{one.attempts} {times} used {show_used(one.peak_bytes)} at most")
     elif one.mem_factor is not None and one.mem_of_demand is not None:
         said.append(f"{one.attempts} {times} used {one.mem_of_demand:.0%} of what they asked for at most")
     if one.cpu is not None and one.cores is not None:
@@ -220,11 +220,6 @@ def suggestion_json(one: Suggestion) -> dict[str, Any]:
             "suggested": one.cpu,
         },
     }
-
-
-def round_size(size_bytes: int) -> int:
-    """To what people read: a size that is no power of two by chance."""
-    return size_bytes if size_bytes < 1000 else size_bytes // 1000 * 1000
 
 
 def _asked(text: str, amount: int | None) -> str:

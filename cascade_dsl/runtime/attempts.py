@@ -91,9 +91,7 @@ class Attempts:
         self._planned: dict[tuple[NodeKey, int, int], Prepared] = {}
         """Attempts whose files have still to be moved out of their scratch folder."""
         self._on: dict[str, Executor] = {}
-        processes = ProcessExecutor(self._on_outcome, memory.monitor)
-        memory.give_groups_to(processes)
-        self._commands: Executor = processes
+        self._commands: Executor = ProcessExecutor(self._on_outcome, memory.monitor, memory.groups)
         self._python: Executor = PythonExecutor(self._on_outcome, memory.monitor)
         self._disk = Disk()
         self._slow: deque[Callable[[], Awaitable[None]]] = deque()

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from ..executors.cgroups import Cgroups, NoCgroups, find
 from ..executors.monitor import Monitor
-from ..executors.process import ProcessExecutor
 from ..executors.protocol import AttemptSpec
 from ..ir.graph import Graph
 
@@ -21,19 +20,16 @@ class MemoryDemands:
 
     def __init__(self, graph: Graph, *, enforce: bool, warden: int | None) -> None:
         self.monitor = Monitor()
-        self._groups: Cgroups | None = None
+        self.groups: Cgroups | None = None
+        """Where commands run that demand memory, if groups can be made."""
         self._enforce = enforce
         self._why_not = ""
         self._any = any(r.resource == "mem" for task in graph.tasks for r in task.clauses.requires)
         if self._any and enforce:
             try:
-                self._groups = find(warden)
+                self.groups = find(warden)
             except NoCgroups as reason:
                 self._why_not = str(reason)
-
-    def give_groups_to(self, executor: ProcessExecutor) -> None:
-        """Let commands run in control groups, where there are any."""
-        executor.cgroups = self._groups
 
     def held(self, spec: AttemptSpec) -> AttemptSpec:
         """An attempt as it is to be started."""
@@ -45,13 +41,13 @@ class MemoryDemands:
             return
         if not self._enforce:
             note("memory: tasks are not held to what they demand")
-        elif self._groups is not None:
-            note(f"memory: the kernel holds tasks to what they demand, by control groups in {self._groups.base}")
+        elif self.groups is not None:
+            note(f"memory: the kernel holds tasks to what they demand, by control groups in {self.groups.base}")
         else:
             note(f"memory: tasks are looked at some times a second and held to what they demand ({self._why_not})")
 
     def close(self) -> None:
         """The run has ended."""
         self.monitor.close()
-        if self._groups is not None:
-            self._groups.close()
+        if self.groups is not None:
+            self.groups.close()
