@@ -47,6 +47,7 @@ from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .lost import lost_results
 from .machine import machine_words
+from .memory import MemoryDemands
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
@@ -76,6 +77,9 @@ class Terms:
     recall: RecallTerms = field(default_factory=RecallTerms)
     keeps_temp: bool = False
     """Temporary files stay."""
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +213,7 @@ def _play(
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal) as reader:
@@ -255,6 +260,7 @@ def _play(
                 judge=judge,
                 plans=plans,
                 recall=terms.recall,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -277,6 +283,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
