@@ -82,6 +82,10 @@ def _dispatch(words: list[str]) -> int:
             from .past import explain
 
             return explain(parse(known, rest))
+        case "history" | "show":
+            from .history import history, show
+
+            return (history if verb == "history" else show)(parse(known, rest))
         case "log":
             from .logs import log
 

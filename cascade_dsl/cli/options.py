@@ -143,7 +143,28 @@ VERBS: dict[str, Verb] = {
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
-        Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
+        Verb(
+            "history",
+            "List the runs of this folder, newest first.",
+            (),
+            (Option("--number", VALUE, "At most N; 20 where it is not given.", "N", short="-n"), _JSON),
+        ),
+        Verb(
+            "show",
+            "Show one run: params, changes, nodes with their attempts, failures, outputs.",
+            (("RUN", "maybe"),),
+            (_JSON,),
+        ),
+        Verb(
+            "log",
+            "Print what a node wrote in its newest attempt, or follow it.",
+            (("NODE", "one"),),
+            (
+                Option("--follow", FLAG, "Print what comes, until the node has ended.", short="-f"),
+                Option("--attempt", VALUE, "That attempt, counted from 1.", "N"),
+                _PAST_RUN,
+            ),
+        ),
         Verb(
             "show-script",
             "Print the script of a node's newest attempt as it ran, to paste into a terminal.",

@@ -280,6 +280,15 @@ class JournalReader:
             raise _damaged(self.path, str(error)) from error
         return [AttemptRow(row[0], key_of(row[1]), row[2], row[3], row[4]) for row in rows]
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """For what is asked of a journal in the large; the events stay rows, their chain is not verified."""
+        return self._db
+
+    def damaged(self, what: str) -> CascadeError:
+        """CSC701 for what a caller found in `database`."""
+        return _damaged(self.path, what)
+
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
