@@ -30,18 +30,19 @@ def open_to_read(path: str | PathLike[str]) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quoted}?{how}", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
 
 
-def stamp(path: str | PathLike[str]) -> tuple[int, int, int]:
+def stamp(path: str | PathLike[str]) -> tuple[int, ...]:
     """What changes whenever something is written to a database: a connection that is older may not see it."""
     text = os.fspath(path)
-    try:
-        found = os.stat(text)
-    except OSError:
-        return 0, 0, _size(f"{text}-wal")
-    return found.st_size, found.st_mtime_ns, _size(f"{text}-wal")
+    return (*_sizes(text), *_sizes(f"{text}-wal"))
 
 
 def _size(path: str) -> int:
+    return _sizes(path)[0]
+
+
+def _sizes(path: str) -> tuple[int, int]:
     try:
-        return os.stat(path).st_size
+        found = os.stat(path)
     except OSError:
-        return 0
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
