@@ -156,6 +156,18 @@ VERBS: dict[str, Verb] = {
             (_JSON,),
         ),
         Verb(
+            "clean",
+            "Remove what old runs left in .cascade: never a live run, never published files.",
+            (),
+            (
+                Option("--keep", VALUE, "All but the N newest runs.", "N"),
+                Option("--older", VALUE, "Runs that ended so long ago, such as 30d.", "DURATION"),
+                Option("--all", FLAG, "Every run that is not live."),
+                Option("--dry-run", FLAG, "Say what would go and how many bytes, and remove nothing.", short="-n"),
+                _JSON,
+            ),
+        ),
+        Verb(
             "log",
             "Print what a node wrote in its newest attempt, or follow it.",
             (("NODE", "one"),),

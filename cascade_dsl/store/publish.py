@@ -23,7 +23,9 @@ from zlib import crc32
 from ..base.diagnostics import CascadeError, fail
 from ..ir.events import PlannedFile, PlannedRemoval
 from .blobs import DIGEST_BYTES
+from .live import STATE_FOLDER
 from .output_paths import ASIDE, check_links, existing
+from .touching import shared
 
 _PIECE_BYTES = 1 << 20
 _EXTENSION_MAX = 32
@@ -85,7 +87,11 @@ def perform(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (
         if file.scratch == file.final:
             continue
         try:
-            _move(file.scratch, file.final)
+            if _is_kept(file.final):
+                with shared(Path(os.path.dirname(file.final))):
+                    _move(file.scratch, file.final)
+            else:
+                _move(file.scratch, file.final)
         except OSError as error:
             raise _unpublishable(Path(file.final), error) from error
     for removal in removals:
@@ -256,6 +262,12 @@ def _is_planned(path: str, file: PlannedFile | PlannedRemoval) -> bool:
         return _describe(path, sync=False) == (file.digest, file.size)
     except OSError:
         return False
+
+
+def _is_kept(final: str) -> bool:
+    """Whether a path is one of the store, from which what nobody refers to is removed."""
+    folder = os.path.dirname(final)
+    return os.path.basename(folder) == "store" and os.path.basename(os.path.dirname(folder)) == STATE_FOLDER
 
 
 def _move(scratch: str, final: str) -> None:
