@@ -185,6 +185,7 @@ class _Replay:
                 self.versions = dict(event.versions)
             case AttemptStarted():
                 log = self.logs.get(event.serial, "")
+                self.of(event.key).recalled = False
                 self.of(event.key).attempts.append(
                     PastAttempt(attempt=event.attempt, started_ns=t_ns, ended_ns=None, end="running", exit=None,
                                 message="", log=log)

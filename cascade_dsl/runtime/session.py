@@ -33,8 +33,10 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
+from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
+from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from .bodies import Bodies
@@ -48,6 +50,8 @@ from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
+from .recalling import Judge
+from .recipes import Recipes
 from .results import store_value
 from .sources import SourceLines
 from .values import Values
@@ -116,6 +120,7 @@ def begin(
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
+            recalls=True,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -206,7 +211,14 @@ def _play(
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
+        hashes = Hashes(folder, project.state)
+        cache = Cache(project, run.id)
+        if state.phase != "new":
+            cache.begin_run()
+        judge = Judge(cache, hashes, project.blobs, folder)
+        recipes = Recipes(state.plan, bodies, hashes, folder)
         interrupted: list[str] = []
+        made: list[Interpreter] = []
 
         async def main() -> Interpreter:
             interpreter = Interpreter(
@@ -224,10 +236,14 @@ def _play(
                 file=graph.file,
                 sources=SourceLines(graph, folder),
                 publishing=publishing,
+                recipes=recipes,
+                judge=judge,
+                plans=plans,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
+            made.append(interpreter)
             for event in told:
                 interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
@@ -256,6 +272,8 @@ def _play(
             raise _first(group) from group
         finally:
             publishing.earlier.close()
+            for each in made:
+                each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
