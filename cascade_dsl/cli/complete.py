@@ -238,6 +238,12 @@ class _Line:
                 from ..base.codes import CODES
 
                 return _fitting(current.upper(), CODES.items())
+            case "ACTION":
+                from .caching import ACTIONS
+
+                return _fitting(current, ACTIONS.items())
+            case "RESULT":
+                return _results(current)
             case "SHELL":
                 return _fitting(current, (("bash", ""), ("zsh", ""), ("fish", "")))
             case "SCOPE":
@@ -348,6 +354,21 @@ def _past_runs() -> list[Item]:
     folder = os.path.join(here, STATE_FOLDER, "runs")
     newest = sorted(os.listdir(folder), reverse=True)[:100]
     return [(name, str(read_info(os.path.join(folder, name)).get("file", ""))) for name in newest]
+
+
+def _results(current: str) -> Reply:
+    """Tasks and nodes of which a result is kept, as no shell minds them."""
+    from pathlib import Path
+
+    from ..store.results import read_entries
+    from ..store.runs import Project
+    from .past import project_folder
+
+    folder = project_folder()
+    entries = [] if folder is None else read_entries(Project(Path(folder)))
+    tasks = {entry.task: "task" for entry in entries}
+    nodes = {dotted(entry.node): entry.task for entry in entries[:NODES_MAX]}
+    return _fitting(current, (tasks | nodes).items())
 
 
 def live_scopes(wanted: str | None, paused_only: bool = False) -> list[Item]:

@@ -86,6 +86,10 @@ def _dispatch(words: list[str]) -> int:
             from .history import history, show
 
             return (history if verb == "history" else show)(parse(known, rest))
+        case "cache":
+            from .caching import cache
+
+            return cache(parse(known, rest))
         case "clean":
             from .cleaning import clean_
 

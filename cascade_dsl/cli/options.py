@@ -46,6 +46,9 @@ _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_CACHE_MAX = Option(
+    "--cache-max", VALUE, "At the end keep what .cascade stores to a size, as CASCADE_CACHE_MAX says too.", "SIZE"
+)
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
     Option("--burst", VALUE, "How many may start at once under a rate.", "N"),
@@ -75,6 +78,7 @@ RUN = Verb(
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        _CACHE_MAX,
         _NO_WAIT,
         _VERBOSE,
         _JSON,
@@ -82,7 +86,10 @@ RUN = Verb(
     open=True,
 )
 CONTINUE = Verb(
-    "continue", "Go on with a run that was killed or stopped.", (("RUN", "maybe"),), (_NO_WAIT, _VERBOSE, _JSON)
+    "continue",
+    "Go on with a run that was killed or stopped.",
+    (("RUN", "maybe"),),
+    (_CACHE_MAX, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 
@@ -164,6 +171,19 @@ VERBS: dict[str, Verb] = {
                 Option("--older", VALUE, "Runs that ended so long ago, such as 30d.", "DURATION"),
                 Option("--all", FLAG, "Every run that is not live."),
                 Option("--dry-run", FLAG, "Say what would go and how many bytes, and remove nothing.", short="-n"),
+                _JSON,
+            ),
+        ),
+        Verb(
+            "cache",
+            "Results that are kept for later runs: list (ls), forget (rm, gc), check (verify).",
+            (("ACTION", "one"), ("RESULT", "any")),
+            (
+                Option(
+                    "--max-size", VALUE, "gc: as much of .cascade is left, what is wanted least goes first.", "SIZE"
+                ),
+                Option("--older", VALUE, "gc: what nobody wanted for so long, such as 30d.", "DURATION"),
+                Option("--dry-run", FLAG, "rm, gc: say what would go, and remove nothing.", short="-n"),
                 _JSON,
             ),
         ),

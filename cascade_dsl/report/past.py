@@ -93,7 +93,7 @@ def show_lines(
     whole = row.status not in ("running", "interrupted")
     lines = [f"{row.run}  {printable(row.file)}  {row.status}{' after' if whole else ','} {took(row.took_ns)}"]
     lines.append(f"  began {clock(row.started_ns)}, on failure {on_failure}")
-    counted = [(nodes.done, "done"), (nodes.cached, "cached"), *states_of(nodes)]
+    counted = [(nodes.done, "done"), *states_of(nodes)]
     lines.append(f"  {', '.join(f'{number} {word}' for number, word in counted if number or word == 'done')}")
     lines += _section("params", (f"{name} = {_short(value)}" for name, value in params.items()))
     lines += _section("changes", map(_change, changes))

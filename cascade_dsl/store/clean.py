@@ -21,8 +21,9 @@ from . import layout
 from .faults import unusable
 from .history import PastRun, past_run
 from .live import LOCK_FILE
+from .results import Unreadable, bring_up_to_date, read_entries
 from .runs import Project, Run
-from .sweeping import GRACE_S, Object, Unreadable, in_use, remove, size_of, unused
+from .sweeping import GRACE_S, Object, in_use, remove, size_of, unused
 
 TRASH = "trash"
 _CLEAN_FILE = "clean"
@@ -115,7 +116,7 @@ def sweep(
 ) -> tuple[tuple[Object, ...], str]:
     """The objects that nothing refers to any more, removed unless `dry`, and why others stay."""
     try:
-        used = in_use(project, runs)
+        used = in_use(project, runs, read_entries(project))
     except Unreadable as error:
         return (), f"{error}: values and files that it may name are kept"
     found = unused(project, used, alone=alone, grace_s=grace_s)
@@ -127,6 +128,8 @@ def sweep(
 def _clean(project: Project, which: Which, *, dry: bool, alone: bool, grace_s: float) -> Cleaned:
     trash = project.state / TRASH
     left_bytes = size_of(trash)
+    if not dry:
+        bring_up_to_date(project)
     runs = project.runs()
     chosen = _chosen(runs, which, time.time_ns())
     live: list[str] = []

@@ -26,6 +26,15 @@ def open_to_read(path: str | PathLike[str]) -> sqlite3.Connection:
         how = "mode=ro&readonly_shm=1"
     else:
         how = "mode=ro"
+    return _open(text, how)
+
+
+def open_locked(path: str | PathLike[str]) -> sqlite3.Connection:
+    """A connection to a database without a write-ahead log, that waits for whoever is writing; else as `open_to_read`."""
+    return _open(os.fspath(path), "mode=ro")
+
+
+def _open(text: str, how: str) -> sqlite3.Connection:
     quoted = re.sub(r"[?#%]", lambda found: f"%{ord(found[0]):02X}", text)
     return sqlite3.connect(f"file:{quoted}?{how}", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
 

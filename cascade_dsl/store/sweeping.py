@@ -16,13 +16,14 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.diagnostics import CascadeError
+from .cache import Entry
 from .journal import JournalReader
-from .reading import open_to_read
+from .results import Unreadable, digests_of
 from .runs import Project, Run
 from .touching import locked
 
@@ -39,13 +40,11 @@ class Object(NamedTuple):
     size_bytes: int
 
 
-class Unreadable(Exception):
-    """A journal, or the cache, that may name objects cannot be read: nothing can be said to be without use."""
-
-
-def in_use(project: Project, runs: Iterable[Run]) -> set[str]:
-    """Digests that these runs and the result cache name, in their journals and in the values that they name; Unreadable."""
+def in_use(project: Project, runs: Iterable[Run], entries: Iterable[Entry]) -> set[str]:
+    """Digests that these runs and results name, in journals, in values, and in the values that those name; Unreadable."""
     found: set[str] = set()
+    for text in digests_of(entries):
+        found.update(_DIGEST.findall(text))
     for run in runs:
         try:
             with JournalReader(run.journal) as reader:
@@ -57,35 +56,12 @@ def in_use(project: Project, runs: Iterable[Run]) -> set[str]:
             raise Unreadable(f"the journal of the run {run.id} cannot be read") from error
         except sqlite3.DatabaseError as error:
             raise Unreadable(f"the journal of the run {run.id} cannot be read") from error
-    found |= _in_database(project.state / "cache.db")
     todo = list(found)
     while todo:
         for digest in _in_blob(project.blobs.path(todo.pop())):
             if digest not in found:
                 found.add(digest)
                 todo.append(digest)
-    return found
-
-
-def _in_database(path: Path) -> set[str]:
-    """Every digest in any table of a database; none where there is none."""
-    if not path.exists():
-        return set()
-    found: set[str] = set()
-    try:
-        with closing(open_to_read(path)) as db:
-            tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            for (table,) in tables:
-                quoted = table.replace('"', '""')
-                for row in db.execute(f'SELECT * FROM "{quoted}"'):
-                    for cell in row:
-                        if isinstance(cell, str):
-                            found.update(_DIGEST.findall(cell))
-                        elif isinstance(cell, bytes):
-                            found.update(d.decode() for d in _DIGEST_BYTES.findall(cell))
-                            found.add(cell.hex())
-    except sqlite3.DatabaseError as error:
-        raise Unreadable(f"`{path}` cannot be read") from error
     return found
 
 
@@ -100,8 +76,10 @@ def _in_blob(path: Path) -> set[str]:
     return found
 
 
-def unused(project: Project, used: set[str], *, alone: bool, grace_s: float = GRACE_S) -> list[Object]:
-    """The objects that may go now; `alone`: no run is live, so that none is about to be named."""
+def unused(
+    project: Project, used: set[str], *, alone: bool, grace_s: float = GRACE_S, within: set[str] | None = None
+) -> list[Object]:
+    """The objects that may go now, of those whose digests are `within`; `alone`: no run is live that may be about to name one."""
     found: list[Object] = []
     for folder in (project.state / "blobs", project.store):
         try:
@@ -110,7 +88,8 @@ def unused(project: Project, used: set[str], *, alone: bool, grace_s: float = GR
             continue
         for name in names:
             path = folder / name
-            if _DIGEST.match(name) and name[:64] in used:
+            digest = name[:64] if _DIGEST.match(name) else ""
+            if (digest in used) if within is None else (digest in used or digest not in within):
                 continue
             if alone or _age_s(path) >= grace_s:
                 found.append(Object(path, size_of(path)))
