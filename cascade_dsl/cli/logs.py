@@ -6,9 +6,9 @@ import json
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.diagnostics import CascadeError, fail
 from ..base.suggest import nearest
@@ -16,6 +16,9 @@ from ..store.reading import open_to_read
 from .parse import Parsed
 from .past import run_folder
 from .tail import Tail
+
+if TYPE_CHECKING:
+    from ..store.runs import Project
 
 _NEAR = 5
 _NAMES_MOST = 20_000
@@ -79,16 +82,17 @@ def no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:
     known = of_program(run, node)
     if known is not None:
         said = _failure(db, known["id"])
-        what = "is a value of the program, no task" if known["_"] != "Call" else _why_not(run, node)
-        message = f"`{node}` {what}: it has no log in the run {run.name}"
-        return fail("CSC508", message, help=None if said is None else f"it failed: {said}")
+        is_call = known["_"] == "Call"
+        state, help = _not_started(run, node) if is_call else ("is a value of the program, no task", None)
+        message = f"`{node}` {state or 'has not been started'}: it has no log in the run {run.name}"
+        return fail("CSC508", message, help=help if said is None else f"it failed: {said}")
     of_task = _nodes_of(db, run, node)
     if of_task:
         return fail("CSC508", f"`{node}` is a task: each of its nodes has a log", help=_listed(of_task))
     if "[" in spellings(node)[-1]:
-        state = _state_of(run, node)
-        if state in ("cached", "skipped"):
-            return fail("CSC508", f"`{node}` {_STATES[state]}: it has no log in the run {run.name}")
+        state, help = _not_started(run, node)
+        if state:
+            return fail("CSC508", f"`{node}` {state}: it has no log in the run {run.name}", help=help)
     names = known_names(db)
     own = node.partition("[")[0].partition(".")[0]
     near = nearest(node, names, _NEAR) or [name for name in names if name.partition("[")[0] == own][:_NEAR]
@@ -102,27 +106,34 @@ def no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:
     return fail("CSC508", f"nothing in the run {run.name} has a log as `{node}`", help=help)
 
 
-_STATES = {
-    "cached": "was not run, an earlier result of it stood",
-    "skipped": "was skipped, what it needs has failed",
-}
-
-
-def _why_not(run: Path, node: str) -> str:
-    return _STATES.get(_state_of(run, node), "has not been started")
-
-
-def _state_of(run: Path, node: str) -> str:
-    """What became of a node that was not started, empty where that is not known. Replays the run."""
+def _not_started(run: Path, node: str) -> tuple[str, str | None]:
+    """Why a node was not started, and what helps; empty where nothing is known of it. Replays the run."""
     from ..runtime.past import show
     from ..store.runs import Project, Run
 
+    project = Project(run.parent.parent.parent)
     try:
-        nodes = show(Project(run.parent.parent.parent), Run(run)).nodes
+        nodes = show(project, Run(run)).nodes
     except (CascadeError, OSError):
-        return ""
+        return "", None
     wanted = set(spellings(node))
-    return next((each.state for each in nodes if each.name in wanted), "")
+    found = next((each for each in nodes if each.name in wanted), None)
+    if found is not None and found.state == "skipped":
+        return "was skipped: what it needs has failed", None
+    if found is None or found.state != "cached":
+        return "", None
+    return "was not run, an earlier result of it stood", _where_made(project, found.recipe)
+
+
+def _where_made(project: Project, recipe: str) -> str | None:
+    """The command that prints what a kept result wrote when it was made, if its run is still there."""
+    from ..store.results import Unreadable, read_entries
+
+    with suppress(Unreadable):
+        for entry in read_entries(project):
+            if entry.recipe == recipe and (project.state / "runs" / entry.run / "journal.db").is_file():
+                return f"`cascade log {entry.node} --run {entry.run}` prints what it wrote when that was made"
+    return None
 
 
 def _listed(names: list[str]) -> str:

@@ -66,6 +66,8 @@ class PastNode:
     task: str
     state: str
     attempts: tuple[PastAttempt, ...]
+    recipe: str = ""
+    """Of one that is cached: under what its result is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,7 @@ class _Told:
 
     attempts: list[PastAttempt] = field(default_factory=list[PastAttempt])
     recalled: bool = False
+    recipe: str = ""
 
 
 class _Replay:
@@ -197,7 +200,8 @@ class _Replay:
             case AttemptLost():
                 self.end(event.key, t_ns, "lost", None, event.why)
             case Recalled():
-                self.of(event.key).recalled = True
+                told = self.of(event.key)
+                told.recalled, told.recipe = True, event.recipe
             case RunContinued():
                 self.changes.append(Change(at_ns=t_ns, who="", what="continued"))
             case WordSet(word=word) if word.layer == Layer.LIVE:
@@ -247,7 +251,10 @@ class _Replay:
             frame, index, pos = self.state.locate(key)
             state = _word(At(frame.states[pos][index]), told, self.live and self.state.status is None)
             attempts = [a if a.ended_ns is not None or self.live else _interrupted(a) for a in told.attempts]
-            yield PastNode(name=self.name(key), task=site.task.name, state=state, attempts=tuple(attempts))  # fmt: skip
+            yield PastNode(
+                name=self.name(key), task=site.task.name, state=state, attempts=tuple(attempts),
+                recipe=told.recipe if state == "cached" else "",
+            )  # fmt: skip
 
 
 def _interrupted(attempt: PastAttempt) -> PastAttempt:

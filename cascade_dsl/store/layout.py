@@ -76,13 +76,13 @@ def layout_of(state: str | PathLike[str]) -> int | None:
     return int(text)
 
 
-def check(state: str | PathLike[str]) -> None:
+def check(state: str | PathLike[str], newest: int = LAYOUT) -> None:
     """That this version can read a state folder, of this layout or an older one; CSC730, CSC731 where not."""
     found = layout_of(state)
-    if found is not None and found > LAYOUT:
+    if found is not None and found > newest:
         raise fail(
             "CSC730",
-            f"the state folder `{os.fspath(state)}` has layout {found}, this version of Cascade knows up to {LAYOUT}",
+            f"the state folder `{os.fspath(state)}` has layout {found}, this version of Cascade knows up to {newest}",
             notes=("nothing in it was touched",),
             help="use the version of Cascade that wrote it, or a newer one; or move the folder away to begin anew",
         )
@@ -93,13 +93,14 @@ def prepare(state: str | PathLike[str], migrations: tuple[Migration, ...] = MIGR
 
     CSC730 where it is newer, CSC731 where a run of an earlier version lives in it, CSC732 where others have it. OSError.
     """
-    check(state)
     newest = migrations[-1].to
+    check(state, newest)
     before = layout_of(state)
     if before is None or before >= newest:
         return
     lock = _lock(state, fcntl.LOCK_EX)
     try:
+        check(state, newest)
         now = layout_of(state) or newest
         for migration in migrations:
             if migration.to > now:

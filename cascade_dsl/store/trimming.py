@@ -232,7 +232,8 @@ def _verify(project: Project, alone: bool) -> Verified:
             what = _state_of(project.folder / file.path, file.digest)
             if what:
                 wrong.append(Wrong(file.path, what, entry.node, entry.task))
-                gone.add(entry.id)
+                # Of those before it, which it had replaced there, none stands either.
+                gone.update(e.id for e in entries if any(f.path == file.path for f in e.files))
     wrong += [Wrong(_shown(project, Path(text)), "damaged", "", "") for text in sorted(bad - named)]
     cache = Cache(project)
     cache.remove(gone)
