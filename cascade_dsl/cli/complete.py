@@ -412,17 +412,17 @@ def _held(pool: dict[str, Any] | None) -> str:
 
 def _nodes(current: str, wanted: str | None) -> Reply:
     """Nodes of the run that is meant, of those that were started. `pages[oslo]` is offered as `pages.oslo`, which no shell minds."""
-    import sqlite3
     from contextlib import closing
     from pathlib import Path
 
+    from ..store.reading import open_to_read
     from .past import run_folder
 
     live = _live(wanted) if wanted is None else []
     folder = Path(live[0].folder) if len(live) == 1 else run_folder(wanted)
     bracketed = "[" in current
     stem = current.partition("[" if bracketed else ".")[0]
-    with closing(sqlite3.connect(f"{(folder / 'journal.db').as_uri()}?mode=ro", uri=True)) as db:
+    with closing(open_to_read(folder / "journal.db")) as db:
         rows = db.execute(
             "SELECT DISTINCT name FROM attempts WHERE substr(name, 1, ?) = ? ORDER BY serial DESC LIMIT ?",
             (len(stem), stem, NODES_MAX),

@@ -24,6 +24,7 @@ from ..base.diagnostics import CascadeError, fail
 from ..ir.events import PlannedFile, PlannedRemoval
 from .blobs import DIGEST_BYTES
 from .live import STATE_FOLDER
+from .modes import make_read_only, open_copy
 from .output_paths import ASIDE, check_links, existing
 from .touching import shared
 
@@ -168,11 +169,13 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
         digest, size = _describe(scratch, sync=True)
         if produced.final is None:
             final = store / f"{digest}{extension(scratch)}"
-            _make_read_only(scratch)
+            make_read_only(scratch)
         else:
             final = produced.final
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
+            if not produced.folder:
+                open_copy(scratch, digest, store)
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error
     return PlannedFile(
@@ -331,19 +334,6 @@ def _drop(path: str) -> None:
 
 def _aside(final: str) -> str:
     return os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{ASIDE}")
-
-
-def _make_read_only(path: Path) -> None:
-    """For the owner alone. Folders stay writable, so that `.cascade` can be deleted."""
-    if path.is_dir():
-        for folder, _, names in os.walk(path):
-            os.chmod(folder, 0o700)
-            for name in names:
-                inner = os.path.join(folder, name)
-                if not os.path.islink(inner):
-                    os.chmod(inner, stat.S_IMODE(os.stat(inner).st_mode) & 0o500)
-    else:
-        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & 0o500)
 
 
 def extension(path: Path) -> str:
