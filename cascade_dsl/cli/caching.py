@@ -106,10 +106,11 @@ def _chosen(entries: Sequence[Entry], names: Sequence[str]) -> list[Entry]:
 
 
 def _size(project: Project, entry: Entry) -> int:
-    """The bytes of what a result holds: its value and its files, published ones too."""
+    """The bytes of what a result holds: its files, published ones too, and its value where that is not their names."""
     files = sum(file.size for file in entry.files)
-    blob = size_of(project.blobs.path(entry.blob)) if entry.blob is not None else len((entry.value or "").encode())
-    return files + blob
+    if entry.blob is not None:
+        return files + size_of(project.blobs.path(entry.blob))
+    return files or len((entry.value or "").encode())
 
 
 # ---- ls ---------------------------------------------------------------------------------------------------------

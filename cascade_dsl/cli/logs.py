@@ -18,6 +18,7 @@ from .past import run_folder
 from .tail import Tail
 
 if TYPE_CHECKING:
+    from ..runtime.past import PastNode
     from ..store.runs import Project
 
 _NEAR = 5
@@ -89,13 +90,23 @@ def no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:
     of_task = _nodes_of(db, run, node)
     if of_task:
         return fail("CSC508", f"`{node}` is a task: each of its nodes has a log", help=_listed(of_task))
-    if "[" in spellings(node)[-1]:
-        state, help = _not_started(run, node)
+    names = known_names(db)
+    near = nearest(node, names, _NEAR)
+    if not near:
+        nodes = _replayed(run)
+        found = next((each for each in nodes if each.name in set(spellings(node))), None)
+        state, help = ("", None) if found is None else _why(run, found)
         if state:
             return fail("CSC508", f"`{node}` {state}: it has no log in the run {run.name}", help=help)
-    names = known_names(db)
+        unstarted = [each for each in nodes if node in (each.name.partition("[")[0], each.task)]
+        if unstarted:
+            what = "is a task" if unstarted[0].task == node else "is a list"
+            message = f"`{node}` {what}, and none of its nodes was started in the run {run.name}"
+            return fail("CSC508", message, help=_listed([f"{each.name} ({each.state})" for each in unstarted]))
+        names += [each.name for each in nodes if not each.attempts]
+        near = nearest(node, names, _NEAR)
     own = node.partition("[")[0].partition(".")[0]
-    near = nearest(node, names, _NEAR) or [name for name in names if name.partition("[")[0] == own][:_NEAR]
+    near = near or [name for name in names if name.partition("[")[0] == own][:_NEAR]
     help = "a node is called as its failure calls it: `pages[oslo]` or `pages.oslo`"
     if near:
         shown = ", ".join(f"`{name}`" for name in near)
@@ -106,23 +117,32 @@ def no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:
     return fail("CSC508", f"nothing in the run {run.name} has a log as `{node}`", help=help)
 
 
-def _not_started(run: Path, node: str) -> tuple[str, str | None]:
-    """Why a node was not started, and what helps; empty where nothing is known of it. Replays the run."""
+def _replayed(run: Path) -> tuple[PastNode, ...]:
+    """All nodes of which something is known, those that were not started too; none where the run cannot be replayed."""
     from ..runtime.past import show
     from ..store.runs import Project, Run
 
-    project = Project(run.parent.parent.parent)
     try:
-        nodes = show(project, Run(run)).nodes
+        return show(Project(run.parent.parent.parent), Run(run)).nodes
     except (CascadeError, OSError):
-        return "", None
+        return ()
+
+
+def _not_started(run: Path, node: str) -> tuple[str, str | None]:
+    """Why a node was not started, and what helps; empty where nothing is known of it."""
     wanted = set(spellings(node))
-    found = next((each for each in nodes if each.name in wanted), None)
-    if found is not None and found.state == "skipped":
+    found = next((each for each in _replayed(run) if each.name in wanted), None)
+    return ("", None) if found is None else _why(run, found)
+
+
+def _why(run: Path, node: PastNode) -> tuple[str, str | None]:
+    from ..store.runs import Project
+
+    if node.state == "skipped":
         return "was skipped: what it needs has failed", None
-    if found is None or found.state != "cached":
+    if node.state != "cached":
         return "", None
-    return "was not run, an earlier result of it stood", _where_made(project, found.recipe)
+    return "was not run, an earlier result of it stood", _where_made(Project(run.parent.parent.parent), node.recipe)
 
 
 def _where_made(project: Project, recipe: str) -> str | None:
