@@ -55,10 +55,11 @@ from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
 from .evaluating import Evaluator
+from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
-from .recalling import Judge, Recalling
+from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
 from .sources import SourceLines
 from .values import Values
@@ -122,6 +123,8 @@ class Interpreter:
         recipes: Recipes,
         judge: Judge,
         plans: dict[NodeKey, PublishPlanned],
+        recall: RecallTerms,
+        memory: MemoryDemands,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -150,6 +153,7 @@ class Interpreter:
             run=run,
             file=file,
             plans=plans,
+            terms=recall,
             now_ns=clock.now_ns,
             tell=self._tell,
             note=reporter.note,
@@ -166,6 +170,7 @@ class Interpreter:
             publishing=publishing,
             recalling=self.recalling,
             grace_s=grace_s,
+            memory=memory,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,

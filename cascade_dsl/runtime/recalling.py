@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import trio
 
 from ..base.diagnostics import CascadeError
-from ..engine.inputs import Input, NothingRecalled, ResultRecalled
+from ..engine.inputs import EvaluationFailed, Input, NothingRecalled, ResultRecalled
+from ..engine.plan import Site
 from ..engine.state import State
 from ..ir.events import AttemptFailed, AttemptFinished, Event, PublishPlanned
 from ..ir.graph import NodeKey
@@ -27,17 +28,17 @@ from ..store.blobs import Blobs
 from ..store.cache import Cache, Entry, Kept, KeptFile, entry_of, is_old_use, is_stored
 from ..store.hashes import Hashes
 from ..values.faults import EvalError
+from .adopting import Adoption, NotAdopted
 from .disk import Disk
 from .evaluating import Evaluator
 from .names import Names
-from .places import CannotStart
+from .places import CannotStart, ValueOf
 from .publishing import Publishing, Taken
 from .recipes import Draft, NoRecipe, Recipes
+from .results import store_value
 
 _BATCH = 1000
 _FLUSH_EVERY_S = 0.5
-_CLAIM_EVERY_S = 0.2
-_FEW_FILES = 32
 
 Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "value", "forced", "unsaid"]
 """`new`: nothing is kept under the recipe; `expired`: it is older than the task's `cache` allows; `output`: a file of it is gone
@@ -58,13 +59,23 @@ class Decision:
         return self.reason == "recalled"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallTerms:
+    """What of earlier results a run is to use. `forced`: calls, by template id, that run although they have one."""
+
+    forced: frozenset[int] = frozenset()
+    force_all: bool = False
+    touch: bool = False
+    paranoid: bool = False
+
+
 class Judge:
     """Decides by what is kept and what stands on the disk. From any thread; blocks."""
 
     def __init__(self, cache: Cache, hashes: Hashes, blobs: Blobs, project: Path, *, paranoid: bool = False) -> None:
         self.cache = cache
         self.hashes = hashes
-        self._blobs = blobs
+        self.blobs = blobs
         self._folder = os.path.join(os.path.normpath(project), "")
         self._paranoid = paranoid
 
@@ -123,7 +134,16 @@ class Judge:
         self.hashes.learn(self._folder + file.path, file.digest, since_ns=since_ns)
 
     def _has_value(self, blob: str) -> bool:
-        return self._blobs.verify(blob) if self._paranoid else self._blobs.path(blob).is_file()
+        return self.blobs.verify(blob) if self._paranoid else self.blobs.path(blob).is_file()
+
+
+class _Drafted(NamedTuple):
+    """A draft, who waits for it, and with `--touch` where its outputs have to stand, or why they cannot."""
+
+    key: NodeKey
+    then: Callable[[], None] | None
+    draft: Draft
+    adoption: Adoption | NotAdopted | None = None
 
 
 class Recalling:
@@ -142,6 +162,7 @@ class Recalling:
         run: str,
         file: str,
         plans: dict[NodeKey, PublishPlanned],
+        terms: RecallTerms,
         now_ns: Callable[[], int],
         tell: Callable[[Input], None],
         note: Callable[[str], None],
@@ -154,8 +175,12 @@ class Recalling:
         self._names = names
         self._publishing = publishing
         self._project = project
+        self._folder = os.path.join(os.path.normpath(project), "")
         self._run = run
         self._file = file
+        self._terms = terms
+        self.touches = terms.touch
+        """Nothing runs: outputs that are there are adopted."""
         self._now_ns = now_ns
         self._tell = tell
         self._note = note
@@ -168,7 +193,6 @@ class Recalling:
         """Of calls that run or are to run; None: no recipe can be said."""
         self._plans = dict(plans)
         self._since: dict[NodeKey, int] = {}
-        self._waiting: list[tuple[NodeKey, Decision]] = []
         self._keeping = _Keeping(judge)
         self._flushing = False
 
@@ -197,53 +221,98 @@ class Recalling:
     # -- drafts ---------------------------------------------------------------------------------------------------
 
     def _draft_all(self, asks: Iterable[tuple[NodeKey, Callable[[], None] | None]], nursery: trio.Nursery) -> None:
-        drafted: list[tuple[NodeKey, Callable[[], None] | None, Draft]] = []
+        drafted: list[_Drafted] = []
         for key, then in asks:
             site, path = self._state.plan.sites[key[0]], key[1:]
             if self._evaluator.may_be_slow(site) and self._evaluator.is_slow_call(site, path):
                 nursery.start_soon(self._draft_slowly, key, then)
                 continue
             try:
-                draft = self._recipes.draft(site, self._evaluator.value_of(path))
+                drafted.append(self._drafted(key, then, site, self._evaluator.value_of(path)))
             except _UNSAID as error:
                 self._conclude(key, then, Decision("unsaid", detail=str(error)))
-            else:
-                drafted.append((key, then, draft))
         if drafted:
             self._submit(drafted)
 
     async def _draft_slowly(self, key: NodeKey, then: Callable[[], None] | None) -> None:
         site = self._state.plan.sites[key[0]]
         try:
-            draft = await self._evaluator.slowly(key[1:], partial(self._recipes.draft, site))
+            drafted = await self._evaluator.slowly(key[1:], partial(self._drafted, key, then, site))
         except _UNSAID as error:
             self._conclude(key, then, Decision("unsaid", detail=str(error)))
         else:
-            self._submit([(key, then, draft)])
+            self._submit([drafted])
 
-    def _submit(self, drafted: list[tuple[NodeKey, Callable[[], None] | None, Draft]]) -> None:
+    def _drafted(self, key: NodeKey, then: Callable[[], None] | None, site: Site, value_of: ValueOf) -> _Drafted:
+        draft = self._recipes.draft(site, value_of)
+        if not self.touches:
+            return _Drafted(key, then, draft)
+        try:
+            return _Drafted(key, then, draft, self._recipes.adoption(site, value_of))
+        except NotAdopted as error:
+            return _Drafted(key, then, draft, error)
+
+    def _submit(self, drafted: list[_Drafted]) -> None:
         if self._disk is None:
             self._disk = Disk()
-        wanted = [(draft, then is not None or self._is_forced(key)) for key, then, draft in drafted]
-        job = partial(self._judge.decide_all, wanted, self._recipes, self._now_ns())
+        wanted = [(one.draft, one.then is not None or self._is_forced(one.key)) for one in drafted]
+        decide = partial(self._judge.decide_all, wanted, self._recipes, self._now_ns())
+
+        def job() -> list[Decision]:
+            decisions = decide()
+            if self.touches:
+                return [self._adopt(one, decision) for one, decision in zip(drafted, decisions, strict=True)]
+            return decisions
 
         def settle(decisions: list[Decision] | Exception) -> None:
             if isinstance(decisions, Exception):
                 self._fail(decisions)
                 return
-            for (key, then, _), decision in zip(drafted, decisions, strict=True):
-                self._conclude(key, then, decision)
+            for one, decision in zip(drafted, decisions, strict=True):
+                self._conclude(one.key, one.then, decision)
 
         self._disk.submit(job, settle)
 
     def _is_forced(self, key: NodeKey) -> bool:
-        return False
+        return self._terms.force_all or key[0] in self._terms.forced
+
+    def _adopt(self, one: _Drafted, decision: Decision) -> Decision:
+        """Where nothing is kept for a call, what stands at the paths of its outputs. Blocks."""
+        if decision.draft is None or decision.is_recalled or one.adoption is None:
+            return decision
+        try:
+            if isinstance(one.adoption, NotAdopted):
+                raise one.adoption
+            value, files = one.adoption.look(self._judge.hashes, self._project)
+        except NotAdopted as error:
+            return Decision("unsaid", detail=str(error))
+        stored = store_value(value, self._judge.blobs)
+        now_ns = self._now_ns()
+        task = self._state.plan.sites[one.key[0]].task
+        assert task is not None
+        entry = Entry(
+            recipe=decision.draft.digest,
+            t_ns=now_ns,
+            run=self._run,
+            file=self._file,
+            node="",
+            task=task.name,
+            value=stored.value,
+            blob=stored.blob,
+            length=stored.length,
+            files=files,
+            used_ns=now_ns,
+        )
+        return Decision("recalled", decision.draft, entry)
 
     # -- answers --------------------------------------------------------------------------------------------------
 
     def _conclude(self, key: NodeKey, then: Callable[[], None] | None, decision: Decision) -> None:
         if then is None and decision.is_recalled:
             self._recall(key, decision)
+            return
+        if self.touches and then is None:
+            self._tell(EvaluationFailed(key=key, message=f"it is not adopted: {decision.detail}"))
             return
         draft = self._drafts[key] = decision.draft
         if draft is not None:
@@ -258,40 +327,33 @@ class Recalling:
         draft, entry = decision.draft, decision.entry
         assert draft is not None
         assert entry is not None
-        finals = [str(self._project / f.path) for f in entry.files if not is_stored(f.path)]
+        finals = [self._folder + f.path for f in entry.files if not is_stored(f.path)]
         try:
-            refused = self._publishing.take_recalled(key, finals, draft.inputs)
-        except Taken:
-            self._drafts[key] = draft
-            self._tell(NothingRecalled(key=key))
-            return
-        if refused:
-            self._note(f"{self._names.of(key)} waits: another live run publishes {refused[0]}")
-            self._nursery.start_soon(self._await_claim, key, refused)
+            self._publishing.take_recalled(key, finals, draft.inputs)
+        except Taken as error:
+            self._conclude(key, None, Decision("unsaid", draft, detail=str(error)))
             return
         self._tell(
             ResultRecalled(key=key, recipe=entry.recipe, value=entry.value, blob=entry.blob, length=entry.length)
         )
         self._keeping.use(entry, self._now_ns())
-        node, task = self._names.of(key), self._state.plan.sites[key[0]].task
+        site = self._state.plan.sites[key[0]]
+        task = site.task
         assert task is not None
-        if (entry.file, entry.node, entry.task) != (self._file, node, task.name):
-            # The same result under another name: what this node is compared with when it changes.
+        # Of a fan-out the label is not looked at: where the items of a list have moved, all of them would be written again.
+        if entry.file != self._file or entry.task != task.name or entry.node.partition("[")[0] != site.node.name:
+            # Adopted, or the same result under another name: what this node is compared with when it changes.
+            node = self._names.of(key)
+            if not entry.node:
+                self._keeping.recipe(draft)
             self._keeping.entry(replace(entry, file=self._file, node=node, task=task.name), 0)
             self._flush_soon()
-
-    async def _await_claim(self, key: NodeKey, refused: tuple[str, ...]) -> None:
-        """Another live run publishes a path of the result now: look again when it has ended."""
-        while refused and self._state.phase != "ended":
-            await trio.sleep(_CLAIM_EVERY_S)
-            refused = self._publishing.would_refuse(refused)
-        self.ask(key)
 
     # -- results --------------------------------------------------------------------------------------------------
 
     def wants(self, key: NodeKey) -> bool:
         """An attempt is about to begin, and what it is made from has not been drafted, as after `continue`."""
-        return self._state.recalls and self._state.plan.sites[key[0]].recalls and key not in self._drafts
+        return self._state.plan.sites[key[0]].recalls and key not in self._drafts
 
     def make(self, key: NodeKey, then: Callable[[], None]) -> None:
         """Draft the recipe of a call, then go on."""

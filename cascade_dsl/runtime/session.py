@@ -8,7 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,13 @@ from .desk import Desk, Sentences
 from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .memory import MemoryDemands
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
-from .recalling import Judge
+from .recalling import Judge, RecallTerms
 from .recipes import Recipes
 from .results import store_value
 from .sources import SourceLines
@@ -71,6 +72,10 @@ class Terms:
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
+    recall: RecallTerms = field(default_factory=RecallTerms)
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +125,7 @@ def begin(
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
-            recalls=True,
+            recalls=not terms.recall.force_all,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -204,6 +209,7 @@ def _play(
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal, own=True) as reader:
@@ -211,11 +217,12 @@ def _play(
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
-        hashes = Hashes(folder, project.state)
+        paranoid = terms.recall.paranoid
+        hashes = Hashes(folder, project.state, paranoid=paranoid)
         cache = Cache(project, run.id)
         if state.phase != "new":
             cache.begin_run()
-        judge = Judge(cache, hashes, project.blobs, folder)
+        judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
         recipes = Recipes(state.plan, bodies, hashes, folder)
         interrupted: list[str] = []
         made: list[Interpreter] = []
@@ -239,6 +246,8 @@ def _play(
                 recipes=recipes,
                 judge=judge,
                 plans=plans,
+                recall=terms.recall,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -258,6 +267,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
