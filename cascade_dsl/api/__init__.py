@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from ..ir.requirement import Limit
     from ..lang.compile import Compiled
     from ..report.result import RunResult
+    from ..runtime.forecast import Forecast
     from ..runtime.interpreter import Reporter
     from ..runtime.session import Ended, Terms
 
 _UNBUILT = "CSC405"
 _GRAPH_HELP = "`cascade compile FILE --format json` writes a graph"
 
-__all__ = ["RunOptions", "check_run", "compile_file", "continue_run", "load_graph", "run"]
+__all__ = ["RunOptions", "compile_file", "continue_run", "foresee", "load_graph", "run"]
 
 
 def compile_file(path: Path) -> Compiled:
@@ -66,11 +67,16 @@ def run(
     return _result(ended)
 
 
-def check_run(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: RunOptions) -> None:
-    """What `run` checks before anything runs; CascadeError where it would refuse."""
+def foresee(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: RunOptions) -> Forecast:
+    """What `run` would do now, and why: its checks and its decisions, with nothing started and nothing written.
+
+    CascadeError where it would refuse. Starts its own loop, as `run` does.
+    """
+    from ..runtime.dry import foresee as foresee_
     from ..runtime.preflight import preflight
 
     preflight(graph, params, folder=folder, limits=_terms(graph, options).limits)
+    return foresee_(graph, params, folder=folder)
 
 
 def continue_run(

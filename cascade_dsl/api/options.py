@@ -21,4 +21,6 @@ class RunOptions:
     verbose: bool = False
     json: bool = False
     dry_run: bool = False
+    explain: bool = False
+    """Say of each node why it runs or does not."""
     grace_s: float = 5.0

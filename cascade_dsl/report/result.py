@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,12 +86,6 @@ def result_json(result: RunResult) -> dict[str, Any]:
         ],
         "diagnostics": [diagnostic.to_json() for diagnostic in result.diagnostics],
     }
-
-
-def dry_json(calls: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """The document of a dry run: that of a run of nothing, and the calls that would be made."""
-    rows = [{"node": node, "task": task, "times": times} for node, task, times in calls]
-    return {**refusal_json(()), "status": "dry", "calls": rows}
 
 
 def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
