@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from ..runtime.forecast import Forecast
     from ..runtime.interpreter import Reporter
     from ..runtime.session import Ended, Terms
+    from .again import Past
 
 _UNBUILT = "CSC405"
 _GRAPH_HELP = "`cascade compile FILE --format json` writes a graph"
 
-__all__ = ["RunOptions", "compile_file", "continue_run", "foresee", "load_graph", "run"]
+__all__ = ["RunOptions", "compile_file", "continue_run", "foresee", "load_graph", "newest_run", "run"]
 
 
 def compile_file(path: Path) -> Compiled:
@@ -77,6 +78,13 @@ def foresee(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: R
 
     preflight(graph, params, folder=folder, limits=_terms(graph, options).limits)
     return foresee_(graph, params, folder=folder)
+
+
+def newest_run(folder: Path, file: Path | None = None) -> Past | None:
+    """The newest run of a project, or of one program in it, with the params that it was given."""
+    from .again import newest
+
+    return newest(folder, file)
 
 
 def continue_run(

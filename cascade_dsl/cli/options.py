@@ -132,6 +132,17 @@ VERBS: dict[str, Verb] = {
                 Option("--expand", FLAG, "Frame no rows and groups of an SVG: every arrow by itself."),
             ),
         ),
+        Verb(
+            "why-run",
+            "Say why a node would run again now, or that it is up to date.",
+            (("NODE", "one"), ("FILE", "maybe")),
+            (
+                Option("--params", VALUE, "Params from a YAML, JSON or TOML file.", "FILE"),
+                Option("--param", MANY, "A param, also one whose name is an option here.", "NAME=VALUE"),
+                _JSON,
+            ),
+            open=True,
+        ),
         Verb("explain", "Explain a diagnostic at length.", (("CODE", "one"),), ()),
         Verb("ps", "Show live runs: nodes, pools, and what waits for what.", (), (_RUN, _JSON)),
         Verb(

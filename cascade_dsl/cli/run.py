@@ -75,7 +75,7 @@ def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | int:
     if "--params" in parsed.values:
         given |= read_params(Path(parsed.values["--params"]))
     given |= texts
-    _refuse_unknown(given, names)
+    refuse_unknown(given, names)
     graph = select(graph, targets)
     folder = path.resolve().parent
     params = bind_params(graph, given, Path.cwd(), folder, typed)
@@ -270,7 +270,8 @@ def settle(parsed: Parsed, graph: Graph) -> tuple[dict[str, ParamText], tuple[st
     return {name: ParamText(first, tuple(more)) for name, (first, *more) in texts.items()}, tuple(targets)
 
 
-def _refuse_unknown(given: dict[str, ParamText | ParamValue], names: tuple[str, ...]) -> None:
+def refuse_unknown(given: dict[str, ParamText | ParamValue], names: tuple[str, ...]) -> None:
+    """CSC500 for each param that the program does not have."""
     from ..base.suggest import did_you_mean
 
     found = [
