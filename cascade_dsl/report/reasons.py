@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
@@ -17,17 +18,19 @@ from ..store.reasons import (
     Fails,
     FileChanged,
     Forced,
+    InterpreterChanged,
     LineChange,
     NeverRan,
     NoOutputs,
+    NoRecipe,
     OrderChanged,
     OutputLost,
     Reason,
+    ResultOf,
     SkippedBy,
-    Unreadable,
+    Unexplained,
     ValueChanged,
     ValueLost,
-    input_of,
 )
 from .cells import printable
 
@@ -83,12 +86,18 @@ def _text(reason: Reason) -> str:
             return f"output `{path}` was {'removed' if how == 'removed' else 'changed since'}"
         case ValueLost():
             return "the cache has lost its value"
-        case Unreadable(message=message) | Fails(message=message):
+        case NoRecipe(message=message) | Fails(message=message):
             return message
         case BodyChanged(lines=lines):
             return _body(lines)
         case CodeChanged():
             return _code(reason)
+        case InterpreterChanged(before=before, after=after):
+            return f"the interpreter of python bodies changed: {before or 'none'} → {after or 'none'}"
+        case ResultOf(run=run, t_ns=t_ns, node=node):
+            return f"the result of {f'`{node}` in ' if node else ''}run {run} stands ({_ago(t_ns)})"
+        case Unexplained(run=run):
+            return f"what its result of run {run} was made from is not known any more"
         case ValueChanged():
             return _value(reason)
         case FileChanged():
@@ -118,7 +127,7 @@ def _names(names: Sequence[str]) -> str:
 
 def _body(lines: Sequence[LineChange]) -> str:
     if not lines:
-        return "body changed"
+        return "body changed: what reads it, or how values stand in it"
     if len(lines) > 1:
         how = lines[0].how if all(one.how == lines[0].how for one in lines) else "changed"
         spans = [_span_of(one) for one in lines[:_NAMES_MOST]]
@@ -168,9 +177,7 @@ def _value(reason: ValueChanged) -> str:
             return _task(reason)
         case "input":
             subject = f"input `{name}`:"
-        case "secret":
-            return f"secret `{name}` changed"
-        case "param" | "constant":
+        case "param" | "value":
             subject = f"{reason.kind} `{name}`"
     before, after = reason.before, reason.after
     if before is None:
@@ -183,11 +190,14 @@ def _value(reason: ValueChanged) -> str:
 
 
 def _task(reason: ValueChanged) -> str:
-    what = f"the task's {reason.name}" if reason.name else "the task"
-    if not reason.before or not reason.after:
-        return f"{what} changed"
-    before, after = _apart(reason.before, reason.after, _VALUE_MOST)
-    return f"{what} changed: {before} → {after}"
+    if not reason.before or not reason.after or reason.before == reason.after:
+        return "the task's inputs or its folder changed"
+    old, new = reason.before.split("\n"), reason.after.split("\n")
+    gone, came = [x for x in old if x not in new], [x for x in new if x not in old]
+    if not gone and not came:
+        return "the task's outputs changed their order"
+    before, after = _apart(", ".join(gone) or "none", ", ".join(came) or "none", _LINE_MOST)
+    return f"the task's outputs changed: {before} → {after}"
 
 
 def _arrow(before: str, after: str) -> str:
@@ -199,7 +209,7 @@ def _arrow(before: str, after: str) -> str:
         parts = [_items("new", came), _items("gone", gone)]
         tail = ", ".join(part for part in parts if part)
         count = f"{len(old)} items → {len(new)} items" if len(old) != len(new) else f"{len(new)} items"
-        return f"{count}, {tail}" if tail else f"{count} in another order"
+        return f"{count}: {tail}" if tail else f"{count} in another order"
     left, right = _apart(before, after, _VALUE_MOST)
     return f"{left} → {right}"
 
@@ -222,10 +232,9 @@ def _items(what: str, items: list[Any]) -> str:
 
 
 def _file(reason: FileChanged) -> str:
-    name, path = input_of(reason.name)
-    subject = f"input `{name}`: " + (f"`{path}` " if path else "")
+    subject = f"{reason.kind} `{reason.name}`: " + (f"`{reason.path}`: " if reason.path else "")
     if reason.how != "changed":
-        return subject + ("is new" if reason.how == "new" else "is no longer there")
+        return subject + ("is new" if reason.how == "new" else "is gone")
     before, after = reason.before, reason.after
     if before is None or after is None:
         return f"{subject}content changed"
@@ -235,6 +244,10 @@ def _file(reason: FileChanged) -> str:
     if left == right:
         left, right = f"{before} bytes", f"{after} bytes"
     return f"{subject}content changed ({left} → {right})"
+
+
+def _ago(t_ns: int) -> str:
+    return f"{_span(max(0.0, (time.time_ns() - t_ns) / 1e9), rough=True)} ago"
 
 
 def _cut(text: str, most: int) -> str:
@@ -255,8 +268,8 @@ def _apart(before: str, after: str, most: int) -> tuple[str, str]:
 
 
 def _span(seconds: float, rough: bool = False) -> str:
-    """A duration; `rough`: no part that is smaller than a hundredth of it."""
-    if rough and seconds >= 1:
-        unit = next((u for u in (86400, 3600, 60) if seconds >= 100 * u), 1)
-        seconds = round(seconds / unit) * unit
-    return show_duration(round(seconds * 1_000_000_000) if seconds < 1 else round(seconds * 1000) * 1_000_000)
+    """A duration; `rough`: whole seconds, and no more than two units."""
+    if rough:
+        unit = 3600 if seconds >= 86400 else 60 if seconds >= 3600 else 1
+        seconds = seconds // unit * unit
+    return show_duration(round(seconds * 1000) * 1_000_000)

@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias
 
 from .recipes import Part, PartKind, Recipe
 
+INTERPRETER = "python"
+"""The name of the part `code` that says which python runs bodies."""
 _BODY_LINES_MOST = 5_000
 """Texts of more lines are not compared line by line."""
 
@@ -60,13 +62,6 @@ class ValueLost:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """What the call is made from could not be read."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class LineChange:
     """Lines of a text that differ: `first` to `last` of the text of now, from 1; of lines that went, where they stood."""
 
@@ -94,10 +89,41 @@ class CodeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class InterpreterChanged:
+    """What runs python bodies, None where none was needed."""
+
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOf:
+    """Why it does not run: an earlier result stands. `node` is the one that it was made for, where that is another."""
+
+    run: str
+    t_ns: int
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRecipe:
+    """It cannot be said what the result would be made from, so that none is kept."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """The nearest earlier result does not say what it was made from."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValueChanged:
     """A value by its JSON text, None where it was not there; empty where it is not told."""
 
-    kind: Literal["param", "constant", "env", "by", "input", "task", "secret"]
+    kind: Literal["param", "value", "env", "by", "input", "task"]
     name: str
     before: str | None
     after: str | None
@@ -105,9 +131,12 @@ class ValueChanged:
 
 @dataclass(frozen=True, slots=True)
 class FileChanged:
-    """The content of a file or folder in an input: its sizes in bytes, None where it is not there or not known."""
+    """The content of a file or folder in a value: its sizes in bytes, None where it is not there or not known."""
 
+    kind: Literal["input", "param", "value"]
     name: str
+    path: str
+    """Empty where it is the only one of that value."""
     how: Literal["changed", "new", "gone"]
     before: int | None
     after: int | None
@@ -150,9 +179,12 @@ Reason: TypeAlias = (
     | Expired
     | OutputLost
     | ValueLost
-    | Unreadable
     | BodyChanged
     | CodeChanged
+    | InterpreterChanged
+    | ResultOf
+    | NoRecipe
+    | Unexplained
     | ValueChanged
     | FileChanged
     | OrderChanged
@@ -169,28 +201,27 @@ def compare(before: Recipe, now: Recipe, params: Collection[str] = ()) -> tuple[
     """
     if before.digest == now.digest:
         return ()
+    sides = _Sides(_by_name(before.parts), _by_name(now.parts), frozenset(params))
     found: list[Reason] = []
-    old = _by_name(before.parts)
-    new = _by_name(now.parts)
-    for at, part in new.items():
-        was = old.get(at)
+    for at, part in sides.now.items():
+        was = sides.before.get(at)
         if was is None or was.digest != part.digest:
-            found.append(_reason(was, part, params))
-    for at, part in old.items():
-        if at not in new:
-            found.append(_reason(part, None, params))
-    found = _without_shadows(found)
+            found += sides.reason(was, part)
+    for at, part in sides.before.items():
+        if at not in sides.now:
+            found += sides.reason(part, None)
     if not found:
-        kinds: list[PartKind] = [
-            a.kind for a, b in zip(now.parts, before.parts, strict=False) if (a.kind, a.name) != (b.kind, b.name)
-        ]
+        kinds: list[PartKind] = [a.kind for a, b in zip(now.parts, before.parts, strict=False) if a != b]
         found.append(OrderChanged(kinds[0] if kinds else "task"))
     return tuple(found)
 
 
-def _by_name(parts: Sequence[Part]) -> dict[tuple[PartKind, str, int], Part]:
+_At: TypeAlias = tuple[PartKind, str, int]
+
+
+def _by_name(parts: Sequence[Part]) -> dict[_At, Part]:
     """Parts by kind, name and, of equal ones, number."""
-    found: dict[tuple[PartKind, str, int], Part] = {}
+    found: dict[_At, Part] = {}
     for part in parts:
         number = 0
         while (part.kind, part.name, number) in found:
@@ -199,38 +230,49 @@ def _by_name(parts: Sequence[Part]) -> dict[tuple[PartKind, str, int], Part]:
     return found
 
 
-def _reason(was: Part | None, part: Part | None, params: Collection[str]) -> Reason:
-    one = part if part is not None else was
-    assert one is not None
-    how: Literal["changed", "new", "gone"] = "gone" if part is None else "new" if was is None else "changed"
-    before = None if was is None else was.shown
-    after = None if part is None else part.shown
-    match one.kind:
-        case "body":
-            return BodyChanged(tuple(line_changes(before, after)) if before and after else ())
-        case "code":
-            inside = tuple(definitions_changed(before, after)) if before and after else ()
-            return CodeChanged(one.name, how, inside)
-        case "file":
-            return FileChanged(one.name, how, _size(before), _size(after))
-        case "value":
-            return ValueChanged("param" if one.name in params else "constant", one.name, before, after)
-        case "env" | "by" | "input" | "task":
-            return ValueChanged(one.kind, one.name, before, after)
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    before: dict[_At, Part]
+    now: dict[_At, Part]
+    params: frozenset[str]
 
+    def reason(self, was: Part | None, part: Part | None) -> list[Reason]:
+        one = part if part is not None else was
+        assert one is not None
+        how: Literal["changed", "new", "gone"] = "gone" if part is None else "new" if was is None else "changed"
+        before = None if was is None else was.shown
+        after = None if part is None else part.shown
+        match one.kind:
+            case "body":
+                return [BodyChanged(tuple(line_changes(before, after)) if before and after else ())]
+            case "code" if one.name == INTERPRETER:
+                return [InterpreterChanged(before, after)]
+            case "code":
+                inside = tuple(definitions_changed(before, after)) if before and after else ()
+                return [CodeChanged(one.name, how, inside)]
+            case "file":
+                return self._file(one.name, how, _size(before), _size(after))
+            case "value":
+                return [ValueChanged(self._word(one.name), one.name, before, after)]
+            case "env" | "by" | "input" | "task":
+                return [ValueChanged(one.kind, one.name, before, after)]
 
-def _without_shadows(found: list[Reason]) -> list[Reason]:
-    """A file that comes or goes with the value of its input needs no word of its own."""
-    named = {r.name for r in found if isinstance(r, ValueChanged) and r.kind == "input"}
-    return [
-        r for r in found if not (isinstance(r, FileChanged) and r.how != "changed" and input_of(r.name)[0] in named)
-    ]
+    def _word(self, name: str) -> Literal["param", "value"]:
+        return "param" if name in self.params else "value"
 
-
-def input_of(name: str) -> tuple[str, str]:
-    """The name of an input and, of a file in it, the path: `reads:in/a.fq`."""
-    head, _, path = name.partition(":")
-    return head, path
+    def _file(
+        self, name: str, how: Literal["changed", "new", "gone"], before: int | None, after: int | None
+    ) -> list[Reason]:
+        """A file that comes or goes with the value that holds it needs no word of its own."""
+        head, _, path = name.partition(":")
+        is_input = ("input", head, 0) in self.now or ("input", head, 0) in self.before
+        at: _At = ("input" if is_input else "value", head, 0)
+        was, part = self.before.get(at), self.now.get(at)
+        if how != "changed" and (was is None or part is None or was.digest != part.digest):
+            return []
+        alone = part is not None and part.shown.startswith('"')
+        kind = "input" if is_input else self._word(head)
+        return [FileChanged(kind, head, "" if alone else path, how, before, after)]
 
 
 def _size(shown: str | None) -> int | None:
