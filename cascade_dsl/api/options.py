@@ -23,4 +23,11 @@ class RunOptions:
     dry_run: bool = False
     explain: bool = False
     """Say of each node why it runs or does not."""
+    force: tuple[str, ...] = ()
+    """Names of bindings, outputs and tasks that are to run although they are up to date."""
+    force_all: bool = False
+    touch: bool = False
+    """Run nothing: the outputs that are there are taken for the results."""
+    paranoid: bool = False
+    """Files are read again instead of trusting their size and times."""
     grace_s: float = 5.0

@@ -69,6 +69,25 @@ class Publishing:
             return ()
         return self._take(prepared.key, finals, patterns)
 
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: Iterable[str]) -> tuple[str, ...]:
+        """The same for what an earlier result published, which stands there: absolute paths. Raises Taken."""
+        if self.earlier.is_possible:
+            self._named.add(inputs)
+        if len(finals) != 1:
+            return self._take(key, finals, []) if finals else ()
+        holder = self._destinations.take(finals[0], key)
+        if holder is not None:
+            raise self._taken(finals[0], holder)
+        refused = self._claims.take((self._destinations.place(finals[0]),))
+        return (self._shown(finals[0]),) if refused else ()
+
+    def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Of paths as the user knows them, those that another live run has now."""
+        places = {self._destinations.place(str(self._project / path)): path for path in paths}
+        refused = self._claims.take(places)
+        self._claims.release(place for place in places if place not in refused)
+        return tuple(places[place] for place in refused)
+
     def take_matched(self, key: NodeKey, paths: Iterable[str]) -> tuple[str, ...]:
         """The same for files that a body has made. Raises Taken."""
         return self._take(key, list(paths), [])
@@ -77,11 +96,15 @@ class Publishing:
         for final in finals:
             holder = self._destinations.other(final, key)
             if holder is not None:
-                raise Taken(f"it would publish {self._shown(final)}, which {self._names.of(holder)} publishes too")
+                raise self._taken(final, holder)
         for final in finals:  # all or none: who is refused keeps nothing from others
             self._destinations.take(final, key)
         places = {self._destinations.place(path): path for path in (*finals, *patterns)}
-        return tuple(self._shown(places[place]) for place in self._claims.take(places))
+        refused = self._claims.take(places)
+        return tuple(self._shown(places[place]) for place in refused) if refused else ()
+
+    def _taken(self, final: str, holder: NodeKey) -> Taken:
+        return Taken(f"it would publish {self._shown(final)}, which {self._names.of(holder)} publishes too")
 
     def _shown(self, path: str) -> str:
         return str(Path(path).relative_to(self._project))
