@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..ir.requirement import Limit
     from ..lang.compile import Compiled
     from ..report.result import RunResult
+    from ..runtime.explaining import Told
     from ..runtime.forecast import Forecast
     from ..runtime.interpreter import Reporter
     from ..runtime.session import Ended, Terms
@@ -57,11 +58,15 @@ def run(
     options: RunOptions,
     reporter: Reporter,
     warden: int | None = None,
+    explain: Told | None = None,
 ) -> RunResult:
-    """Run a graph in the project's folder until it has ended; CascadeError where it is refused before anything ran."""
+    """Run a graph in the project's folder until it has ended; CascadeError where it is refused before anything ran.
+
+    `explain` is told of each node that starts or is not run, and why.
+    """
     from ..runtime import session
 
-    terms = _terms(graph, options)
+    terms = replace(_terms(graph, options), explain=explain)
     ended = session.begin(
         graph, params, folder=folder, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -76,8 +81,9 @@ def foresee(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: R
     from ..runtime.dry import foresee as foresee_
     from ..runtime.preflight import preflight
 
-    preflight(graph, params, folder=folder, limits=_terms(graph, options).limits)
-    return foresee_(graph, params, folder=folder)
+    terms = _terms(graph, options)
+    preflight(graph, params, folder=folder, limits=terms.limits)
+    return foresee_(graph, params, folder=folder, recall=terms.recall)
 
 
 def newest_run(folder: Path, file: Path | None = None) -> Past | None:

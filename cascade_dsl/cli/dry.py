@@ -70,6 +70,12 @@ def calls_json(found: Forecast) -> list[dict[str, Any]]:
     ]
 
 
+def line_of(each: Foreseen) -> str:
+    """`pages[oslo] runs: input `url`: "a" → "b"`."""
+    told = "; ".join(sentences(each.reasons))
+    return f"{each.name} {_verb(each.fate)}" + (f": {told}" if told else "")
+
+
 def foreseen_json(each: Foreseen) -> dict[str, Any]:
     """An instance, what it would do, and why."""
     return {"node": each.name, "state": each.fate, "reasons": [reason_json(reason) for reason in each.reasons]}

@@ -26,6 +26,7 @@ from .parse import Parsed, misuse, parse, unknown
 
 if TYPE_CHECKING:
     from ..report.live import LiveView
+    from ..runtime.forecast import Foreseen
 
 EXIT_REFUSED = 2
 
@@ -82,10 +83,27 @@ def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | int:
     if options.dry_run:
         return _dry(graph, folder, params, options, warnings)
     reporter = _reporter(folder, options.verbose)
+    explained: list[dict[str, Json]] = []
+
+    def explain(each: Foreseen) -> None:
+        from .dry import foreseen_json, line_of
+
+        explained.append(foreseen_json(each))
+        reporter.note(line_of(each))
+
     with _closing(reporter):
-        result = api.run(graph, folder=folder, params=params, options=options, reporter=reporter, warden=os.getppid())
+        result = api.run(
+            graph,
+            folder=folder,
+            params=params,
+            options=options,
+            reporter=reporter,
+            warden=os.getppid(),
+            explain=explain if options.explain else None,
+        )
         reporter.finish(result)
-    return replace(result, diagnostics=(*warnings, *result.diagnostics))
+    told = tuple(explained) if options.explain else None
+    return replace(result, diagnostics=(*warnings, *result.diagnostics), explained=told)
 
 
 def _dry(graph: Graph, folder: Path, params: dict[str, Json], options: RunOptions, warnings: list[Diagnostic]) -> int:

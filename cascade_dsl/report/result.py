@@ -27,6 +27,8 @@ class RunResult:
     seconds: float
     diagnostics: tuple[Diagnostic, ...] = ()
     on_failure: OnFailure = "finish"
+    explained: tuple[dict[str, Json], ...] | None = None
+    """Of each node that started or was not run, why; None where nobody asked."""
 
     @property
     def exit_code(self) -> int:
@@ -85,6 +87,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
             for failure in result.failures
         ],
         "diagnostics": [diagnostic.to_json() for diagnostic in result.diagnostics],
+        **({} if result.explained is None else {"explained": list(result.explained)}),
     }
 
 

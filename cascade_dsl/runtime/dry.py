@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import trio
 
@@ -34,19 +34,29 @@ from ..engine.effects import (
 from ..engine.inputs import AttemptBroke, Input, RunRequested
 from ..engine.state import Frame
 from ..engine.step import new_state, step, take_effects
-from ..ir.events import ComputeFailed, Event, ParamBound
+from ..ir.events import ComputeFailed, Event, ParamBound, Recalled
 from ..ir.graph import Graph, NodeKey, Param
 from ..store.blobs import Blobs, digest_of
+from ..store.cache import Cache
+from ..store.hashes import Hashes
 from ..store.journal import StoredValue
-from ..store.reasons import NoOutputs, Reason
+from ..store.reasons import Reason
 from ..store.runs import Project
 from .bodies import Bodies
+from .destinations import Destinations
 from .evaluating import Evaluator
+from .explaining import Explainer
+from .faults import first_of
 from .forecast import Forecast, forecast
 from .names import Names
+from .publishing import Taken
+from .recalling import Judge, Recalling, RecallTerms
+from .recipes import Recipes
 from .refusals import CannotStart
 from .results import store_value
 from .values import Values
+
+_NO_RUN = "dry"
 
 
 class Rows:
@@ -105,40 +115,84 @@ class _KeptFrames(dict[NodeKey, Frame]):
         return default if frame is None else frame
 
 
-class Recaller(Protocol):
-    """Looks for earlier results, and says afterwards what it found."""
+class _Paths:
+    """Who publishes what, of results that stand. Another live run is not asked: a dry run waits for nobody."""
 
-    def ask(self, ask: Recall) -> None: ...
-    async def serve(self) -> None: ...
+    def __init__(self, project: Path, names: Names) -> None:
+        self._project = project
+        self._destinations = Destinations(str(project), {})
+        self._names = names
+
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: Iterable[str]) -> tuple[str, ...]:
+        """As `Publishing.take_recalled`. Raises Taken."""
+        for final in finals:
+            holder = self._destinations.take(final, key)
+            if holder is not None:
+                shown = os.path.relpath(final, self._project)
+                raise Taken(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
+        return ()
+
+    def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Nothing is refused."""
+        return ()
 
 
 class DryShell:
     """Drives `step` to the end of a run in which nothing is started. Used once."""
 
-    def __init__(self, graph: Graph, params: Mapping[str, Any], *, folder: Path, now_s: float) -> None:
+    def __init__(self, graph: Graph, params: Mapping[str, Any], *, folder: Path, recall: RecallTerms) -> None:
         project = Project(folder)
         environ = dict(os.environ)
-        self.graph = graph
+        now_s = time.time()
+        self._recalls = not recall.force_all
         self.state = new_state(graph)
         self._frames = _KeptFrames()
         self.state.frames = self._frames
         self._rows = Rows()
         self._blobs = HeldBlobs(project.blobs.folder)
-        self.values = Values(self.state, self._rows, self._blobs, folder=str(folder), environ=environ, now_s=now_s)
-        self.names = Names(self.state, self.values)
-        nowhere = project.state / "runs" / "dry"
-        self.bodies = Bodies(self.state.plan, run="dry", project=folder, scratch=nowhere, logs=nowhere, environ=environ)
-        self._evaluator = Evaluator(
-            self.state, self.values, self.bodies, self._blobs, folder=str(folder), now_s=now_s, answer=self._tell
+        self._values = Values(self.state, self._rows, self._blobs, folder=str(folder), environ=environ, now_s=now_s)
+        self.names = Names(self.state, self._values)
+        nowhere = project.state / "runs" / _NO_RUN
+        self._bodies = Bodies(
+            self.state.plan, run=_NO_RUN, project=folder, scratch=nowhere, logs=nowhere, environ=environ
         )
+        self._evaluator = Evaluator(
+            self.state, self._values, self._bodies, self._blobs, folder=str(folder), now_s=now_s, answer=self._tell
+        )
+        self._hashes = Hashes(folder, project.state, paranoid=recall.paranoid)
+        self._cache = Cache(project, reads_only=True)
+        judge = Judge(self._cache, self._hashes, self._blobs, folder, paranoid=recall.paranoid)
+        self._explainer = Explainer(self.state, judge, self.names, file=graph.file, now_ns=time.time_ns)
+        self._recalling = Recalling(
+            state=self.state,
+            evaluator=self._evaluator,
+            recipes=Recipes(self.state.plan, self._bodies, self._hashes, folder),
+            judge=judge,
+            names=self.names,
+            publishing=_Paths(folder, self.names),
+            project=folder,
+            run=_NO_RUN,
+            file=graph.file,
+            plans={},
+            terms=recall,
+            now_ns=time.time_ns,
+            tell=self._tell,
+            note=_ignore,
+            fail=self._fail,
+            decided=self._explainer.decided,
+            keeps=False,
+        )
+        self._has_state = project.state.is_dir()
         self._params = tuple(self._bound(node, params) for node in graph.nodes if isinstance(node, Param))
         self._inbox: list[Input] = []
         self._bell = trio.Event()
         self._nursery: trio.Nursery | None = None
+        self._fault: BaseException | None = None
         self._ended = False
         self.started: dict[NodeKey, tuple[Reason, ...]] = {}
         """What would run, in the order in which it would start, and why."""
         self.recalled: dict[NodeKey, tuple[Reason, ...]] = {}
+        """What has an earlier result, and which."""
         self.failed: dict[NodeKey, str] = {}
         """What has no value, and why not: expressions, and calls whose inputs or amounts have none."""
 
@@ -151,18 +205,36 @@ class DryShell:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._evaluator.serve)
+            await nursery.start(self._recalling.serve)
             request = RunRequested(
-                run="dry", graph_digest="", on_failure="continue", words=(), params=self._params, recalls=False
+                run=_NO_RUN,
+                graph_digest="",
+                on_failure="continue",
+                words=(),
+                params=self._params,
+                recalls=self._recalls,
             )
             self._turn([request])
             while not self._ended:
                 await self._bell.wait()
                 self._bell = trio.Event()
                 given, self._inbox = self._inbox, []
+                if self._fault is not None:
+                    raise self._fault
                 self._turn(given)
             nursery.cancel_scope.cancel()
         for key, frame in self._frames.gone.items():
             self._frames.setdefault(key, frame)
+
+    def close(self) -> None:
+        """Let go of what is open; contents that were hashed are remembered where the project has a state folder."""
+        self._cache.close()
+        if self._has_state:
+            self._hashes.close()
+
+    def _fail(self, fault: BaseException) -> None:
+        self._fault = fault
+        self._bell.set()
 
     def _tell(self, given: Input) -> None:
         self._inbox.append(given)
@@ -179,6 +251,8 @@ class DryShell:
         if isinstance(event, ComputeFailed):
             self.failed[event.key] = event.message
         else:
+            if isinstance(event, Recalled):
+                self.recalled[event.key] = self._explainer.of(event.key)
             value, blob = getattr(event, "value", None), getattr(event, "blob", None)
             if value is not None or blob is not None:
                 self._rows.add(row, value, blob)
@@ -187,8 +261,8 @@ class DryShell:
         match effect:
             case StartAttempt():
                 self._leave_undone(effect)
-            case Recall():
-                raise AssertionError(effect)
+            case Recall(key=key):
+                self._recalling.ask(key)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
                 self._evaluator.ask(effect)
             case EndRun():
@@ -201,12 +275,12 @@ class DryShell:
         key = effect.key
         site, path = self.state.plan.sites[key[0]], key[1:]
         slow = self._evaluator.may_be_slow(site)
-        if slow and any(self._evaluator.is_slow(e, path) for e in self.bodies.expressions(site)):
+        if slow and any(self._evaluator.is_slow(e, path) for e in self._bodies.expressions(site)):
             assert self._nursery is not None
             self._nursery.start_soon(self._leave_undone_slowly, effect)
             return
         try:
-            self.bodies.arguments(site, self._evaluator.value_of(path))
+            self._bodies.arguments(site, self._evaluator.value_of(path))
         except CannotStart as error:
             self._fails(effect, str(error))
         else:
@@ -215,16 +289,14 @@ class DryShell:
     async def _leave_undone_slowly(self, effect: StartAttempt) -> None:
         site = self.state.plan.sites[effect.key[0]]
         try:
-            await self._evaluator.slowly(effect.key[1:], partial(self.bodies.arguments, site))
+            await self._evaluator.slowly(effect.key[1:], partial(self._bodies.arguments, site))
         except CannotStart as error:
             self._fails(effect, str(error))
         else:
             self._would_run(effect)
 
     def _would_run(self, effect: StartAttempt) -> None:
-        site = self.state.plan.sites[effect.key[0]]
-        assert site.task is not None
-        self.started[effect.key] = (NoOutputs(),) if not site.task.outputs else ()
+        self.started[effect.key] = self._explainer.of(effect.key)
         self._break(effect, "it would run")
 
     def _fails(self, effect: StartAttempt, message: str) -> None:
@@ -239,13 +311,23 @@ class DryShell:
         )
 
 
-def foresee(graph: Graph, params: Mapping[str, Any], *, folder: Path) -> Forecast:
+def foresee(graph: Graph, params: Mapping[str, Any], *, folder: Path, recall: RecallTerms) -> Forecast:
     """What every call of a program would do if it were run now; starts a loop, and must own the main thread."""
 
     async def main() -> DryShell:
-        shell = DryShell(graph, params, folder=folder, now_s=time.time())
-        await shell.play()
+        shell = DryShell(graph, params, folder=folder, recall=recall)
+        try:
+            await shell.play()
+        finally:
+            shell.close()
         return shell
 
-    shell = trio.run(main)
+    try:
+        shell = trio.run(main)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from group
     return forecast(shell.state, shell.started, shell.failed, shell.recalled, shell.names.of)
+
+
+def _ignore(_: str) -> None:
+    return None

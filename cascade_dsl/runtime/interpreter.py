@@ -55,6 +55,7 @@ from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
 from .evaluating import Evaluator
+from .explaining import Explainer
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
@@ -123,6 +124,7 @@ class Interpreter:
         judge: Judge,
         plans: dict[NodeKey, PublishPlanned],
         recall: RecallTerms,
+        explainer: Explainer | None,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -156,7 +158,9 @@ class Interpreter:
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,
+            decided=None if explainer is None else explainer.decided,
         )
+        self._explainer = explainer
         self.attempts = Attempts(
             state=state,
             evaluator=self._evaluator,
@@ -296,6 +300,8 @@ class Interpreter:
         for event in events:
             if isinstance(event, _KEPT):
                 self.recalling.note(now_ns, event)
+            if self._explainer is not None:
+                self._explainer.note(event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
