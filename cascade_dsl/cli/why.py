@@ -16,6 +16,7 @@ from ..ir.graph import Graph, Node, Param, walk
 from ..ir.select import select
 from ..ir.verify import needs
 from ..report.reasons import sentence, sentences
+from ..report.words import short_path
 from ..runtime.forecast import Forecast, Foreseen, Row
 from ..store.reasons import Awaits
 from .about import typed
@@ -41,7 +42,7 @@ def why_run(parsed: Parsed) -> int:
                 "no program was run in this folder, and none is named",
                 help=f"name it: cascade why-run {node} FILE",
             )
-        file = past.file
+        file = Path(short_path(str(past.file)))
     elif file.is_file():
         past = api.newest_run(file.resolve().parent, file)
     warnings: list[Diagnostic] = []

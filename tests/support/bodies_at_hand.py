@@ -62,13 +62,18 @@ def play(spec: AttemptSpec) -> Outcome:
             return AttemptExited(id=spec.id, code=0)
         case PythonSpec():
             inputs: dict[str, Any] = json.loads(spec.work.inputs)
-            extras: dict[str, Any] = {k: v for k, v in json.loads(spec.work.extras).items() if k not in ("attempt", "need")}
+            extras: dict[str, Any] = {
+                k: v for k, v in json.loads(spec.work.extras).items() if k not in ("attempt", "need")
+            }
             code = spec.work.source or _look(spec.work.path or "")
             files = [_look(v) for v in inputs.values() if isinstance(v, str) and v.startswith("/")]
             given = _digest(code, spec.work.function, inputs, extras, files, env)
             for path in spec.work.outputs.values():
                 Path(path).write_text(given)
-            return AttemptExited(id=spec.id, code=0, result=json.dumps(given))
+            result: Any = given
+            if code.startswith("return ["):  # a list whose length is not known before
+                result = [int(given[at : at + 4], 16) for at in range(1 + int(given[-1], 16) % 3)]
+            return AttemptExited(id=spec.id, code=0, result=json.dumps(result))
 
 
 @contextmanager
