@@ -182,6 +182,8 @@ class Attempts:
         )
 
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
+        if self._publishing.has_stood:
+            self._later(self._claim_stood)
         try:
             prepared = prepare()
             refused = self._publishing.take(prepared)
@@ -194,6 +196,11 @@ class Attempts:
             self._recalling.make(effect.key, partial(self._look, effect, prepared))
         else:
             self._look(effect, prepared)
+
+    async def _claim_stood(self) -> None:
+        """Something runs: what earlier results published is claimed, so that it stays while it is read."""
+        while self._publishing.claim_stood():
+            await trio.lowlevel.checkpoint()
 
     def _look(self, effect: StartAttempt, prepared: Prepared) -> None:
         """Begin an attempt; where it writes in place, look first at what is there."""

@@ -39,8 +39,6 @@ from .results import store_value
 
 _BATCH = 1000
 _FLUSH_EVERY_S = 0.5
-_CLAIM_EVERY_S = 0.2
-_FEW_FILES = 32
 
 Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "value", "forced", "unsaid"]
 """`new`: nothing is kept under the recipe; `expired`: it is older than the task's `cache` allows; `output`: a file of it is gone
@@ -212,7 +210,6 @@ class Recalling:
         """Of calls that run or are to run; None: no recipe can be said."""
         self._plans = dict(plans)
         self._since: dict[NodeKey, int] = {}
-        self._waiting: list[tuple[NodeKey, Decision]] = []
         self._keeping = _Keeping(judge)
         self._flushing = False
 
@@ -351,33 +348,25 @@ class Recalling:
         assert entry is not None
         finals = [self._folder + f.path for f in entry.files if not is_stored(f.path)]
         try:
-            refused = self._publishing.take_recalled(key, finals, draft.inputs)
+            self._publishing.take_recalled(key, finals, draft.inputs)
         except Taken as error:
             self._conclude(key, None, Decision("unsaid", draft, detail=str(error)))
-            return
-        if refused:
-            self._note(f"{self._names.of(key)} waits: another live run publishes {refused[0]}")
-            self._nursery.start_soon(self._await_claim, key, refused)
             return
         self._tell(
             ResultRecalled(key=key, recipe=entry.recipe, value=entry.value, blob=entry.blob, length=entry.length)
         )
         self._keeping.use(entry, self._now_ns())
-        node, task = self._names.of(key), self._state.plan.sites[key[0]].task
+        site = self._state.plan.sites[key[0]]
+        task = site.task
         assert task is not None
-        if (entry.file, entry.node, entry.task) != (self._file, node, task.name):
+        # Of a fan-out the label is not looked at: where the items of a list have moved, all of them would be written again.
+        if entry.file != self._file or entry.task != task.name or entry.node.partition("[")[0] != site.node.name:
             # Adopted, or the same result under another name: what this node is compared with when it changes.
+            node = self._names.of(key)
             if not entry.node:
                 self._keeping.recipe(draft)
             self._keeping.entry(replace(entry, file=self._file, node=node, task=task.name), 0)
             self._flush_soon()
-
-    async def _await_claim(self, key: NodeKey, refused: tuple[str, ...]) -> None:
-        """Another live run publishes a path of the result now: look again when it has ended."""
-        while refused and self._state.phase != "ended":
-            await trio.sleep(_CLAIM_EVERY_S)
-            refused = self._publishing.would_refuse(refused)
-        self.ask(key)
 
     # -- results --------------------------------------------------------------------------------------------------
 
