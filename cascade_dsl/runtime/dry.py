@@ -123,18 +123,13 @@ class _Paths:
         self._destinations = Destinations(str(project), {})
         self._names = names
 
-    def take_recalled(self, key: NodeKey, finals: list[str], inputs: Iterable[str]) -> tuple[str, ...]:
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: tuple[str, ...]) -> None:
         """As `Publishing.take_recalled`. Raises Taken."""
         for final in finals:
             holder = self._destinations.take(final, key)
             if holder is not None:
                 shown = os.path.relpath(final, self._project)
                 raise Taken(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
-        return ()
-
-    def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Nothing is refused."""
-        return ()
 
 
 class DryShell:

@@ -152,10 +152,9 @@ class _Drafted(NamedTuple):
 
 
 class Paths(Protocol):
-    """Who of the run has a path, and which are another run's: see `Publishing`."""
+    """Who of the run publishes what: see `Publishing`."""
 
-    def take_recalled(self, key: NodeKey, finals: list[str], inputs: Iterable[str]) -> tuple[str, ...]: ...
-    def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]: ...
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: tuple[str, ...]) -> None: ...
 
 
 class Recalling:

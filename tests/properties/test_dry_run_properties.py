@@ -92,7 +92,15 @@ class Sources:
     files: list[str] = field(default_factory=lambda: ["in/f0.txt", "in/f1.txt"])
     contents: dict[str, int] = field(default_factory=lambda: {"in/f0.txt": 0, "in/f1.txt": 1})
     at: dict[str, int] = field(default_factory=dict[str, int])
-    seen: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
+    ran: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
+    """What of each has been run."""
+
+    def value(self, kind: str) -> int:
+        return self.at.get(kind, 1 if kind in ("depth", "k") else 0)
+
+    def note_run(self) -> None:
+        for kind in TURNED:
+            self.ran.setdefault(kind, set()).add(self.value(kind))
 
     def program(self) -> str:
         at = self.at.get
@@ -153,18 +161,13 @@ edits = st.one_of(
 steps = st.lists(st.tuples(st.lists(edits, min_size=1, max_size=2), st.booleans()), min_size=1, max_size=4)
 
 
-def _apply(edit: tuple[str, int], sources: Sources, work: Workflow) -> str:
-    """Make an edit; what it is: `neutral`, `other`, or the kind of a difference that must show."""
+def _apply(edit: tuple[str, int], sources: Sources, work: Workflow) -> bool:
+    """Make an edit; whether it must make no difference."""
     kind, n = edit
     if kind in NEUTRAL or kind in TURNED:
-        before = sources.at.get(kind, 1 if kind in ("depth", "k") else 0)
+        before = sources.value(kind)
         sources.at[kind] = n
-        if kind in NEUTRAL or before == n:
-            return "neutral"
-        seen = sources.seen.setdefault(kind, {before})
-        is_new = n not in seen
-        seen.add(n)
-        return kind if is_new else "other"
+        return kind in NEUTRAL or before == n
     outputs = sorted(str(p.relative_to(work.folder)) for p in work.folder.glob("out*/*"))
     inputs = sorted(sources.contents)
     match kind:
@@ -172,17 +175,17 @@ def _apply(edit: tuple[str, int], sources: Sources, work: Workflow) -> str:
             name = inputs[n % len(inputs)]
             sources.contents[name] += 10
             work.write(name, f"content {sources.contents[name]}")
-            return "content" if name in sources.files else "neutral"
+            return name not in sources.files
         case "touch":
             os.utime(work.folder / inputs[n % len(inputs)])
-            return "neutral"
+            return True
         case "rewrite":
             name = inputs[n % len(inputs)]
             work.write(name, f"content {sources.contents[name]}")
-            return "neutral"
+            return True
         case "touch output" if outputs:
             os.utime(work.folder / outputs[n % len(outputs)])
-            return "neutral"
+            return True
         case "remove output" if outputs:
             (work.folder / outputs[n % len(outputs)]).unlink()
         case "alter output" if outputs:
@@ -198,8 +201,8 @@ def _apply(edit: tuple[str, int], sources: Sources, work: Workflow) -> str:
         case "turn items":
             sources.files.reverse()
         case _:
-            return "neutral"
-    return "other"
+            return True
+    return False
 
 
 @contextmanager
@@ -238,15 +241,16 @@ def _check(found: Forecast, done: Recorder) -> None:
             assert new <= started, "every body passes every change on"
 
 
-def _apart(found: Forecast, kinds: set[str]) -> None:
+def _apart(found: Forecast, is_neutral: bool, sources: Sources) -> None:
     """What the edits since the last run must and must not do."""
     runs, cached, depends = (names_of(found, fate) for fate in ("runs", "cached", "depends"))
-    if kinds <= {"neutral"}:
+    if is_neutral:
         assert runs <= ALWAYS
         assert depends <= ALWAYS
-    for kind in kinds - {"neutral", "other", "content"}:
-        assert not {each for each in cached if each.partition("[")[0] in TURNED[kind]}, kind
-    if not kinds & {"factor", "rank", "other"}:
+    for kind, names in TURNED.items():
+        if sources.value(kind) not in sources.ran[kind]:
+            assert not {each for each in cached if each.partition("[")[0] in names}, kind
+    if all(sources.value(kind) in sources.ran[kind] for kind in ("factor", "rank")) and is_neutral:
         assert "alone" in cached
 
 
@@ -263,18 +267,20 @@ def test_the_dry_run_foresees_the_run(sequence: list[tuple[list[tuple[str, int]]
         assert not (here / ".cascade").exists()
         assert names_of(first, "cached") == set()
         _check(first, work.run())
-        kinds: set[str] = set()
+        sources.note_run()
+        is_neutral = True
         for some, runs in sequence:
-            kinds |= {_apply(edit, sources, work) for edit in some}
+            for edit in some:
+                is_neutral = _apply(edit, sources, work) and is_neutral
             work.write("p.csc", sources.program())
             work.write("helpers.py", sources.helpers())
             found = work.foresee()
-            _apart(found, kinds)
+            _apart(found, is_neutral, sources)
             if runs:
                 _check(found, work.run())
-                kinds = set()
-        found = work.foresee()
-        _check(found, work.run())
+                sources.note_run()
+                is_neutral = True
+        _check(work.foresee(), work.run())
         again = work.foresee()
         assert names_of(again, "runs") <= ALWAYS, "after a run all is up to date"
         _check(again, work.run())
