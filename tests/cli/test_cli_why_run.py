@@ -1,4 +1,7 @@
-"""`why-run`, `--explain` and `--dry-run`, through the real program: each reason, as it is said after the edit that makes it."""
+"""`why-run`, `--explain` and `--dry-run`: each reason, as it is said after the edit that makes it.
+
+The program is run once, for real; `why-run` is called in this process, by the words of its command line.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from live_runs import Done, Project
+from bodies_at_hand import Workflow, names_of
+from live_runs import Project
 from syrupy.assertion import SnapshotAssertion
+
+from cascade_dsl import api
+from cascade_dsl.cli.dry import closing_line, dry_lines
+from cascade_dsl.cli.main import main
 
 PROGRAM = """\
 param depth: int = 3
@@ -64,30 +72,45 @@ _AGE = re.compile(r"\((?:\d+[dhms])+ ago\)")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a program that has been run."""
-    root = tmp_path_factory.mktemp("finished")
-    folder, registry = root / "project", root / "runtime"
-    folder.mkdir()
-    registry.mkdir(mode=0o700)
-    project = Project(folder, registry)
+    work = Workflow(tmp_path_factory.mktemp("finished"))
     for city in ("oslo", "rome", "lima"):
-        project.write(f"in/{city}.txt", f"{city} is a city\n")
-    project.write("p.csc", PROGRAM)
-    project.write("helpers.py", HELPERS)
-    done = project.cascade("run", "p.csc")
-    assert done.code == 0, done.err
-    project.close()
-    return folder
+        work.write(f"in/{city}.txt", f"{city} is a city\n")
+    work.write("p.csc", PROGRAM)
+    work.write("helpers.py", HELPERS)
+    assert len(work.run().started) == 10
+    return work.folder
 
 
 @pytest.fixture
-def run_before(finished: Path, project: Project) -> Project:
+def run_before(finished: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The same in a folder of its own: results stand where a project is moved or copied."""
     shutil.copytree(finished, project.folder, dirs_exist_ok=True, symlinks=True)
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("COLUMNS", "100")
     return project
 
 
-def said(project: Project, done: Done) -> str:
-    return project.shown(_AGE.sub("(AGE ago)", f"{done.out}{done.err}"))
+Ask = Callable[..., str]
+
+
+@pytest.fixture
+def why_run(project: Project, capfd: pytest.CaptureFixture[str]) -> Ask:
+    """`cascade why-run` with these words: all that it prints."""
+
+    def ask(*words: str) -> str:
+        code = main(["why-run", *words])
+        out, err = capfd.readouterr()
+        assert code == (2 if "error[" in err else 0)
+        return project.shown(_AGE.sub("(AGE ago)", f"{out}{err}"))
+
+    return ask
+
+
+def foreseen(project: Project, explained: bool, options: api.RunOptions | None = None) -> list[str]:
+    """What a dry run prints."""
+    found = Workflow(project.folder).foresee(options)
+    lines = [*dry_lines(found, explained), closing_line(found)]
+    return [project.shown(_AGE.sub("(AGE ago)", line)) for line in lines]
 
 
 def edit(project: Project, name: str, before: str, after: str) -> None:
@@ -147,67 +170,70 @@ EDITS: dict[str, tuple[Edit, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("what", EDITS)
-def test_why(what: str, run_before: Project, snapshot: SnapshotAssertion) -> None:
+def test_why(what: str, run_before: Project, why_run: Ask, snapshot: SnapshotAssertion) -> None:
     made, words = EDITS[what]
     made(run_before)
-    assert said(run_before, run_before.cascade("why-run", *words)) == snapshot
+    assert why_run(*words) == snapshot
 
 
-def test_as_a_document(run_before: Project, snapshot: SnapshotAssertion) -> None:
+def test_as_a_document(run_before: Project, why_run: Ask, snapshot: SnapshotAssertion) -> None:
     edit(run_before, "p.csc", "* n", "* n + 1")
-    done = run_before.cascade("why-run", "counts.0", "p.csc", "--json")
-    assert run_before.shown(done.out) == snapshot
-    assert done.code == 0
+    assert why_run("counts.0", "p.csc", "--json") == snapshot
 
 
-def test_where_nothing_was_run(project: Project, snapshot: SnapshotAssertion) -> None:
+def test_where_nothing_was_run(
+    project: Project, why_run: Ask, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
     project.write("p.csc", PROGRAM)
     project.write("helpers.py", HELPERS)
-    assert said(project, project.cascade("why-run", "table")) == snapshot(name="no program")
-    assert said(project, project.cascade("why-run", "table", "p.csc")) == snapshot(name="never ran")
+    for city in ("oslo", "rome"):
+        project.write(f"in/{city}.txt", "")
+    monkeypatch.chdir(project.folder)
+    assert why_run("table") == snapshot(name="no program")
+    assert why_run("table", "p.csc") == snapshot(name="depends")
+    assert why_run("pages", "p.csc") == snapshot(name="never ran")
     assert not (project.folder / ".cascade").exists()
 
 
 def test_the_params_of_the_newest_run_are_taken_and_its_defaults_are_not(
-    run_before: Project, snapshot: SnapshotAssertion
+    run_before: Project, why_run: Ask, snapshot: SnapshotAssertion
 ) -> None:
-    assert run_before.cascade("run", "p.csc", "--depth", "5").code == 0
+    Workflow(run_before.folder).run(depth=5)
     edit(run_before, "p.csc", '["oslo", "rome"]', '["oslo", "rome", "lima"]')
-    assert said(run_before, run_before.cascade("why-run", "counts")) == snapshot
+    assert why_run("counts") == snapshot
 
 
-def test_a_run_explains_itself(run_before: Project, snapshot: SnapshotAssertion) -> None:
-    run_before.write("in/x.txt", "x\n")
-    edit(run_before, "p.csc", "* n", "* n + 1")
-    done = run_before.cascade("run", "p.csc", "--explain", "-j", "1")
-    lines = sorted(line for line in said(run_before, done).splitlines() if not line.startswith("done"))
-    assert lines == snapshot
-    document = run_before.cascade("run", "p.csc", "--explain", "--json").json
-    assert {(each["node"], each["state"]) for each in document["explained"]} >= {
-        ("pages[oslo]", "cached"),
-        ("counts[0]", "cached"),
-        ("new", "runs"),
-    }
-    assert "explained" not in run_before.cascade("run", "p.csc", "--json").json
-
-
-def test_a_dry_run_is_the_run_s_decision(run_before: Project, snapshot: SnapshotAssertion) -> None:
+def test_a_dry_run_is_the_run_s_decision_and_writes_nothing(run_before: Project, snapshot: SnapshotAssertion) -> None:
     before = sorted(str(path) for path in run_before.folder.rglob("*"))
     edit(run_before, "p.csc", "* n", "* n + 1")
-    assert said(run_before, run_before.cascade("run", "p.csc", "--dry-run")) == snapshot(name="short")
-    assert said(run_before, run_before.cascade("run", "p.csc", "--dry-run", "--explain")) == snapshot(name="explained")
-    assert said(run_before, run_before.cascade("run", "p.csc", "-n", "--explain", "--force", "pages")) == snapshot(
-        name="forced"
-    )
-    assert said(run_before, run_before.cascade("run", "p.csc", "-n", "--force")) == snapshot(name="all forced")
+    assert foreseen(run_before, False) == snapshot(name="short")
+    assert foreseen(run_before, True) == snapshot(name="explained")
+    assert foreseen(run_before, True, api.RunOptions(force=("pages",))) == snapshot(name="forced")
+    assert foreseen(run_before, True, api.RunOptions(force_all=True)) == snapshot(name="all forced")
     assert sorted(str(path) for path in run_before.folder.rglob("*")) == before
 
 
-def test_a_dry_run_takes_in_what_a_killed_run_finished_and_writes_nothing(run_before: Project) -> None:
+def test_a_dry_run_takes_in_what_a_killed_run_finished_and_leaves_the_index_as_it_is(run_before: Project) -> None:
+    shutil.rmtree(run_before.folder / ".cascade")
+    Workflow(run_before.folder).run()
     in_cache(run_before, "DELETE FROM results")
     in_cache(run_before, "DELETE FROM runs")
     index = run_before.folder / ".cascade" / "cache.db"
-    bytes_before = index.read_bytes()
-    done = run_before.cascade("run", "p.csc", "--dry-run", "--json")
-    assert done.json["would"] == {"runs": 2, "cached": 7, "depends": 1, "fails": 0, "skipped": 0}
-    assert index.read_bytes() == bytes_before
+    before = index.read_bytes()
+    found = Workflow(run_before.folder).foresee()
+    assert names_of(found, "runs") == {"new", "said"}
+    assert names_of(found, "depends") == {"late"}
+    assert len(names_of(found, "cached")) == 7
+    assert index.read_bytes() == before
+
+
+def test_a_run_explains_itself(run_before: Project, snapshot: SnapshotAssertion) -> None:
+    edit(run_before, "p.csc", "* n", "* n + 1")
+    done = run_before.cascade("run", "p.csc", "--explain", "--json")
+    lines = [line for line in _AGE.sub("(AGE ago)", run_before.shown(done.err)).splitlines() if "done:" not in line]
+    assert sorted(lines) == snapshot
+    assert {(each["node"], each["state"]) for each in done.json["explained"]} >= {
+        ("pages[oslo]", "cached"),
+        ("counts[0]", "runs"),
+        ("new", "runs"),
+    }
