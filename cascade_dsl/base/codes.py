@@ -131,6 +131,7 @@ CODES: dict[str, str] = {
     "CSC540": "No call of this name",
     "CSC541": "No item of this name",
     "CSC542": "No program to ask about",
+    "CSC560": "Nothing was measured",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",
     "CSC601": "Another version of the control protocol",

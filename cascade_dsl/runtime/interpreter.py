@@ -56,6 +56,7 @@ from .bodies import Bodies
 from .clock import Clock
 from .evaluating import Evaluator
 from .explaining import Explainer
+from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
@@ -125,6 +126,7 @@ class Interpreter:
         plans: dict[NodeKey, PublishPlanned],
         recall: RecallTerms,
         explainer: Explainer | None,
+        memory: MemoryDemands,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -172,6 +174,7 @@ class Interpreter:
             publishing=publishing,
             recalling=self.recalling,
             grace_s=grace_s,
+            memory=memory,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,

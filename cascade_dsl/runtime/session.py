@@ -47,6 +47,7 @@ from .explaining import Explainer, Told
 from .faults import first_of
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .memory import MemoryDemands
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
@@ -76,6 +77,9 @@ class Terms:
     recall: RecallTerms = field(default_factory=RecallTerms)
     explain: Told | None = None
     """Is told why each node starts, or is not run."""
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +212,7 @@ def _play(
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal) as reader:
@@ -249,6 +254,7 @@ def _play(
                 plans=plans,
                 recall=terms.recall,
                 explainer=explainer,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -268,6 +274,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()

@@ -66,7 +66,7 @@ def rank(counts, pages, table):
     with open(table, "w") as file:
         print(base(counts), len(pages), file=file)
 """
-_AGE = re.compile(r"\((?:\d+[dhms])+ ago\)")
+_AGE = re.compile(r"(?<=\()(?:\d+[dhms])+(?= ago\))|(?<=`cache 1h`: )(?:\d+[dhms])+")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def why_run(project: Project, capfd: pytest.CaptureFixture[str]) -> Ask:
         code = main(["why-run", *words])
         out, err = capfd.readouterr()
         assert code == (2 if "error[" in err else 0)
-        return project.shown(_AGE.sub("(AGE ago)", f"{out}{err}"))
+        return project.shown(_AGE.sub("AGE", f"{out}{err}"))
 
     return ask
 
@@ -110,7 +110,7 @@ def foreseen(project: Project, explained: bool, options: api.RunOptions | None =
     """What a dry run prints."""
     found = Workflow(project.folder).foresee(options)
     lines = [*dry_lines(found, explained), closing_line(found)]
-    return [project.shown(_AGE.sub("(AGE ago)", line)) for line in lines]
+    return [project.shown(_AGE.sub("AGE", line)) for line in lines]
 
 
 def edit(project: Project, name: str, before: str, after: str) -> None:
@@ -230,7 +230,7 @@ def test_a_dry_run_takes_in_what_a_killed_run_finished_and_leaves_the_index_as_i
 def test_a_run_explains_itself(run_before: Project, snapshot: SnapshotAssertion) -> None:
     edit(run_before, "p.csc", "* n", "* n + 1")
     done = run_before.cascade("run", "p.csc", "--explain", "--json")
-    lines = [line for line in _AGE.sub("(AGE ago)", run_before.shown(done.err)).splitlines() if "done:" not in line]
+    lines = [line for line in _AGE.sub("AGE", run_before.shown(done.err)).splitlines() if "done:" not in line]
     assert sorted(lines) == snapshot
     assert {(each["node"], each["state"]) for each in done.json["explained"]} >= {
         ("pages[oslo]", "cached"),
