@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from ..ir.requirement import Limit
     from ..lang.compile import Compiled
     from ..report.result import RunResult
+    from ..runtime.explaining import Told
+    from ..runtime.forecast import Forecast
     from ..runtime.interpreter import Reporter
     from ..runtime.session import Ended, Terms
+    from .again import Past
 
 _UNBUILT = "CSC405"
 _GRAPH_HELP = "`cascade compile FILE --format json` writes a graph"
 
-__all__ = ["RunOptions", "check_run", "compile_file", "continue_run", "load_graph", "run"]
+__all__ = ["RunOptions", "compile_file", "continue_run", "foresee", "load_graph", "newest_run", "run"]
 
 
 def compile_file(path: Path) -> Compiled:
@@ -55,22 +58,39 @@ def run(
     options: RunOptions,
     reporter: Reporter,
     warden: int | None = None,
+    explain: Told | None = None,
 ) -> RunResult:
-    """Run a graph in the project's folder until it has ended; CascadeError where it is refused before anything ran."""
+    """Run a graph in the project's folder until it has ended; CascadeError where it is refused before anything ran.
+
+    `explain` is told of each node that starts or is not run, and why.
+    """
     from ..runtime import session
 
-    terms = _terms(graph, options)
+    terms = replace(_terms(graph, options), explain=explain)
     ended = session.begin(
         graph, params, folder=folder, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
     return _result(ended)
 
 
-def check_run(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: RunOptions) -> None:
-    """What `run` checks before anything runs; CascadeError where it would refuse."""
+def foresee(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: RunOptions) -> Forecast:
+    """What `run` would do now, and why: its checks and its decisions, with nothing started and nothing written.
+
+    CascadeError where it would refuse. Starts its own loop, as `run` does.
+    """
+    from ..runtime.dry import foresee as foresee_
     from ..runtime.preflight import preflight
 
-    preflight(graph, params, folder=folder, limits=_terms(graph, options).limits)
+    terms = _terms(graph, options)
+    preflight(graph, params, folder=folder, limits=terms.limits)
+    return foresee_(graph, params, folder=folder, recall=terms.recall)
+
+
+def newest_run(folder: Path, file: Path | None = None) -> Past | None:
+    """The newest run of a project, or of one program in it, with the params that it was given."""
+    from .again import newest
+
+    return newest(folder, file)
 
 
 def continue_run(

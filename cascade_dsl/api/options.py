@@ -21,6 +21,8 @@ class RunOptions:
     verbose: bool = False
     json: bool = False
     dry_run: bool = False
+    explain: bool = False
+    """Say of each node why it runs or does not."""
     force: tuple[str, ...] = ()
     """Names of bindings, outputs and tasks that are to run although they are up to date."""
     force_all: bool = False

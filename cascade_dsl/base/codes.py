@@ -128,6 +128,9 @@ CODES: dict[str, str] = {
     "CSC508": "No log of this name",
     "CSC509": "A file that is not there",
     "CSC520": "The engine was killed",
+    "CSC540": "No call of this name",
+    "CSC541": "No item of this name",
+    "CSC542": "No program to ask about",
     "CSC560": "Nothing was measured",
     # control 6xx (control)
     "CSC545": "A temporary output that is no file",

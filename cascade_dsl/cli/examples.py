@@ -9,7 +9,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade run words.csc --top 5 --pages a.txt --pages b.txt", "params are options"),
         ("cascade run words.csc -j 8 --limit 'task:fetch 3'", "limits from the command line"),
         ("cascade run words.csc table", "only what the output `table` needs"),
-        ("cascade run words.csc --dry-run", "check everything, run nothing"),
+        ("cascade run words.csc --dry-run", "check everything and show what would run"),
+        ("cascade run words.csc --dry-run --explain", "and why"),
     ),
     "continue": (
         ("cascade continue", "the newest run of this folder goes on where it was"),
@@ -27,6 +28,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade graph words.csc > words.mmd", "as Mermaid, which many pages of documentation draw"),
         ("cascade graph words.csc --format svg -o words.svg", "as a picture"),
         ("cascade graph words.csc --format svg -o words.svg --run last", "with what a run has done"),
+    ),
+    "why-run": (
+        ("cascade why-run table", "what has changed since its newest result, in the program that was run last"),
+        ("cascade why-run 'pages[oslo]' words.csc --top 5", "an instance of a fan-out, with a program and params"),
     ),
     "explain": (("cascade explain CSC101", "what the diagnostic means and how to mend it"),),
     "ps": (
@@ -114,6 +119,7 @@ Workflows whose limits change while they are on.
   cascade limit task:fetch 3    change a limit while it is on
   cascade log NODE              what a node wrote, or writes (-f)
   cascade history               the runs of this folder; cascade show RUN: one of them
+  cascade why-run NODE          why a node would run again, or not
   cascade continue              go on with a run that was stopped or killed
   cascade explain CODE          an error, at length
 
@@ -138,6 +144,7 @@ MEANT: dict[str, str] = {
     "unpause": "resume",
     "prune": "clean",
     "runs": "history",
+    "why": "why-run",
     "validate": "check",
 }
 """A verb as other programs call it → as it is called here."""

@@ -21,7 +21,7 @@ _ABOUT = "A declarative workflow language whose limits change while the run is o
 
 def show_help(verb: Verb | None, words: list[str]) -> int:
     """Print the help of a verb, or of all; for `run FILE` that of the program. Exit code 2 where FILE is no program."""
-    file = _program(verb, words) if verb is not None and verb.open else None
+    file = _program(verb, words) if verb is not None and verb.name == "run" else None
     if file is not None:
         return _show_program(file)
     app = help_app()

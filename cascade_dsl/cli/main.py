@@ -78,6 +78,11 @@ def _dispatch(words: list[str]) -> int:
             from .drawing import graph
 
             return graph(parse(known, rest))
+        case "why-run":
+            from .run import read_words
+            from .why import why_run
+
+            return why_run(read_words(known, rest))
         case "explain":
             from .past import explain
 

@@ -95,7 +95,7 @@ def _count(parsed: Parsed) -> None:
     if len(parsed.args) < least:
         missing = verb.args[len(parsed.args)][0]
         raise misuse(verb, f"`cascade {verb.name}` needs {missing}")
-    if not endless and len(parsed.args) > len(verb.args):
+    if not endless and not verb.open and len(parsed.args) > len(verb.args):
         raise misuse(verb, f"`cascade {verb.name}` has no use for `{parsed.args[len(verb.args)]}`")
 
 

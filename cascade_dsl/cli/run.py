@@ -15,11 +15,11 @@ from .. import api
 from ..api.options import RunOptions
 from ..api.params import ParamText, ParamValue, bind_params, read_params
 from ..base.diagnostics import CascadeError, Diagnostic
-from ..ir.graph import Graph, Param
+from ..ir.graph import Graph, Json, Param
 from ..ir.select import select
 from ..ir.types import BOOL, OptionalType
 from ..report.lines import Lines
-from ..report.result import RunResult, dry_json, output_lines, refusal_json, result_json
+from ..report.result import RunResult, output_lines, refusal_json, result_json
 from ..runtime.warden import start_death_watch
 from .about import typed
 from .options import Verb
@@ -27,6 +27,7 @@ from .parse import Parsed, misuse, parse, unknown
 
 if TYPE_CHECKING:
     from ..report.live import LiveView
+    from ..runtime.forecast import Foreseen
 
 EXIT_REFUSED = 2
 _COLLECT_AFTER = (50_000, 20, 50)
@@ -56,8 +57,8 @@ def run_engine(parsed: Parsed, alive: int) -> int:
         if wants_json:
             print(json.dumps(refusal_json((*warnings, *error.diagnostics)), ensure_ascii=False))
         raise
-    if result is None:
-        return 0
+    if isinstance(result, int):
+        return result
     if wants_json:
         print(json.dumps(result_json(result), ensure_ascii=False))
     else:
@@ -92,8 +93,8 @@ def _cache_max(parsed: Parsed) -> int | None:
     return bound_of_environment() if given is None else given
 
 
-def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | None:
-    """A run from its words, None for a dry one; those of the program are added to `warnings`, refused or not."""
+def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | int:
+    """A run from its words, of a dry one the exit code; those of the program are added to `warnings`, refused or not."""
     path = Path(file_of(parsed.args, parsed))
     options = options_of(parsed)
     graph = load(path, warnings)
@@ -105,24 +106,55 @@ def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | None:
     if "--params" in parsed.values:
         given |= read_params(Path(parsed.values["--params"]))
     given |= texts
-    _refuse_unknown(given, names)
+    refuse_unknown(given, names)
     graph = select(graph, targets)
     folder = path.resolve().parent
     params = bind_params(graph, given, Path.cwd(), folder, typed)
     if options.dry_run:
-        from .dry import dry_lines, dry_rows
-
-        api.check_run(graph, folder=folder, params=params, options=options)
-        rows = dry_rows(graph, params)
-        document = {**dry_json(rows), "diagnostics": [warning.to_json() for warning in warnings]}
-        for line in [json.dumps(document, ensure_ascii=False)] if options.json else dry_lines(rows):
-            print(line)
-        return None
+        return _dry(graph, folder, params, options, warnings)
     reporter = _reporter(folder, options.verbose)
+    explained: list[dict[str, Json]] = []
+
+    def explain(each: Foreseen) -> None:
+        from .dry import foreseen_json, line_of
+
+        explained.append(foreseen_json(each))
+        reporter.note(line_of(each))
+
     with _closing(reporter):
-        result = api.run(graph, folder=folder, params=params, options=options, reporter=reporter, warden=os.getppid())
+        result = api.run(
+            graph,
+            folder=folder,
+            params=params,
+            options=options,
+            reporter=reporter,
+            warden=os.getppid(),
+            explain=explain if options.explain else None,
+        )
         reporter.finish(result)
-    return replace(result, diagnostics=(*warnings, *result.diagnostics))
+    told = tuple(explained) if options.explain else None
+    return replace(result, diagnostics=(*warnings, *result.diagnostics), explained=told)
+
+
+def _dry(graph: Graph, folder: Path, params: dict[str, Json], options: RunOptions, warnings: list[Diagnostic]) -> int:
+    """Show what would run; the exit code, 1 where something would fail whatever the tasks do."""
+    from .dry import calls_json, closing_line, dry_lines, fates, would_json
+
+    found = api.foresee(graph, folder=folder, params=params, options=options)
+    if options.json:
+        document = {
+            **refusal_json(tuple(warnings)),
+            "status": "dry",
+            "would": would_json(found),
+            "calls": calls_json(found),
+            "faults": [{"node": name, "message": message} for name, message in found.faults],
+        }
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        for line in dry_lines(found, options.explain):
+            print(line)
+        print(closing_line(found), file=sys.stderr)
+    return 1 if found.faults or fates(found)["fails"] else 0
 
 
 def _continue(parsed: Parsed) -> RunResult:
@@ -227,6 +259,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         verbose="--verbose" in parsed.flags,
         json="--json" in parsed.flags,
         dry_run="--dry-run" in parsed.flags,
+        explain="--explain" in parsed.flags,
         force=tuple(parsed.many.get("--force", ())),
         force_all="--force" in parsed.flags,
         touch="--touch" in parsed.flags,
@@ -293,7 +326,8 @@ def settle(parsed: Parsed, graph: Graph) -> tuple[dict[str, ParamText], tuple[st
     return {name: ParamText(first, tuple(more)) for name, (first, *more) in texts.items()}, tuple(targets)
 
 
-def _refuse_unknown(given: dict[str, ParamText | ParamValue], names: tuple[str, ...]) -> None:
+def refuse_unknown(given: dict[str, ParamText | ParamValue], names: tuple[str, ...]) -> None:
+    """CSC500 for each param that the program does not have."""
     from ..base.suggest import did_you_mean
 
     found = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +27,8 @@ class RunResult:
     seconds: float
     diagnostics: tuple[Diagnostic, ...] = ()
     on_failure: OnFailure = "finish"
+    explained: tuple[dict[str, Json], ...] | None = None
+    """Of each node that started or was not run, why; None where nobody asked."""
 
     @property
     def exit_code(self) -> int:
@@ -72,6 +73,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
         },
         "failures": [failure_json(failure) for failure in result.failures],
         "diagnostics": [diagnostic.to_json() for diagnostic in result.diagnostics],
+        **({} if result.explained is None else {"explained": list(result.explained)}),
     }
 
 
@@ -89,12 +91,6 @@ def failure_json(failure: FailureView) -> dict[str, Any]:
         "meaning": meaning_of(failure).text,
         "skipped": failure.skipped,
     }
-
-
-def dry_json(calls: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """The document of a dry run: that of a run of nothing, and the calls that would be made."""
-    rows = [{"node": node, "task": task, "times": times} for node, task, times in calls]
-    return {**refusal_json(()), "status": "dry", "calls": rows}
 
 
 def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ from .bodies import Bodies
 from .clock import Clock
 from .discarding import NOTED, Discarding
 from .evaluating import Evaluator
+from .explaining import Explainer
 from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
@@ -126,6 +127,7 @@ class Interpreter:
         judge: Judge,
         plans: dict[NodeKey, PublishPlanned],
         recall: RecallTerms,
+        explainer: Explainer | None,
         memory: MemoryDemands,
         no_wait: bool,
         grace_s: float,
@@ -163,7 +165,9 @@ class Interpreter:
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,
+            decided=None if explainer is None else explainer.decided,
         )
+        self._explainer = explainer
         self.attempts = Attempts(
             state=state,
             evaluator=self._evaluator,
@@ -312,6 +316,8 @@ class Interpreter:
                 self.recalling.note(now_ns, event)
             if isinstance(event, NOTED):
                 self.discarding.note(event)
+            if self._explainer is not None:
+                self._explainer.note(event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:

@@ -123,6 +123,11 @@ class Publishing:
     def _shown(self, path: str) -> str:
         return str(Path(path).relative_to(self._project))
 
+    def close(self) -> None:
+        """The run has ended: its claims are given up, also where its process goes on."""
+        self.earlier.close()
+        self._claims.close()
+
     # -- what an earlier result left ------------------------------------------------------------------------------
 
     def removable(self, key: NodeKey, removals: Iterable[PlannedRemoval]) -> tuple[PlannedRemoval, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import trio
 
@@ -33,7 +33,7 @@ from .disk import Disk
 from .evaluating import Evaluator
 from .names import Names
 from .places import CannotStart, ValueOf
-from .publishing import Publishing, Taken
+from .publishing import Taken
 from .recipes import Draft, NoRecipe, Recipes
 from .results import store_value
 
@@ -130,6 +130,11 @@ class Judge:
             return False
         return found.st_size == file.size or os.path.isdir(path)
 
+    def lost(self, entry: Entry) -> list[tuple[str, bool]]:
+        """The files of a result that do not stand as they were made: the path, and whether anything is there."""
+        gone = [f for f in entry.files if not f.temporary and not self._stands(f)]
+        return [(f.path, os.path.lexists(self._folder + f.path)) for f in gone]
+
     def learn(self, file: KeptFile, since_ns: int) -> None:
         """A published file, which was hashed after that instant, need not be hashed again."""
         self.hashes.learn(self._folder + file.path, file.digest, since_ns=since_ns)
@@ -147,6 +152,13 @@ class _Drafted(NamedTuple):
     adoption: Adoption | NotAdopted | None = None
 
 
+class Paths(Protocol):
+    """Who of the run publishes what: see `Publishing`."""
+
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: tuple[str, ...]) -> None: ...
+    def is_free(self, key: NodeKey, path: str) -> bool: ...
+
+
 class Recalling:
     """Answers the engine's `Recall`s, and keeps what attempts make. From the trio thread, but for what says otherwise."""
 
@@ -158,7 +170,7 @@ class Recalling:
         recipes: Recipes,
         judge: Judge,
         names: Names,
-        publishing: Publishing,
+        publishing: Paths,
         project: Path,
         run: str,
         file: str,
@@ -169,8 +181,13 @@ class Recalling:
         tell: Callable[[Input], None],
         note: Callable[[str], None],
         fail: Callable[[BaseException], None],
+        decided: Callable[[NodeKey, Decision], None] | None = None,
+        keeps: bool = True,
     ) -> None:
-        """`gone`: temporary files that are not there, by absolute path: digest and size; what is recalled without them is added."""
+        """`gone`: temporary files that are not there, by absolute path: digest and size; what is recalled without them is added.
+
+        `decided` is told of each decision that the engine asked for; a dry run `keeps` nothing.
+        """
         self._state = state
         self._evaluator = evaluator
         self._recipes = recipes
@@ -189,6 +206,8 @@ class Recalling:
         self._tell = tell
         self._note = note
         self._fail = fail
+        self._decided = decided
+        self._keeps = keeps
         self._asks: deque[tuple[NodeKey, Callable[[], None] | None]] = deque()
         """Calls, and who waits for their drafts alone; None: the engine asks."""
         self._bell = trio.Event()
@@ -312,6 +331,8 @@ class Recalling:
     # -- answers --------------------------------------------------------------------------------------------------
 
     def _conclude(self, key: NodeKey, then: Callable[[], None] | None, decision: Decision) -> None:
+        if then is None and self._decided is not None:
+            self._decided(key, decision)
         if then is None and decision.is_recalled:
             self._recall(key, decision)
             return
@@ -433,7 +454,7 @@ class Recalling:
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        if not self._flushing:
+        if self._keeps and not self._flushing:
             self._flushing = True
             self._nursery.start_soon(self._flush_later)
 

@@ -16,7 +16,7 @@ from typing import Any
 import trio
 
 from .. import __version__
-from ..base.diagnostics import CascadeError, fail
+from ..base.diagnostics import fail
 from ..engine.handles import handle, is_done
 from ..engine.inputs import CancelAsked, ContinueRequested, DrainAsked, Input, RunRequested
 from ..engine.state import State
@@ -44,6 +44,8 @@ from .bodies import Bodies
 from .clock import Clock
 from .desk import Desk, Sentences
 from .destinations import Destinations
+from .explaining import Explainer, Told
+from .faults import first_of
 from .interpreter import Interpreter, Reporter
 from .lost import lost_results
 from .machine import machine_words
@@ -77,6 +79,8 @@ class Terms:
     recall: RecallTerms = field(default_factory=RecallTerms)
     keeps_temp: bool = False
     """Temporary files stay."""
+    explain: Told | None = None
+    """Is told why each node starts, or is not run."""
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""
     verbose: bool = False
@@ -238,6 +242,9 @@ def _play(
             folder,
         )
         first = [*first, lost] if lost.keys else first
+        explainer = None
+        if terms.explain is not None:
+            explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
         interrupted: list[str] = []
         made: list[Interpreter] = []
 
@@ -261,6 +268,7 @@ def _play(
                 judge=judge,
                 plans=plans,
                 recall=terms.recall,
+                explainer=explainer,
                 memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
@@ -297,9 +305,9 @@ def _play(
         try:
             interpreter = trio.run(main)
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_of(group) from group
         finally:
-            publishing.earlier.close()
+            publishing.close()
             for each in made:
                 each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
@@ -349,19 +357,6 @@ def _publishing(
         named=Named(graph, params, folder),
         names=names,
     )
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What of several failures at once the user should read: what has a diagnostic, else the first."""
-    leaves: list[BaseException] = []
-    stack: list[BaseException] = [group]
-    while stack:
-        at = stack.pop()
-        if isinstance(at, BaseExceptionGroup):
-            stack.extend(reversed(at.exceptions))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        else:
-            leaves.append(at)
-    return next((e for e in leaves if isinstance(e, CascadeError)), leaves[0])
 
 
 def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:

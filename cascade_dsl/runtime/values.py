@@ -6,12 +6,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from ..engine.handles import Handle, handle
 from ..engine.state import State
 from ..store.blobs import Blobs
-from ..store.journal import JournalReader
+from ..store.journal import StoredValue
 from ..values.evaluate import Env
 from ..values.faults import EvalError
 from ..values.typing import describe
@@ -25,13 +25,20 @@ _BLOBS_REMEMBERED = 256
 _READ_ROWS = 500
 
 
+class StoredRows(Protocol):
+    """Where values of events are read by the rows' numbers: a journal, or what stands for one."""
+
+    def value(self, seq: int) -> StoredValue: ...
+    def values(self, seqs: Iterable[int]) -> dict[int, StoredValue]: ...
+
+
 class Values:
     """Reads values of finished instances."""
 
     def __init__(
         self,
         state: State,
-        reader: JournalReader,
+        reader: StoredRows,
         blobs: Blobs,
         *,
         folder: str,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -97,8 +98,9 @@ class Kept(NamedTuple):
 class Cache:
     """The results of a project. From any thread; every method blocks on the disk, none raises for a bad index."""
 
-    def __init__(self, project: Project, run: str = "") -> None:
-        """`run`: the one that asks, whose own journal is not read."""
+    def __init__(self, project: Project, run: str = "", *, reads_only: bool = False) -> None:
+        """`run`: the one that asks, whose own journal is not read; `reads_only`: nothing is written to the disk."""
+        self._reads_only = reads_only
         self._project = project
         self._run = run
         self._lock = threading.RLock()
@@ -248,6 +250,9 @@ class Cache:
             return self._db
         self._is_open = True
         path = self._project.state / CACHE_FILE
+        if self._reads_only:
+            self._db = self._read_only(path)
+            return self._db
         for _ in range(2):
             db: sqlite3.Connection | None = None
             try:
@@ -267,14 +272,40 @@ class Cache:
                         os.unlink(name)
         return self._db
 
-    def _update(self, db: sqlite3.Connection) -> None:
-        """Take in what runs that died have finished and could not write."""
+    def _read_only(self, path: Path) -> sqlite3.Connection | None:
+        """The index as it stands; in memory where there is none yet, or where what a run that died finished is missing."""
+        db: sqlite3.Connection | None = None
+        try:
+            with suppress(sqlite3.Error, OSError):
+                db = _opened_to_read(path)
+                if db is not None and not self._dead(db):
+                    return db
+            memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            if db is not None:
+                db.backup(memory)
+            else:
+                memory.executescript(_TABLES)
+            self._update(memory)
+        except (sqlite3.Error, OSError):
+            if db is not None:
+                db.close()
+            return None
+        if db is not None:
+            db.close()
+        return memory
+
+    def _dead(self, db: sqlite3.Connection) -> list[Run]:
+        """Runs whose journals may know of results that the index does not have."""
         known = {run for (run,) in db.execute("SELECT run FROM runs")}
-        dead = [
+        return [
             run
             for run in reversed(self._project.runs())
             if run.id not in known and run.id != self._run and not run.is_live
         ]
+
+    def _update(self, db: sqlite3.Connection) -> None:
+        """Take in what runs that died have finished and could not write."""
+        dead = self._dead(db)
         if not dead:
             return
 
@@ -425,6 +456,18 @@ def _in_one(db: sqlite3.Connection, work: Callable[[], None]) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection | None:
+    """None where there is no index, or one of another version."""
+    if not path.exists():
+        return None
+    quoted = re.sub(r"[?#%]", lambda m: f"%{ord(m[0]):02X}", str(path))
+    db = sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
+    if db.execute("PRAGMA user_version").fetchone()[0] == CACHE_SCHEMA:
+        return db
+    db.close()
+    return None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

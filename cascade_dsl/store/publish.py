@@ -176,7 +176,7 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
         else:
             final = produced.final
             if produced.is_hidden:
-                _make_read_only(scratch)
+                make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
             if not produced.folder:

@@ -106,11 +106,21 @@ def test_targets_dry_run_and_a_graph_as_json(folder: Path) -> None:
     assert cascade(folder, "run", "double.csc", "doubled", "--ns", "2")[:2] == (0, "doubled = [4]\n")
     assert cascade(folder, "run", "double.csc", "--dry-run") == (
         0,
-        "doubled  double  2 times\ntotal    total   once\n",
-        "",
+        "doubled  double  2 times  1 runs, 1 cached\ntotal    total   once     depends on doubled[1]\n",
+        "1 task would run, 1 is up to date, 1 depends on what runs\n",
     )
     code, out, err = cascade(folder, "run", "double.csc", "--dry-run", "--json")
-    assert (code, err, json.loads(out)) == (
+    document = json.loads(out)
+    runs, cached = document["calls"][0].pop("instances")
+    assert (runs["node"], runs["state"], [r["reason"] for r in runs["reasons"]]) == (
+        "doubled[1]",
+        "runs",
+        ["never-ran"],
+    )
+    assert (cached["node"], cached["state"]) == ("doubled[2]", "cached")
+    counts = {"runs": 0, "cached": 0, "depends": 0, "fails": 0, "skipped": 0}
+    awaits = {"reason": "awaits", "text": "`doubled[1]` runs first, its result is not known yet"}
+    assert (code, err, document) == (
         0,
         "",
         {
@@ -120,10 +130,34 @@ def test_targets_dry_run_and_a_graph_as_json(folder: Path) -> None:
             "nodes": {"done": 0, "cached": 0, "failed": 0, "skipped": 0, "cancelled": 0},
             "failures": [],
             "diagnostics": [],
+            "would": {**counts, "runs": 1, "cached": 1, "depends": 1},
             "calls": [
-                {"node": "doubled", "task": "double", "times": "2 times"},
-                {"node": "total", "task": "total", "times": "once"},
+                {
+                    "node": "doubled",
+                    "task": "double",
+                    "times": "2 times",
+                    **counts,
+                    "runs": 1,
+                    "cached": 1,
+                    "open": None,
+                },
+                {
+                    "node": "total",
+                    "task": "total",
+                    "times": "once",
+                    **counts,
+                    "depends": 1,
+                    "open": None,
+                    "instances": [
+                        {
+                            "node": "total",
+                            "state": "depends",
+                            "reasons": [{**awaits, "node": "doubled[1]", "by": "value"}],
+                        }
+                    ],
+                },
             ],
+            "faults": [],
         },
     )
     code, graph, _ = cascade(folder, "compile", "double.csc", "--format", "json")

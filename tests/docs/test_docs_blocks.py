@@ -111,6 +111,22 @@ def test_a_shell_block_runs(text: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+SHOWN = re.compile(r"^```sh\n((?:(?!```).*\n)*)```\n\n```\n((?:(?!```).*\n)*)```$", re.M)
+"""A block of shell lines, and right after it what the last of them print."""
+
+
+@pytest.mark.parametrize(("text", "shown"), SHOWN.findall((ROOT / "docs/guides/why-it-runs.md").read_text("utf-8")))
+def test_a_shell_block_prints_what_the_guide_shows(text: str, shown: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".cascade", "out"))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    printed = re.sub(r"\(\d[\ddhms]* ago\)", "(AGE ago)", re.sub(r"\d{8}-\d{6}-\w{3}", "RUN", done.stdout))
+    assert printed.endswith(shown), printed + done.stderr
+
+
 def test_the_readme_has_its_two_commands() -> None:
     lines = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith(INSTALLS)]
     assert len(lines) == 2
