@@ -94,7 +94,9 @@ class Judge:
         found = self.cache.find(
             draft.digest for (draft, forced), fault in zip(drafts, said, strict=True) if fault is None and not forced
         )
-        self.hashes.prefetch(self._folder + f.path for e in found.values() for f in e.files if not is_stored(f.path))
+        self.hashes.prefetch(
+            self._folder + f.path for e in found.values() for f in e.files if f.temporary or not is_stored(f.path)
+        )
         return [
             Decision("unsaid", None, None, str(fault))
             if fault is not None
@@ -122,7 +124,7 @@ class Judge:
 
     def _stands(self, file: KeptFile) -> bool:
         path = self._folder + file.path
-        if not is_stored(file.path) or self._paranoid:
+        if not is_stored(file.path) or file.temporary or self._paranoid:
             return self.hashes.published(path) == file.digest
         try:
             found = os.lstat(path)

@@ -100,6 +100,7 @@ class Ended:
     seconds: float
     folder: Path
     on_failure: OnFailure
+    freed_bytes: int = 0
 
 
 def begin(
@@ -330,6 +331,7 @@ def _play(
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
             on_failure=state.on_failure,
+            freed_bytes=interpreter.discarding.freed_bytes,
         )
 
 

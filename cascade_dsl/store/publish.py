@@ -179,7 +179,7 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
                 make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
-            if not produced.folder:
+            if not produced.folder and not produced.is_hidden:
                 open_copy(scratch, digest, store)
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error
