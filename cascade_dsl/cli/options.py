@@ -48,6 +48,7 @@ _RUN = Option("--run", VALUE, "The live run that is meant, where there are sever
 _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is not given.", "ID")
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
+_KEEP_TEMP = Option("--keep-temp", FLAG, "Leave temporary files where they are.")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
 _CACHE_MAX = Option(
     "--cache-max", VALUE, "At the end keep what .cascade stores to a size, as CASCADE_CACHE_MAX says too.", "SIZE"
@@ -82,6 +83,7 @@ RUN = Verb(
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        _KEEP_TEMP,
         _CACHE_MAX,
         Option("--force", MAYBE, "Run what is up to date too: all, or what a name stands for.", "[TARGET]"),
         Option("--touch", FLAG, "Run nothing: take the outputs that are there for the results."),
@@ -97,7 +99,7 @@ CONTINUE = Verb(
     "continue",
     "Go on with a run that was killed or stopped.",
     (("RUN", "maybe"),),
-    (_CACHE_MAX, _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
+    (_KEEP_TEMP, _CACHE_MAX, _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 

@@ -231,6 +231,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         force_all="--force" in parsed.flags,
         touch="--touch" in parsed.flags,
         paranoid="--paranoid" in parsed.flags,
+        keep_temp="--keep-temp" in parsed.flags,
         enforce_mem="--no-enforce-mem" not in parsed.flags,
     )
 

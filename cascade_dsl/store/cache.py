@@ -60,6 +60,8 @@ class KeptFile(NamedTuple):
     path: str
     size: int
     digest: str
+    temporary: str = ""
+    """The temporary output that it belongs to: the result stands without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +334,7 @@ def entry_of(
         value=made.value,
         blob=made.blob,
         length=made.length,
-        files=tuple(KeptFile(_inside(f.final, project), f.size, f.digest) for f in files),
+        files=tuple(KeptFile(_inside(f.final, project), f.size, f.digest, f.temporary) for f in files),
         used_ns=t_ns,
     )
 

@@ -41,6 +41,9 @@ class Produced(NamedTuple):
     """It was declared as a `dir`, or is one of a list of them."""
     name: str = "out"
     """The name of the output, for messages."""
+    temporary: bool = False
+    is_hidden: bool = False
+    """Nobody is to change it: it is made read-only."""
 
 
 def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
@@ -172,6 +175,8 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
             make_read_only(scratch)
         else:
             final = produced.final
+            if produced.is_hidden:
+                _make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
             if not produced.folder:
@@ -179,7 +184,12 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error
     return PlannedFile(
-        scratch=os.path.abspath(scratch), final=os.path.abspath(final), size=size, digest=digest, inode=found.st_ino
+        scratch=os.path.abspath(scratch),
+        final=os.path.abspath(final),
+        size=size,
+        digest=digest,
+        inode=found.st_ino,
+        temporary=produced.name if produced.temporary else "",
     )
 
 
