@@ -243,3 +243,18 @@ def test_an_index_that_cannot_be_read_is_said(project: Project) -> None:
     assert ran(project) == (0, 5), "it is made anew from the journals"
     refused = project.cascade("cache", "ls", "pup")
     assert refused.err.startswith("error[CSC735]: no result is kept of `pup`\n  help: near to it: `pub`")
+
+
+def test_a_result_whose_temporary_file_is_gone_is_whole(project: Project) -> None:
+    project.write(
+        "t.csc",
+        'task mk() -> page: temp file { sh "echo 1 > {{page}}" }\n'
+        'task named() -> page: temp file = "out/n.txt" { sh "echo 2 > {{page}}" }\n'
+        'task use(a: file, b: file) -> str { sh "cat {{a}} {{b}} | wc -l" }\n'
+        "output n = use(mk(), named())\n",
+    )
+    first = project.cascade("run", "t.csc", "--json")
+    assert (first.code, first.json["outputs"]) == (0, {"n": "2"})
+    done = project.cascade("cache", "verify")
+    assert (done.code, done.out) == (0, "3 results with 0 stored and 0 published files: none wrong\n"), done
+    assert project.cascade("run", "t.csc", "--json").json["nodes"]["cached"] == 3
