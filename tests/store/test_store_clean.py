@@ -145,11 +145,12 @@ def test_a_run_that_is_just_being_made_stays(project: Project) -> None:
 
 
 def test_what_a_run_or_a_result_names_stays(project: Project) -> None:
-    inner, outer, lone = (project.blobs.put(text) for text in ("inner" * 9, "x", "lone"))
+    inner, lone = (project.blobs.put(text) for text in ("inner" * 9, "lone"))
     nested = project.blobs.put(json.dumps(["a", {"b": inner}]))
+    outer = project.blobs.put(json.dumps([nested]))
     kept, cached, loose = (kept_file(project, digest * 64, digest == "c") for digest in "abc")
     old = add_run(project, computed(lone), at_ns=NOW_NS - S)
-    add_run(project, computed(nested), planned(kept), computed(outer))
+    add_run(project, planned(kept), computed(outer))
     cache = Cache(project)
     entry = Entry(
         recipe="r", t_ns=1, run=old.id, file="main.csc", node="n", task="t", value="1",
