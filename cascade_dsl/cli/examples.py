@@ -118,8 +118,8 @@ Workflows whose limits change while they are on.
   cascade ps                    what runs, and what waits for what
   cascade limit task:fetch 3    change a limit while it is on
   cascade log NODE              what a node wrote, or writes (-f)
-  cascade history               the runs of this folder; cascade show RUN: one of them
   cascade why-run NODE          why a node would run again, or not
+  cascade history               the runs of this folder; `show`: one of them
   cascade continue              go on with a run that was stopped or killed
   cascade explain CODE          an error, at length
 

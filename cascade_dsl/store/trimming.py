@@ -228,6 +228,8 @@ def _verify(project: Project, alone: bool) -> Verified:
         for file in entry.files:
             if is_stored(file.path) or file.temporary or newest[file.path] is not entry:
                 continue
+            if file.temporary and not os.path.lexists(project.folder / file.path):
+                continue  # it has been read by all who wanted it
             published += 1
             what = _state_of(project.folder / file.path, file.digest)
             if what:
