@@ -80,7 +80,7 @@ def play(spec: AttemptSpec) -> Outcome:
 def at_hand() -> Iterator[None]:
     """Within it, runs of this process start no processes."""
 
-    def make(deliver: Deliver) -> FakeExecutor:
+    def make(deliver: Deliver, *_: object, **__: object) -> FakeExecutor:
         return FakeExecutor(deliver, play)
 
     with pytest.MonkeyPatch.context() as patch:
