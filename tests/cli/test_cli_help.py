@@ -231,7 +231,7 @@ def test_every_param_can_be_set_by_param(tmp_path: Path) -> None:
 def test_a_bare_cascade_shows_where_to_begin() -> None:
     assert cascade() == (0, SHORT, "")
     assert max(map(len, SHORT.splitlines())) <= 80
-    for verb in re.findall(r"^  cascade (\w+)", SHORT, re.M):
+    for verb in re.findall(r"^  cascade ([\w-]+)", SHORT, re.M):
         assert verb in VERBS
 
 

@@ -17,7 +17,7 @@ from live_runs import Project
 from syrupy.assertion import SnapshotAssertion
 
 from cascade_dsl import api
-from cascade_dsl.cli.dry import closing_line, dry_lines
+from cascade_dsl.cli.dry import closing_line, dry_lines, line_of
 from cascade_dsl.cli.main import main
 
 PROGRAM = """\
@@ -229,11 +229,20 @@ def test_a_dry_run_takes_in_what_a_killed_run_finished_and_leaves_the_index_as_i
 
 def test_a_run_explains_itself(run_before: Project, snapshot: SnapshotAssertion) -> None:
     edit(run_before, "p.csc", "* n", "* n + 1")
-    done = run_before.cascade("run", "p.csc", "--explain", "--json")
-    lines = [line for line in _AGE.sub("AGE", run_before.shown(done.err)).splitlines() if "done:" not in line]
-    assert sorted(lines) == snapshot
-    assert {(each["node"], each["state"]) for each in done.json["explained"]} >= {
+    told: list[str] = []
+    Workflow(run_before.folder).run(explain=lambda each: told.append(line_of(each)))
+    assert sorted(run_before.shown(_AGE.sub("AGE", line)) for line in told) == snapshot
+
+
+def test_explain_says_a_line_for_each_node_and_stands_in_the_document(run_before: Project) -> None:
+    edit(run_before, "p.csc", "* n", "* n + 1")
+    done = run_before.cascade("run", "p.csc", "pages", "counts", "--explain", "--json")
+    assert {(each["node"], each["state"]) for each in done.json["explained"]} == {
         ("pages[oslo]", "cached"),
+        ("pages[rome]", "cached"),
         ("counts[0]", "runs"),
-        ("new", "runs"),
+        ("counts[1]", "runs"),
     }
+    lines = [line for line in done.err.splitlines() if line.startswith(("pages", "counts"))]
+    assert len(lines) == 4
+    assert "counts[0] runs: body line 2 changed: `return len(text) * n` → `return len(text) * n + 1`" in lines

@@ -98,7 +98,14 @@ class Sources:
     def value(self, kind: str) -> int:
         return self.at.get(kind, 1 if kind in ("depth", "k") else 0)
 
+    contents_ran: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+
+    def unread(self) -> list[str]:
+        """Listed files whose content no run has seen."""
+        return [name for name in self.files if (name, self.contents[name]) not in self.contents_ran]
+
     def note_run(self) -> None:
+        self.contents_ran |= {(name, self.contents[name]) for name in self.files}
         for kind in TURNED:
             self.ran.setdefault(kind, set()).add(self.value(kind))
 
@@ -250,6 +257,7 @@ def _apart(found: Forecast, is_neutral: bool, sources: Sources) -> None:
     for kind, names in TURNED.items():
         if sources.value(kind) not in sources.ran[kind]:
             assert not {each for each in cached if each.partition("[")[0] in names}, kind
+    assert len({each for each in runs if each.startswith("as[")}) >= len(sources.unread())
     if all(sources.value(kind) in sources.ran[kind] for kind in ("factor", "rank")) and is_neutral:
         assert "alone" in cached
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -22,7 +22,7 @@ from cascade_dsl.executors.fake import FakeExecutor
 from cascade_dsl.executors.protocol import AttemptExited, AttemptSpec, CommandSpec, Deliver, Outcome, PythonSpec
 from cascade_dsl.ir.events import AttemptStarted, Event, Recalled
 from cascade_dsl.ir.graph import Graph
-from cascade_dsl.runtime.forecast import Forecast
+from cascade_dsl.runtime.forecast import Forecast, Foreseen
 
 _PATH = re.compile(r"/[\w./+:=@-]+")
 _SERIAL = re.compile(r"/\.cascade/runs/[\w-]+/scratch/\d+")
@@ -80,7 +80,7 @@ def play(spec: AttemptSpec) -> Outcome:
 def at_hand() -> Iterator[None]:
     """Within it, runs of this process start no processes."""
 
-    def make(deliver: Deliver) -> FakeExecutor:
+    def make(deliver: Deliver, *_: object, **__: object) -> FakeExecutor:
         return FakeExecutor(deliver, play)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -136,12 +136,22 @@ class Workflow:
         given = {name: ParamValue(value, self.folder) for name, value in params.items()}
         return graph, bind_params(graph, given, self.folder, self.folder)
 
-    def run(self, options: api.RunOptions | None = None, **params: Any) -> Recorder:
+    def run(
+        self,
+        options: api.RunOptions | None = None,
+        explain: Callable[[Foreseen], None] | None = None,
+        **params: Any,
+    ) -> Recorder:
         """Run to the end; it must end well."""
         graph, bound = self._bound(params)
         recorder = Recorder()
         result = api.run(
-            graph, folder=self.folder, params=bound, options=options or api.RunOptions(), reporter=recorder
+            graph,
+            folder=self.folder,
+            params=bound,
+            options=options or api.RunOptions(),
+            reporter=recorder,
+            explain=explain,
         )
         assert result.status == "done", recorder.notes
         return recorder
