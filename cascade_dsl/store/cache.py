@@ -305,12 +305,23 @@ def entries_of(run: Run, project: Path) -> list[Entry]:
                 names = {row.key: row.name for row in journal.attempts()}
                 tasks, file = tasks_of(run), run.info().file
             files = made.files if isinstance(made, PublishPlanned) else ()
+            home = _home(files, run.id) or project
             node, task = names.get(event.key), tasks.get(event.key[0])
             if node is not None and task is not None:
                 found.append(
-                    entry_of(made, files, t_ns=t_ns, run=run.id, file=file, node=node, task=task, project=project)
+                    entry_of(made, files, t_ns=t_ns, run=run.id, file=file, node=node, task=task, project=home)
                 )
     return found
+
+
+def _home(files: Sequence[PlannedFile], run: str) -> Path | None:
+    """Where the project was when a plan was made, by a scratch path in it: it may have been moved since."""
+    mark = f"{os.sep}{STATE_FOLDER}{os.sep}runs{os.sep}{run}{os.sep}"
+    for file in files:
+        home, found, _ = file.scratch.partition(mark)
+        if found:
+            return Path(home)
+    return None
 
 
 def entry_of(
