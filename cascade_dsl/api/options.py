@@ -29,3 +29,5 @@ class RunOptions:
     paranoid: bool = False
     """Files are read again instead of trusting their size and times."""
     grace_s: float = 5.0
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""

@@ -205,6 +205,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         force_all="--force" in parsed.flags,
         touch="--touch" in parsed.flags,
         paranoid="--paranoid" in parsed.flags,
+        enforce_mem="--no-enforce-mem" not in parsed.flags,
     )
 
 

@@ -55,6 +55,7 @@ from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
 from .evaluating import Evaluator
+from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
@@ -123,6 +124,7 @@ class Interpreter:
         judge: Judge,
         plans: dict[NodeKey, PublishPlanned],
         recall: RecallTerms,
+        memory: MemoryDemands,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -168,6 +170,7 @@ class Interpreter:
             publishing=publishing,
             recalling=self.recalling,
             grace_s=grace_s,
+            memory=memory,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,

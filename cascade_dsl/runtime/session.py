@@ -45,6 +45,7 @@ from .desk import Desk, Sentences
 from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .memory import MemoryDemands
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
@@ -72,6 +73,9 @@ class Terms:
     no_wait: bool = False
     grace_s: float = 5.0
     recall: RecallTerms = field(default_factory=RecallTerms)
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +208,7 @@ def _play(
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal) as reader:
@@ -241,6 +246,7 @@ def _play(
                 judge=judge,
                 plans=plans,
                 recall=terms.recall,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -260,6 +266,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
