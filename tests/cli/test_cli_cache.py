@@ -283,14 +283,14 @@ def test_clauses(project: Project) -> None:
 
 FORMS = """\
 task t(id: str) -> (
-  kept: file, site: dir = "site/", n: int, words: list[str], note: file? = "out/{{id}}.note", none: file? = "out/none",
+  kept: file, site: dir = "site/", n: int, words: list[str], note: file? = "out/{{id}}.note", nix: file? = "out/nix",
   parts: list[file] = "parts/{{id}}/*.csv"
 ) {
   in scratch
   sh \"\"\"
     echo ran t >> $RAN
     echo k > {{kept}}; mkdir {{site}}; echo s > {{site}}/i.html; echo 3 > {{n}}; echo '["w"]' > {{words}}
-    echo n > {{note}}; : {{none}}; mkdir -p parts/{{id}}; echo 1 > parts/{{id}}/a.csv; echo 2 > parts/{{id}}/b.csv
+    echo n > {{note}}; : {{nix}} > /dev/null; mkdir -p parts/{{id}}; echo 1 > parts/{{id}}/a.csv; echo 2 > parts/{{id}}/b.csv
   \"\"\"
 }
 task use(parts: list[file], site: dir, note: file?, kept: file) -> str {
@@ -300,7 +300,7 @@ x = t("q")
 y = use(x.parts, x.site, x.note, x.kept)
 output o = y
 output n = x.n
-output none = x.none == none
+output nix = x.nix == none
 """
 
 
@@ -310,7 +310,7 @@ def test_outputs_of_every_form(project: Project, lost: str) -> None:
     project.write("p.csc", FORMS)
     assert story.ran() == {"t": 1, "use": 1}
     outputs = story.done["outputs"]
-    assert outputs == {"o": "1 2 s k ", "n": 3, "none": True}
+    assert outputs == {"o": "1 2 s k ", "n": 3, "nix": True}
     if lost:
         (project.folder / lost).unlink()
     assert story.ran() == ({"t": 1} if lost else {})
@@ -331,6 +331,7 @@ def test_an_input_that_is_edited_while_the_body_runs_is_not_recorded(project: Pr
     project.write("p.csc", GATED)
     project.fifos(["one"])
     project.start("run", "p.csc", "--json")
+    project.wait_live()
     project.wait_running(1)
     project.write("conf.txt", "later\n")
     project.open_gate("one")
@@ -338,6 +339,7 @@ def test_an_input_that_is_edited_while_the_body_runs_is_not_recorded(project: Pr
     project.write("conf.txt", "one\n")
     project.open_gates()
     run = project.start("run", "p.csc", "--json")
+    project.wait_live()
     project.wait_running(1)
     project.open_gate("one")
     assert run.finish().json["outputs"] == {"o": "one"}
@@ -354,6 +356,7 @@ def test_what_a_killed_run_finished_is_known_to_the_next(project: Project) -> No
     )
     project.fifos(["one"])
     run = project.start("run", "p.csc")
+    project.wait_live()
     project.wait_running(1)
     project.wait(lambda: project.ps()["nodes"].get("done") == 5, "five that are done")
     engine = project.ps()["pid"]
@@ -362,6 +365,7 @@ def test_what_a_killed_run_finished_is_known_to_the_next(project: Project) -> No
     # As if it had been killed before it wrote the index: the journal alone says what was finished.
     (project.folder / ".cascade" / "cache.db").unlink(missing_ok=True)
     project.start("run", "p.csc", "--json")
+    project.wait_live()
     project.wait_running(1)
     project.open_gate("one")
     assert project.finish().json["nodes"] | {"failed": 0} == {

@@ -99,7 +99,7 @@ def test_an_edit_counts_exactly_where_it_is_reached(
     assert (code.function() != before) == counts
 
 
-REACHED = [
+REACHED: list[tuple[str, str, str, list[str]]] = [
     ("an alias", "import a as b\ndef f(): return b.g()", "def g(): ...\ndef z(): ...", ["a.py", "a.py:g"]),
     ("an attribute", "import a\ndef f(): return a.g", "def g(): return h()\ndef h(): ...\ndef z(): ...", ["a.py", "a.py:g", "a.py:h"]),
     ("a module as a value", "import a\ndef f(): return use(a)\ndef use(x): ...", "def g(): ...", ["a.py", "a.py:g"]),
