@@ -50,6 +50,10 @@ _PUT = (
     "length = excluded.length, files = excluded.files WHERE excluded.t_ns >= t_ns"
 )
 _COLUMNS = "id, recipe, t_ns, used_ns, run, file, node, task, value, blob, length, files"
+_NEWEST = (
+    "(SELECT n.id FROM results AS n WHERE n.file = r.file AND n.node = r.node AND n.task = r.task "
+    "ORDER BY n.t_ns DESC, n.id DESC LIMIT 1)"
+)
 _ROWS_AT_ONCE = 500
 _DAY_NS = 86_400_000_000_000
 
@@ -80,6 +84,8 @@ class Entry:
     used_ns: int = 0
     id: int = 0
     """The row of the index."""
+    newest: int = 0
+    """The row of the newest result of the same node, where it was found by its recipe."""
 
 
 class Kept(NamedTuple):
@@ -119,9 +125,9 @@ class Cache:
                 marks = ",".join("?" * len(some))
                 with suppress(sqlite3.Error):
                     for row in db.execute(
-                        f"SELECT {_COLUMNS} FROM results WHERE recipe IN ({marks}) ORDER BY t_ns", some
+                        f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks}) ORDER BY t_ns", some
                     ):
-                        found[row[1]] = _entry(row)
+                        found[row[1]] = _entry(row[:-1], row[-1])
         return found
 
     def nearest(self, file: str, node: str, task: str) -> Entry | None:
@@ -378,7 +384,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def _entry(row: Sequence[Any]) -> Entry:
+def _entry(row: Sequence[Any], newest: int = 0) -> Entry:
     id_, recipe, t_ns, used_ns, run, file, node, task, value, blob, length, files = row
     return Entry(
         recipe=recipe,
@@ -393,6 +399,7 @@ def _entry(row: Sequence[Any]) -> Entry:
         files=tuple(KeptFile(*one) for one in json.loads(files)) if files else (),
         used_ns=used_ns,
         id=id_,
+        newest=newest,
     )
 
 
