@@ -78,10 +78,17 @@ def test_the_newest_result_counts(project: Project) -> None:
     cache = Cache(project, "now")
     cache.keep(entries=[entry(t_ns=2, value="2"), entry(t_ns=1, value="1"), entry("s", t_ns=3)])
     assert cache.find(["r"])["r"].value == "2"
-    assert cache.nearest("p.csc", "a", "t") == cache.find(["s"])["s"]
+    assert same(cache.nearest("p.csc", "a", "t")) == same(cache.find(["s"])["s"]) == same(entry("s", t_ns=3))
     cache.keep(entries=[entry(t_ns=9, node="other name", value="9")])
     assert cache.find(["r"])["r"].value == "9"
-    assert cache.nearest("p.csc", "a", "t") == cache.find(["s"])["s"]
+    assert same(cache.nearest("p.csc", "a", "t")) == same(cache.find(["s"])["s"]) == same(entry("s", t_ns=3))
+
+
+def test_a_result_that_is_not_the_newest_of_its_node_says_so(project: Project) -> None:
+    cache = Cache(project, "now")
+    cache.keep(entries=[entry("r", t_ns=1), entry("s", t_ns=2), entry("x", node="b", t_ns=3)])
+    found = cache.find(["r", "s", "x"])
+    assert {recipe: each.newest == each.id for recipe, each in found.items()} == {"r": False, "s": True, "x": True}
 
 
 def test_many_are_found_at_once(project: Project) -> None:
