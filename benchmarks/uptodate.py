@@ -13,6 +13,7 @@ import argparse
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from sidebyside import Peer, Times, available, cascade, clean_environment, load, table, timed
@@ -60,7 +61,7 @@ def ninja(folder: Path, tasks: int) -> None:
 def nothing(_: Path) -> None: ...
 
 
-def peers(doit_command: str) -> list[tuple[Peer, tuple[str, ...]]]:
+def peers(doit_command: str, tasks: int) -> list[tuple[Peer, tuple[str, ...]]]:
     """Each peer, and the command that makes all once."""
     run = (cascade(), "run", "up.csc")
     rows = (
@@ -70,7 +71,7 @@ def peers(doit_command: str) -> list[tuple[Peer, tuple[str, ...]]]:
         ("ninja", ("ninja", "--quiet"), ("ninja", "--quiet"), ninja),
     )
     return [
-        (Peer(name=name, command=command, prepare=prepare, verify=nothing), first)
+        (Peer(name=name, command=command, prepare=partial(prepare, tasks=tasks), verify=nothing), first)
         for name, command, first, prepare in rows
     ]
 
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--doit", default="doit", help="where doit is installed")
     parser.add_argument("--base", help="where the work is done, default the folder for temporary files")
     given = parser.parse_args()
-    every = peers(given.doit)
+    every = peers(given.doit, given.tasks)
     there = {peer.name for peer in available([peer for peer, _ in every])}
     with tempfile.TemporaryDirectory(prefix="cascade-bench-", dir=given.base) as base:
         times = up_to_date([row for row in every if row[0].name in there], given.tasks, given.reps, Path(base))
@@ -100,7 +101,7 @@ def up_to_date(rows: list[tuple[Peer, tuple[str, ...]]], tasks: int, reps: int, 
         folder = folders[peer.name] = base / peer.name
         folder.mkdir()
         files(folder, tasks)
-        peer.prepare(folder, tasks)
+        peer.prepare(folder)
         subprocess.run(first, cwd=folder, env=clean_environment(base), check=True, capture_output=True)
         subprocess.run(peer.command, cwd=folder, env=clean_environment(base), check=True, capture_output=True)
         times[peer.name] = Times()

@@ -26,7 +26,6 @@ _TEXT_MODULES = frozenset(
     {"importlib", "inspect", "pkgutil", "runpy", "pickle", "shelve", "marshal", "copyreg", "dill", "cloudpickle"}
     | {"joblib", "imp", "gc"}
 )
-_PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "property"})
 _SHOWN_MAX = 20_000
 
 

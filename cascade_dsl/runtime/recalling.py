@@ -40,8 +40,8 @@ from .results import store_value
 _BATCH = 1000
 _FLUSH_EVERY_S = 0.5
 
-Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "value", "forced", "unsaid"]
-"""`new`: nothing is kept under the recipe; `expired`: it is older than the task's `cache` allows; `output`: a file of it is gone
+Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "leftover", "value", "forced", "unsaid"]
+"""`leftover`: a file stands that a later result of the node published, and that would go if the node ran; `new`: nothing is kept under the recipe; `expired`: it is older than the task's `cache` allows; `output`: a file of it is gone
 or not what it was; `value`: its stored value is gone; `unsaid`: no recipe can be said."""
 
 
@@ -118,6 +118,10 @@ class Judge:
                 if not file.temporary:
                     return Decision("output", draft, entry, file.path)
                 gone.add(file.path)
+        if entry.newest != entry.id:
+            left = self._left_over(entry)
+            if left:
+                return Decision("leftover", draft, entry, left)
         if entry.blob is not None and not self._has_value(entry.blob):
             return Decision("value", draft, entry)
         return Decision("recalled", draft, entry, gone=frozenset(gone))
@@ -136,6 +140,13 @@ class Judge:
         """The files of a result that do not stand as they were made: the path, and whether anything is there."""
         gone = [f for f in entry.files if not f.temporary and not self._stands(f)]
         return [(f.path, os.path.lexists(self._folder + f.path)) for f in gone]
+
+    def _left_over(self, entry: Entry) -> str:
+        """A file of the node's newest result that stands and is none of this one; empty where there is none."""
+        newest = self.cache.nearest(entry.file, entry.node, entry.task)
+        own = {file.path for file in entry.files}
+        others = newest.files if newest is not None else ()
+        return next((f.path for f in others if f.path not in own and not is_stored(f.path) and self._stands(f)), "")
 
     def learn(self, file: KeptFile, since_ns: int) -> None:
         """A published file, which was hashed after that instant, need not be hashed again."""

@@ -143,8 +143,11 @@ class Recipes:
         files: list[tuple[str, str]] = []
         for name, type_, may_have_files in base.inputs:
             value = values[name]
-            text = json_text(value)
-            own.append(("input", name, digest_of_text(text), text if len(text) <= _SHOWN_MAX else ""))
+            text = _encode(value)
+            if len(text) <= _SHORT:
+                own.append(("input", name, f"={text}", text))
+            else:
+                own.append(("input", name, digest_of_text(text), text if len(text) <= _SHOWN_MAX else ""))
             if may_have_files:
                 self._add_files(files, name, type_, value)
         for node, name, type_ in base.own_refs:

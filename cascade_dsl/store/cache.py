@@ -51,6 +51,10 @@ _PUT = (
     "length = excluded.length, files = excluded.files WHERE excluded.t_ns >= t_ns"
 )
 _COLUMNS = "id, recipe, t_ns, used_ns, run, file, node, task, value, blob, length, files"
+_NEWEST = (
+    "(SELECT n.id FROM results AS n WHERE n.file = r.file AND n.node = r.node AND n.task = r.task "
+    "ORDER BY n.t_ns DESC, n.id DESC LIMIT 1)"
+)
 _ROWS_AT_ONCE = 500
 _DAY_NS = 86_400_000_000_000
 
@@ -83,6 +87,8 @@ class Entry:
     used_ns: int = 0
     id: int = 0
     """The row of the index."""
+    newest: int = 0
+    """The row of the newest result of the same node, where it was found by its recipe."""
 
 
 class Kept(NamedTuple):
@@ -123,9 +129,9 @@ class Cache:
                 marks = ",".join("?" * len(some))
                 with suppress(sqlite3.Error):
                     for row in db.execute(
-                        f"SELECT {_COLUMNS} FROM results WHERE recipe IN ({marks}) ORDER BY t_ns", some
+                        f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks}) ORDER BY t_ns", some
                     ):
-                        found[row[1]] = _entry(row)
+                        found[row[1]] = _entry(row[:-1], row[-1])
         return found
 
     def nearest(self, file: str, node: str, task: str) -> Entry | None:
@@ -343,12 +349,23 @@ def entries_of(run: Run, project: Path) -> list[Entry]:
                 names = {row.key: row.name for row in journal.attempts()}
                 tasks, file = tasks_of(run), run.info().file
             files = made.files if isinstance(made, PublishPlanned) else ()
+            home = _home(files, run.id) or project
             node, task = names.get(event.key), tasks.get(event.key[0])
             if node is not None and task is not None:
                 found.append(
-                    entry_of(made, files, t_ns=t_ns, run=run.id, file=file, node=node, task=task, project=project)
+                    entry_of(made, files, t_ns=t_ns, run=run.id, file=file, node=node, task=task, project=home)
                 )
     return found
+
+
+def _home(files: Sequence[PlannedFile], run: str) -> Path | None:
+    """Where the project was when a plan was made, by a scratch path in it: it may have been moved since."""
+    mark = f"{os.sep}{STATE_FOLDER}{os.sep}runs{os.sep}{run}{os.sep}"
+    for file in files:
+        home, found, _ = file.scratch.partition(mark)
+        if found:
+            return Path(home)
+    return None
 
 
 def entry_of(
@@ -405,7 +422,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def _entry(row: Sequence[Any]) -> Entry:
+def _entry(row: Sequence[Any], newest: int = 0) -> Entry:
     id_, recipe, t_ns, used_ns, run, file, node, task, value, blob, length, files = row
     return Entry(
         recipe=recipe,
@@ -420,6 +437,7 @@ def _entry(row: Sequence[Any]) -> Entry:
         files=tuple(KeptFile(*one) for one in json.loads(files)) if files else (),
         used_ns=used_ns,
         id=id_,
+        newest=newest,
     )
 
 

@@ -134,7 +134,7 @@ def test_words() -> None:
     assert [show_seconds(s) for s in (0.04, 9.94, 9.96, 12.9, 59.99, 185, 7800, -1)] == [
         "0.0s", "9.9s", "10s", "12s", "1m00s", "3m05s", "2h10m", "0.0s",
     ]  # fmt: skip
-    assert progress(NodeCounts(done=1, cached=2, waiting=1)) == "3/4 done, 1 waiting"
+    assert progress(NodeCounts(done=1, cached=2, waiting=1)) == "3/4 done, 2 cached, 1 waiting"
     assert change_text("", "task:x 3", "why\x1b[31m") == "an operator: task:x 3 (why)"
     assert waits_of(replace(STATUS, waits=())) == []
     assert changes(replace(STATUS, waits=()))[0] == "paused task:count by ann: lunch"
