@@ -8,7 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,10 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
+from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
+from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from .bodies import Bodies
@@ -49,6 +51,8 @@ from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
+from .recalling import Judge, RecallTerms
+from .recipes import Recipes
 from .results import store_value
 from .sources import SourceLines
 from .values import Values
@@ -68,6 +72,7 @@ class Terms:
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
+    recall: RecallTerms = field(default_factory=RecallTerms)
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""
     verbose: bool = False
@@ -120,6 +125,7 @@ def begin(
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
+            recalls=not terms.recall.force_all,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -210,7 +216,15 @@ def _play(
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
+        paranoid = terms.recall.paranoid
+        hashes = Hashes(folder, project.state, paranoid=paranoid)
+        cache = Cache(project, run.id)
+        if state.phase != "new":
+            cache.begin_run()
+        judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
+        recipes = Recipes(state.plan, bodies, hashes, folder)
         interrupted: list[str] = []
+        made: list[Interpreter] = []
 
         async def main() -> Interpreter:
             interpreter = Interpreter(
@@ -228,11 +242,16 @@ def _play(
                 file=graph.file,
                 sources=SourceLines(graph, folder),
                 publishing=publishing,
+                recipes=recipes,
+                judge=judge,
+                plans=plans,
+                recall=terms.recall,
                 memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
+            made.append(interpreter)
             for event in told:
                 interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
@@ -263,6 +282,8 @@ def _play(
             raise _first(group) from group
         finally:
             publishing.earlier.close()
+            for each in made:
+                each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
