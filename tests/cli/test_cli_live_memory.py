@@ -38,11 +38,14 @@ def shown(project: Project, done: Done) -> str:
 
 
 def test_a_failure_says_what_was_used_and_what_to_ask_for(project: Project, snapshot: SnapshotAssertion) -> None:
-    project.write("p.csc", BIG.replace("retry TIMES", "") + "a = big(150_000_000)\nshell()\noutput r = a\n")
-    done = project.cascade("run", "p.csc", "-j", "1", "-k")
-    assert done.code == 1
-    assert shown(project, done) == snapshot
-    failed = [event for _, event in project.of(AttemptFailed)]
+    tasks, said, failed = BIG.replace("retry TIMES", ""), "", list[AttemptFailed]()
+    for name, rest in (("p.csc", "a = big(150_000_000)\noutput r = a\n"), ("q.csc", "shell()\n")):
+        project.write(name, tasks + rest)
+        done = project.cascade("run", name)
+        assert done.code == 1
+        said += shown(project, done)
+        failed += [event for _, event in project.of(AttemptFailed)]
+    assert said == snapshot
     assert [(f.reason, f.exit) for f in failed] == [("signal", -9)] * 2
     for one, demand in zip(failed, (60, 50), strict=True):
         assert one.used is not None
@@ -65,7 +68,7 @@ def test_demands_may_be_left_to_the_scheduler(project: Project) -> None:
     done = project.cascade("run", "p.csc", "--no-enforce-mem", "-v")
     assert (done.code, done.out) == (0, "r = 150000000\n"), done.err
     assert "memory: tasks are not held to what they demand\n" in done.err
-    assert project.cascade("run", "p.csc").code == 1
+    assert project.cascade("run", "p.csc", "--force").code == 1
 
 
 def test_how_demands_are_held_is_said_where_much_is_said(project: Project) -> None:
