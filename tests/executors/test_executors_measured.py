@@ -80,15 +80,22 @@ async def test_memory_that_forked_processes_share_counts_once(working: Working, 
 
 
 async def test_a_process_that_is_being_started_does_not_double_its_parent(working: Working, tmp_path: Path) -> None:
+    # Until it begins a program of its own it runs in its parent's memory: held there by a pipe that nobody writes to.
     spawns = (
-        "import os, subprocess; x = bytearray(b'1') * 100_000_000\n"
-        "while not os.path.exists('go'): subprocess.run(['true'])"
+        "import os; x = bytearray(b'1') * 100_000_000\n"
+        "opens = [(os.POSIX_SPAWN_OPEN, 0, 'pipe', os.O_RDONLY, 0)]\n"
+        "os.waitpid(os.posix_spawn('/bin/true', ['true'], {}, file_actions=opens), 0)"
     )
+    os.mkfifo(tmp_path / "pipe")
     async with working() as work:
         id = work.start(sys.executable, "-c", spawns, mem=150 * MB)
-        await until(lambda: work.monitor.all[0].looks > 15)
-        (tmp_path / "go").touch()
+        watch = work.monitor.all[0]
+        await until(lambda: bool(watch.known))
+        looks = watch.looks
+        await until(lambda: watch.looks > looks + 3)
+        writer = os.open(tmp_path / "pipe", os.O_RDWR)  # never blocks
         ended = await work.exited(id)
+        os.close(writer)
         assert (ended.code, ended.over_bytes) == (0, 0)
         assert 100 * MB < ended.used.peak_bytes < 150 * MB
 
@@ -219,7 +226,7 @@ async def test_a_call_answers_for_itself_and_not_for_those_before_it(working: Wo
         second = await work.call("import os; return os.getpid()")
         assert first.result == second.result  # one worker
         assert first.used.peak_bytes > 150 * MB
-        assert second.used.peak_bytes < 100 * MB
+        assert 1 * MB < second.used.peak_bytes < 100 * MB
         assert first.used.cpu_ms > 300 > second.used.cpu_ms
         assert first.used.written_bytes >= 5 * MB > second.used.written_bytes
 
