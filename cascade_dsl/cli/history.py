@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +173,8 @@ def _json(row: PastRun, run: Run, shown: Shown) -> dict[str, Any]:
                         "exit": a.exit,
                         "message": a.message,
                         "log": a.log,
+                        "queued": a.queued_ms / 1000,
+                        "used": None if a.used is None else asdict(a.used),
                     }
                     for a in node.attempts
                 ],

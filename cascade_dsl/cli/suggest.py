@@ -155,7 +155,7 @@ def _given(program: _Program, task: str, one: _Task) -> tuple[list[Sample], Decl
     written = program.written.get(task)
     now = None if program.graph is None else next((t for t in program.graph.tasks if t.name == task), None)
     if written is None or now is None:
-        return [sample for sample, _ in one.samples], Declared()
+        return [sample for sample, _ in one.samples], Declared(is_known=False)
     mem, cpu = _amount(now.clauses, "mem"), _amount(now.clauses, "cpu")
     samples = [
         sample if expr == mem else Sample(used=sample.used, mem_bytes=sample.mem_bytes, cpu_milli=sample.cpu_milli,

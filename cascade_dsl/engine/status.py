@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..ir.used import Used
 from ..limits.views import PoolView
 
 
@@ -58,6 +59,8 @@ class FailureView:
     """The first of them."""
     out_of_memory: bool = False
     """The kernel killed something for want of memory while it ran."""
+    used: Used | None = None
+    """What the last attempt used."""
     mem_line: int = 0
     """Where its task demands `mem`, of one that was ended because it used more."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..base.quantity import show_size
 from ..engine.status import FailureView
-from ..ir.used import over_of, to_ask_for_after
+from ..ir.used import over_of, to_ask_for, to_ask_for_after
 from .cells import cut, printable
 from .command import command_line
 from .exits import Meaning, meaning
@@ -16,6 +16,7 @@ from .paint import Row, row
 from .words import count, short_path
 
 _SHORT_MOST = 160
+_SOME_MEM = "mem = …"
 _PLAIN_END = re.compile(r"(exit \d+|killed by SIG\w+)\Z")
 """A message that says no more than the code."""
 
@@ -72,6 +73,11 @@ def meaning_of(failure: FailureView, log: Sequence[str] = ()) -> Meaning:
     ran = failure.ran
     script = "" if ran is None or ran.kind == "python" else ran.text
     means = meaning(failure.exit, script, tuple(log), failure.out_of_memory)
+    if failure.used is not None and failure.used.peak_from in ("sampled", "process"):
+        # What it had when it was killed is the least that it needs.
+        means = means._replace(
+            help=means.help.replace(_SOME_MEM, f"mem = {show_size(to_ask_for(failure.used.peak_bytes))}")
+        )
     said = failure.message.removeprefix("killed by ")
     if means.text.startswith(f"killed by {said}"):
         return means._replace(text=means.text.removeprefix(f"killed by {said}").removeprefix(": "))

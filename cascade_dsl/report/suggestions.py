@@ -45,6 +45,8 @@ class Declared:
     mem_bytes: int | None = None
     cpu_text: str = ""
     cpu_milli: int | None = MILLI
+    is_known: bool = True
+    """The program is there, can be read, and has the task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ def suggestion(task: str, samples: Sequence[Sample], declared: Declared) -> Sugg
     long = [s for s in samples if s.used.wall_ms >= _LONG_MS]
     cores = sorted(s.used.cpu_ms / s.used.wall_ms for s in long)
     granted = sum(s.used.wall_ms * s.cpu_milli for s in long)
-    mem_bytes, factor = _memory(samples, declared, ratios)
+    mem_bytes, factor = _memory(samples, declared, ratios) if declared.is_known else (None, None)
     return Suggestion(
         task=task,
         attempts=len(samples),
@@ -138,7 +140,7 @@ def _memory(samples: Sequence[Sample], declared: Declared, ratios: Sequence[floa
 
 def _cores(cores: float | None, seen: int, declared: Declared) -> int | None:
     """Whole cores: more where half a core more was used than asked for, fewer where half of them were idle."""
-    if cores is None or declared.cpu_milli is None or declared.cpu_milli == 0:
+    if cores is None or not declared.cpu_milli or not declared.is_known:
         return None
     asked = declared.cpu_milli / MILLI
     if cores > asked + 0.5:
@@ -164,10 +166,10 @@ def suggestion_lines(found: Sequence[Suggestion]) -> list[str]:
             (
                 one.task,
                 str(one.attempts),
-                _asked(one.declared.mem_text, one.declared.mem_bytes) or "-",
+                (_asked(one.declared.mem_text, one.declared.mem_bytes) or "-") if one.declared.is_known else "?",
                 f"{bound}{show_used(one.peak_bytes)}",
                 show_used(one.peak_95_bytes),
-                one.declared.cpu_text or "1",
+                (one.declared.cpu_text or "1") if one.declared.is_known else "?",
                 cpu + (f" ({one.cpu_efficiency:.0%})" if cpu and one.cpu_efficiency is not None else ""),
             )
         )
@@ -192,7 +194,7 @@ def reasons(one: Suggestion) -> str:
         said.append(f"{one.attempts} {times} used {one.mem_of_demand:.0%} of what they asked for at most")
     if one.cpu is not None and one.cores is not None:
         asked = show_milli(one.declared.cpu_milli or MILLI)
-        said.append(f"they kept {one.cores:.1f} of {asked} cores busy")
+        said.append(f"they kept {one.cores:.1f} cores busy and asked for {asked}")
     return f"{one.task}: {'; '.join(said)}"
 
 

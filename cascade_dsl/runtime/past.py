@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..base.diagnostics import CascadeError
 from ..engine.apply import apply
@@ -24,6 +24,7 @@ from ..ir.events import (
     DrainBegan,
     Event,
     OnFailure,
+    PublishPlanned,
     Recalled,
     RunContinued,
     RunStarted,
@@ -34,6 +35,7 @@ from ..ir.events import (
 )
 from ..ir.graph import Call, Graph, Json, NodeKey, Output, Param
 from ..ir.requirement import Layer, Limit
+from ..ir.used import Used
 from ..store.history import read_steadily
 from ..store.journal import JournalReader
 from ..store.runs import Project, Run
@@ -56,6 +58,8 @@ class PastAttempt:
     exit: int | None
     message: str
     log: str
+    queued_ms: int = 0
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,7 @@ class _Replay:
         self.started = {row.key: row.name for row in rows}
         self.logs = {row.serial: row.log for row in rows}
         self.told: dict[NodeKey, _Told] = {}
+        self.planned: dict[NodeKey, Used | None] = {}
         self.changes: list[Change] = []
         self.versions: dict[str, str] = {}
         self.picture = Picture(
@@ -191,14 +196,16 @@ class _Replay:
                 self.of(event.key).recalled = False
                 self.of(event.key).attempts.append(
                     PastAttempt(attempt=event.attempt, started_ns=t_ns, ended_ns=None, end="running", exit=None,
-                                message="", log=log)
+                                message="", log=log, queued_ms=event.queued_ms)
                 )  # fmt: skip
+            case PublishPlanned():
+                self.planned[event.key] = event.used
             case AttemptFinished():
-                self.end(event.key, t_ns, "done")
+                self.end(event.key, t_ns, "done", used=event.used)
             case AttemptFailed():
-                self.end(event.key, t_ns, "failed", event.exit, event.message)
+                self.end(event.key, t_ns, "failed", event.exit, event.message, event.used)
             case AttemptLost():
-                self.end(event.key, t_ns, "lost", None, event.why)
+                self.end(event.key, t_ns, "lost", None, event.why, event.used)
             case Recalled():
                 told = self.of(event.key)
                 told.recalled, told.recipe = True, event.recipe
@@ -227,14 +234,16 @@ class _Replay:
     def of(self, key: NodeKey) -> _Told:
         return self.told.setdefault(key, _Told())
 
-    def end(self, key: NodeKey, t_ns: int, end: str, exit: int | None = None, message: str = "") -> None:
+    def end(
+        self, key: NodeKey, t_ns: int, end: str, exit: int | None = None, message: str = "", used: Used | None = None
+    ) -> None:
         attempts = self.of(key).attempts
+        planned = self.planned.pop(key, None)
         if attempts and attempts[-1].ended_ns is None:
             last = attempts[-1]
-            attempts[-1] = PastAttempt(
-                attempt=last.attempt, started_ns=last.started_ns, ended_ns=t_ns, end=end, exit=exit, message=message,
-                log=last.log,
-            )  # fmt: skip
+            attempts[-1] = replace(
+                last, ended_ns=t_ns, end=end, exit=exit, message=message, used=planned if used is None else used
+            )
 
     def nodes(self) -> Iterator[PastNode]:
         """Those that something is known of, in the order of the program."""

@@ -124,6 +124,7 @@ class Picture:
             skipped=blamed.calls,
             skipped_names=tuple(names[:_NAMES_SHOWN]),
             out_of_memory=out_of_memory,
+            used=event.used if isinstance(event, AttemptFailed) else None,
             mem_line=self._mem_line(site.task, event.message),
         )
         self.failures.append(view)

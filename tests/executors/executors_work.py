@@ -159,3 +159,13 @@ def state_of(pid: int) -> str:
 def is_alive(pid: int) -> bool:
     """There is such a process, and it has not ended."""
     return state_of(pid) not in ("", "Z", "X")
+
+
+def on_disk(folder: Path) -> Path:
+    """A folder whose files are on a disk: this one, else another; what is in memory is memory."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for maybe in (folder, Path("/var/tmp")):
+        inside = [m for m in mounts if maybe.resolve().is_relative_to(m[1])]
+        if max(inside, key=lambda m: len(m[1]))[2] not in ("tmpfs", "ramfs"):
+            return maybe
+    pytest.skip("every folder here is in memory")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from executors_work import Working, is_alive, until
+from executors_work import Working, is_alive, on_disk, until
 
 from cascade_dsl.executors import monitor
 from cascade_dsl.executors.protocol import AttemptExited
@@ -80,24 +80,28 @@ async def test_memory_that_forked_processes_share_counts_once(working: Working, 
 
 
 async def test_a_process_that_is_being_started_does_not_double_its_parent(working: Working, tmp_path: Path) -> None:
+    # Until it begins a program of its own it runs in its parent's memory: held there by a pipe that nobody writes to.
     spawns = (
-        "import os, subprocess; x = bytearray(b'1') * 100_000_000\n"
-        "while not os.path.exists('go'): subprocess.run(['true'])"
+        "import os; x = bytearray(b'1') * 100_000_000\n"
+        "opens = [(os.POSIX_SPAWN_OPEN, 0, 'pipe', os.O_RDONLY, 0)]\n"
+        "os.waitpid(os.posix_spawn('/bin/true', ['true'], {}, file_actions=opens), 0)"
     )
+    os.mkfifo(tmp_path / "pipe")
     async with working() as work:
         id = work.start(sys.executable, "-c", spawns, mem=150 * MB)
-        await until(lambda: work.monitor.all[0].looks > 15)
-        (tmp_path / "go").touch()
+        watch = work.monitor.all[0]
+        await until(lambda: bool(watch.known))
+        looks = watch.looks
+        await until(lambda: watch.looks > looks + 3 or not watch.wanted)
+        writer = os.open(tmp_path / "pipe", os.O_RDWR)  # never blocks
         ended = await work.exited(id)
+        os.close(writer)
         assert (ended.code, ended.over_bytes) == (0, 0)
         assert 100 * MB < ended.used.peak_bytes < 150 * MB
 
 
 async def test_files_that_are_read_or_mapped_do_not_count(working: Working, tmp_path: Path) -> None:
-    folder = next((f for f in (tmp_path, Path("/var/tmp")) if _is_on_disk(f)), None)
-    if folder is None:
-        pytest.skip("every folder here is in memory")
-    file = folder / f"big-{os.getpid()}"
+    file = on_disk(tmp_path) / f"big-{os.getpid()}"
     file.write_bytes(bytes(120 * MB))
     maps = f"import mmap; f = open({str(file)!r}, 'rb'); m = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ); sum(m[::4096])"
     try:
@@ -110,12 +114,6 @@ async def test_files_that_are_read_or_mapped_do_not_count(working: Working, tmp_
         file.unlink()
     assert (ended.code, ended.over_bytes) == (0, 0)
     assert ended.used.peak_bytes < 60 * MB
-
-
-def _is_on_disk(folder: Path) -> bool:
-    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-    inside = [m for m in mounts if folder.resolve().is_relative_to(m[1])]
-    return max(inside, key=lambda m: len(m[1]))[2] not in ("tmpfs", "ramfs", "hostfs")
 
 
 async def test_a_short_one_is_said_to_have_used_no_more_than_its_parent_had(working: Working) -> None:
@@ -228,7 +226,7 @@ async def test_a_call_answers_for_itself_and_not_for_those_before_it(working: Wo
         second = await work.call("import os; return os.getpid()")
         assert first.result == second.result  # one worker
         assert first.used.peak_bytes > 150 * MB
-        assert second.used.peak_bytes < 100 * MB
+        assert 1 * MB < second.used.peak_bytes < 100 * MB
         assert first.used.cpu_ms > 300 > second.used.cpu_ms
         assert first.used.written_bytes >= 5 * MB > second.used.written_bytes
 
