@@ -41,6 +41,10 @@ CODES: dict[str, str] = {
     "CSC105": "Unknown field",
     "CSC106": "A cycle",
     "CSC107": "A name that cannot be used here",
+    "CSC110": "A secret outside `env { }`",
+    "CSC111": "A secret with something around it",
+    "CSC112": "A secret read with `env()`",
+    "CSC113": "A secret with a value or a type",
     # types 2xx (lang, values)
     "CSC201": "A value of the wrong type",
     "CSC202": "An operator that does not take these types",
@@ -127,6 +131,11 @@ CODES: dict[str, str] = {
     "CSC507": "A demand that can never be met",
     "CSC508": "No log of this name",
     "CSC509": "A file that is not there",
+    "CSC570": "A secret that is not given",
+    "CSC571": "A line of `.env` that cannot be read",
+    "CSC572": "A `.env` file that cannot be read",
+    "CSC573": "A secret that cannot be kept secret",
+    "CSC574": "A param that contains a secret",
     "CSC520": "The engine was killed",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",
@@ -158,6 +167,8 @@ CODES: dict[str, str] = {
     "CSC717": "A pattern of outputs that cannot be",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
+    "CSCW110": "A secret that is never used",
+    "CSCW111": "A secret that a body reads and is not given",
     "CSCW120": "Text that looks like a value",
     "CSCW121": "A body that writes to the final path itself",
     # warnings (lang)
@@ -193,6 +204,8 @@ WARNINGS: dict[str, str] = {
     "CSCW008": "single-braces",
     "CSCW009": "unknown-allow",
     "CSCW010": "unneeded-allow",
+    "CSCW110": "unused-secret",
+    "CSCW111": "secret-not-given",
     "CSCW120": "looks-like-a-value",
     "CSCW121": "writes-final-path",
     "CSCW340": "second-interpreter",

@@ -255,7 +255,7 @@ class View:
 class Views:
     """Bytes as they stand, and decoded in each way that there is anything to decode in."""
 
-    __slots__ = ("all", "_unfinished")
+    __slots__ = ("_unfinished", "all")
 
     def __init__(self, data: bytes, before: bytes, *, last: bool) -> None:
         self.all = [View(data, [])]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
+
 from cascade_dsl.executors.masking import Secrets, Stream
 
 CASES = 10_000
