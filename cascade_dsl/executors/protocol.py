@@ -7,10 +7,13 @@ thread from inside `serve`, never from inside `start` or `stop`, and only after 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import trio
+
+if TYPE_CHECKING:
+    from .masking import Secrets
 
 VALUE_BYTES_MAX = 64 * 1024 * 1024
 """A value that is larger fails the attempt: a file is the place for it."""
@@ -57,8 +60,12 @@ class AttemptSpec:
     id: str
     work: CommandSpec | PythonSpec
     cwd: str
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     log_path: str
+    secrets: tuple[tuple[str, str], ...] = ()
+    """Variables of `env` that hold secrets, and the names of these."""
+    masks: Secrets | None = None
+    """What it must not tell: its log, and a value on its standard output, go through these. None: straight to the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

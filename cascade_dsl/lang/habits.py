@@ -398,10 +398,14 @@ def _secret_with_more(at: Place) -> Slip | None:
         return None
     span = Span(at.token.start, at.token.end)
     if at.token.text == ",":
-        return Slip("each secret is declared by itself", span, f"write `secret {found[1]}`, and the next on its own line")
+        return Slip(
+            "each secret is declared by itself", span, f"write `secret {found[1]}`, and the next on its own line"
+        )
     if at.token.text == ":":
         return Slip("a secret has no type, it is text", span, f"write `secret {found[1]}`", "CSC113")
-    help = f"write `secret {found[1]}`, and give it in the environment of the run or in a file `.env` beside the program"
+    help = (
+        f"write `secret {found[1]}`, and give it in the environment of the run or in a file `.env` beside the program"
+    )
     return Slip("the value of a secret does not stand in a program", span, help, "CSC113")
 
 

@@ -65,15 +65,15 @@ def check_secrets(report: Report, module: ast.Module, scope: Scope) -> None:
                 if isinstance(clause, ast.EnvClause):
                     given.setdefault(call.function.name, set()).update(e.name.name for e in clause.entries)
             first = call.args[0].value if call.args else None
-            if call.function.name == "env" and scope.find("env") is None and isinstance(first, ast.StringLit):
-                if isinstance(first.text, str) and first.text in names:
-                    report.error(
-                        "CSC112",
-                        first.span,
-                        f"`{first.text}` is a secret: `env()` does not give it",
-                        also=[(names[first.text], "declared here")],
-                        help=f"write `env {{ {first.text} = {first.text} }}` in the task that needs it",
-                    )
+            read = first.text if call.function.name == "env" and isinstance(first, ast.StringLit) else None
+            if first is not None and isinstance(read, str) and read in names and scope.find("env") is None:
+                report.error(
+                    "CSC112",
+                    first.span,
+                    f"`{read}` is a secret: `env()` does not give it",
+                    also=[(names[read], "declared here")],
+                    help=f"write `env {{ {read} = {read} }}` in the task that needs it",
+                )
     for task in module.items:
         if isinstance(task, ast.TaskDecl):
             known = {e.name.name for c in task.clauses if isinstance(c, ast.EnvClause) for e in c.entries}

@@ -45,6 +45,8 @@ from .values import INLINE_BYTES
 _CLAIM_EVERY_S = 0.2
 _FILE_TICK_NS = 20_000_000
 """File systems stamp with a clock that goes on every 4 to 10 ms."""
+_SHORTENED = 400
+"""A message that is so long may have been cut off."""
 _INTERRUPT_IS_KNOWN_AFTER_S = 0.5
 
 
@@ -261,7 +263,9 @@ class Attempts:
 
     def _read_results(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         """A short value here, it has just been written; files and what is long in a thread."""
-        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs, before)
+        read = partial(
+            read_results, prepared, outcome, self._project, self._store, self._blobs, before, self._bodies.secrets
+        )
         earlier = self._publishing.earlier
         if earlier.may_have(prepared.task.name):
             of = partial(earlier.of, prepared.key, self._names.of(prepared.key), prepared.task.name)
@@ -412,6 +416,7 @@ class Attempts:
     def _break(
         self, key: NodeKey, epoch: int, attempt: int, reason: FailureReason, code: int | None, message: str, log: str
     ) -> None:
+        message = self._bodies.secrets.masked(message, cut=len(message) >= _SHORTENED)
         self._tell(
             AttemptBroke(key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log)
         )
