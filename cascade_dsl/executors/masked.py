@@ -12,10 +12,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import trio
 
-from .masking import Secrets, Stream
+if TYPE_CHECKING:
+    from .masking import Secrets
 
 _PIECE = 65536
 _PIPE_BYTES = 1 << 20
@@ -29,6 +31,8 @@ class Pipe:
     __slots__ = ("_file", "_stream", "done", "fault", "fd")
 
     def __init__(self, fd: int, file: int, secrets: Secrets) -> None:
+        from .masking import Stream
+
         self.fd = fd
         self._file = file
         self._stream = Stream(secrets)

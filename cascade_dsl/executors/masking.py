@@ -18,8 +18,6 @@ from typing import NamedTuple
 
 SHORTEST_BYTES = 4
 """A shorter secret is refused: to mask it would riddle every log, and tell it by what is missing."""
-TELLS = "{what} contains the secret {name}: a result is kept, a secret is not"
-"""Why an attempt failed that ended well."""
 _LINE_BYTES = 8
 """A line of a secret of several lines is looked for by itself from this length on."""
 _CUT_BYTES = 8

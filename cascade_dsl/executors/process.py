@@ -17,8 +17,16 @@ import trio
 from .groups import Group, reap_orphans, start_failed
 from .logs import Floods, is_flooded, open_log, open_value, size_of
 from .masked import Masks, Pipe
-from .masking import TELLS
-from .protocol import VALUE_BYTES_MAX, AttemptExited, AttemptLost, AttemptSpec, CommandSpec, Deliver, Outcome
+from .protocol import (
+    TELLS_SECRET,
+    VALUE_BYTES_MAX,
+    AttemptExited,
+    AttemptLost,
+    AttemptSpec,
+    CommandSpec,
+    Deliver,
+    Outcome,
+)
 from .reactor import Reactor
 
 _TICK_S = 0.25
@@ -161,7 +169,7 @@ class ProcessExecutor:
         assert outcome is not None
         if attempt.stdout is not None and outcome.code == 0 and not outcome.message:
             if pipe.seen:
-                outcome = replace(outcome, message=TELLS.format(what="its standard output", name=min(pipe.seen)))
+                outcome = replace(outcome, message=TELLS_SECRET.format(what="its standard output", name=min(pipe.seen)))
             elif pipe.fault:
                 outcome = replace(outcome, message=f"its standard output could not be kept: {pipe.fault}")
         self._settle(attempt, outcome)

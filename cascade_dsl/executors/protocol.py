@@ -20,6 +20,9 @@ VALUE_BYTES_MAX = 64 * 1024 * 1024
 RESULT_INLINE_BYTES = 4096
 """A python result of up to so many bytes of JSON travels in its outcome, a larger one through its file."""
 
+TELLS_SECRET = "{what} contains the secret {name}: a result is kept, a secret is not"
+"""Why an attempt fails whose body ended well."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.diagnostics import CascadeError, Diagnostic, Label
+from ..executors.protocol import TELLS_SECRET
 from ..ir.graph import Call, Graph, Param, walk
 from .sources import SourceLines
 
@@ -91,9 +92,7 @@ class Held:
 
 
 def _tells(what: str, name: str) -> str:
-    from ..executors.masking import TELLS
-
-    return TELLS.format(what=what, name=name)
+    return TELLS_SECRET.format(what=what, name=name)
 
 
 def _files_of(path: Path) -> Iterable[str]:

@@ -190,8 +190,8 @@ class Project:
             self.state.mkdir(mode=0o700, exist_ok=True)
             ignore = self.state / ".gitignore"
             if not ignore.exists():
-                with open(ignore, "w", encoding="utf-8", opener=_private) as file:
-                    file.write("*\n")
+                with open(ignore, "w", encoding="utf-8", opener=_private) as out:
+                    out.write("*\n")
             runs.mkdir(mode=0o700, exist_ok=True)
             self.store.mkdir(mode=0o700, exist_ok=True)
             run = self._new_folder(runs, now_ns)
