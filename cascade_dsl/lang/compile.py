@@ -31,7 +31,7 @@ from .parse import Parsed, parse_source, read_source
 from .published import check_paths
 from .raws import warn_of_raws
 from .requirements import Requirements, sentences_of
-from .secrets import check_secrets
+from .secrets import check_secrets, refuse
 from .symbols import Refused, Report, Scope, Secret, Symbol, Task, Value
 from .tasks import Tasks
 from .warnings import Warner, scripts_of
@@ -250,6 +250,9 @@ class _Compiler:
         bindings = {i.name.name: i.name.span for i in self.module.items if isinstance(i, ast.Binding)}
         for use in free_uses(default):
             declared = self.scope.names.get(use.name)
+            if isinstance(declared, Secret):
+                refuse(self.report, use.span, declared)
+                return False
             span = bindings.get(use.name) if declared is None else declared.span
             if span is not None:
                 self.report.error(

@@ -52,7 +52,7 @@ def refuse_mixed(report: Report, value: ast.Expr, scope: Scope) -> bool:
 
 def check_secrets(report: Report, module: ast.Module, scope: Scope) -> None:
     """What is told of secrets by looking at the whole file: `env("TOKEN")`, and bodies that read what they do not get."""
-    names = {i.name.name: i.name.span for i in module.items if isinstance(i, ast.SecretDecl)}
+    names = {name: s.span for name, s in scope.names.items() if isinstance(s, Secret)}
     if not names:
         return
     given: dict[str, set[str]] = {}
