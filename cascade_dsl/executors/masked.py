@@ -28,13 +28,15 @@ _JOIN_S = 5.0
 class Pipe:
     """The reading end of one. `seen` and `fault` are to be looked at once it has been drained."""
 
-    __slots__ = ("_file", "_stream", "done", "fault", "fd")
+    __slots__ = ("_file", "_is_value", "_stream", "done", "fault", "fd")
 
-    def __init__(self, fd: int, file: int, secrets: Secrets) -> None:
+    def __init__(self, fd: int, file: int, secrets: Secrets, *, is_value: bool) -> None:
         from .masking import Stream
 
         self.fd = fd
         self._file = file
+        self._is_value = is_value
+        """What is no secret must come through byte for byte: nothing is masked for having perhaps been cut off."""
         self._stream = Stream(secrets)
         self.done = False
         """Nobody writes to it any more."""
@@ -54,16 +56,19 @@ class Pipe:
             return False
         except OSError:
             data = b""
-        self._write(self._stream.feed(data) if data else self._stream.end())
+        self._write(self._stream.feed(data) if data else self._rest())
         self.done = not data
         return not self.done
 
     def close(self) -> None:
         """Write what is held and give everything back."""
         if not self.done:
-            self._write(self._stream.end())
+            self._write(self._rest())
         os.close(self.fd)
         os.close(self._file)
+
+    def _rest(self) -> bytes:
+        return self._stream.end(None) if self._is_value else self._stream.end()
 
     def _write(self, data: bytes) -> None:
         try:
@@ -86,13 +91,16 @@ class Masks:
         self._ended = False
 
     def through(self, secrets: Secrets, files: Sequence[int]) -> tuple[list[Pipe], list[int]]:
-        """For each file a descriptor that a body writes to in its place; equal ones get one pipe. The caller closes them."""
+        """For each file a descriptor that a body writes to in its place; equal ones get one pipe. The caller closes them.
+
+        The last is the log; another one takes a value.
+        """
         pipes: dict[int, tuple[Pipe, int]] = {}
         for file in files:
             if file not in pipes:
                 theirs, ours = os.pipe2(os.O_CLOEXEC)
                 os.set_blocking(theirs, False)
-                pipes[file] = Pipe(theirs, os.dup(file), secrets), ours
+                pipes[file] = Pipe(theirs, os.dup(file), secrets, is_value=file != files[-1]), ours
         for pipe, _ in pipes.values():
             self._order(lambda pipe=pipe: self._watch(pipe))
         return [pipes[file][0] for file in files], [pipes[file][1] for file in files]

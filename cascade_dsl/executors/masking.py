@@ -119,12 +119,12 @@ class Stream:
         keep = min((start for start, _, _ in self._secrets.begun(views)), default=len(buffer))
         return self._emit(buffer, self._hits(views), views.boundary(keep))
 
-    def end(self, cut_bytes: int = _CUT_BYTES) -> bytes:
-        """The rest; the stream may then begin anew."""
+    def end(self, cut_bytes: int | None = _CUT_BYTES) -> bytes:
+        """The rest; the stream may then begin anew. `cut_bytes`: so much of a secret at the end is masked; None: nothing is."""
         buffer = self._held
         views = Views(buffer, self._before, last=True)
         hits = self._hits(views)
-        for start, there, whole in self._secrets.begun(views):
+        for start, there, whole in () if cut_bytes is None else self._secrets.begun(views):
             if there >= cut_bytes and (2 * there >= whole or cut_bytes < _CUT_BYTES):
                 hits.append((start, len(buffer)))
         out = self._emit(buffer, hits, len(buffer))
