@@ -124,9 +124,10 @@ class Stream:
         buffer = self._held
         views = Views(buffer, self._before, last=True)
         hits = self._hits(views)
-        for start, there, whole in () if cut_bytes is None else self._secrets.begun(views):
-            if there >= cut_bytes and (2 * there >= whole or cut_bytes < _CUT_BYTES):
-                hits.append((start, len(buffer)))
+        if cut_bytes is not None:
+            for start, there, whole in self._secrets.begun(views):
+                if there >= cut_bytes and (2 * there >= whole or cut_bytes < _CUT_BYTES):
+                    hits.append((start, len(buffer)))
         out = self._emit(buffer, hits, len(buffer))
         self._before, self._covered = b"", 0
         return out

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL, Signals
@@ -226,6 +227,9 @@ class Attempts:
     # -- outcomes -------------------------------------------------------------------------------------------------
 
     def _on_outcome(self, outcome: Outcome) -> None:
+        if not isinstance(outcome, AttemptLost) and outcome.message:
+            secrets, message = self._bodies.secrets, outcome.message
+            outcome = replace(outcome, message=secrets.masked(message, cut=len(message) >= _SHORTENED))
         prepared = self._prepared.pop(outcome.id)
         before = self._before.pop(outcome.id, {})
         del self._on[outcome.id]
@@ -416,7 +420,7 @@ class Attempts:
     def _break(
         self, key: NodeKey, epoch: int, attempt: int, reason: FailureReason, code: int | None, message: str, log: str
     ) -> None:
-        message = self._bodies.secrets.masked(message, cut=len(message) >= _SHORTENED)
+        message = self._bodies.secrets.masked(message)
         self._tell(
             AttemptBroke(key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log)
         )

@@ -26,6 +26,9 @@ class BadLine(Exception):
 def read_dotenv(text: str) -> dict[str, str]:
     """The variables of a `.env` file, of equal names the last. Raises BadLine."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    nul = text.find("\0")
+    if nul >= 0:
+        raise BadLine(text.count("\n", 0, nul) + 1, "there is a NUL byte in it")
     out: dict[str, str] = {}
     at = 0
     while at < len(text):
@@ -36,8 +39,6 @@ def read_dotenv(text: str) -> dict[str, str]:
             at = end + 1
             continue
         line = text.count("\n", 0, at) + 1
-        if "\0" in stripped:
-            raise BadLine(line, "there is a NUL byte in it")
         found = _NAME.match(text, at)
         if found is None:
             raise BadLine(line, "it does not begin with a name: a line is `NAME=value`")
@@ -46,7 +47,7 @@ def read_dotenv(text: str) -> dict[str, str]:
             at += 1  # a name alone, as in files for docker
             continue
         if text[at] != "=":
-            raise BadLine(line, f"there is no `=` behind the name `{found[1]}`")
+            raise BadLine(line, "there is no `=` behind its first word")
         out[found[1]], at = _value(text, at + 1, line, found[1])
     return out
 

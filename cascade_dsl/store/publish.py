@@ -317,15 +317,16 @@ def _aside(final: str) -> str:
 
 
 def _make_read_only(path: Path) -> None:
-    """Folders stay writable, so that `.cascade` can be deleted."""
+    """For the owner alone. Folders stay writable, so that `.cascade` can be deleted."""
     if path.is_dir():
         for folder, _, names in os.walk(path):
+            os.chmod(folder, 0o700)
             for name in names:
                 inner = os.path.join(folder, name)
                 if not os.path.islink(inner):
-                    os.chmod(inner, stat.S_IMODE(os.stat(inner).st_mode) & ~0o222)
+                    os.chmod(inner, stat.S_IMODE(os.stat(inner).st_mode) & 0o500)
     else:
-        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o222)
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & 0o500)
 
 
 def extension(path: Path) -> str:

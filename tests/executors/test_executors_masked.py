@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executors_work import ENV, Work, Working, is_alive, until
+from executors_work import ENV, Work, Working, is_alive, text_of, until
 
 from cascade_dsl.executors import logs
 from cascade_dsl.executors.masking import Secrets
@@ -199,8 +199,7 @@ async def test_a_worker_does_not_have_secrets_between_calls(working: Working) ->
         assert first[1:] == [True, 0]
         assert other[0] != first[0], "what a module remembers of a secret stays with those that are given it"
         assert other[1:] == [False, 0]
-        with open(f"/proc/{first[0]}/environ", "rb") as environ:
-            assert b"horse" not in environ.read()
+        assert "horse" not in text_of(f"/proc/{first[0]}/environ")
 
 
 async def test_a_long_call_has_its_log_too(working: Working) -> None:
