@@ -136,6 +136,7 @@ CODES: dict[str, str] = {
     "CSC572": "A `.env` file that cannot be read",
     "CSC573": "A secret that cannot be kept secret",
     "CSC574": "A param that contains a secret",
+    "CSC575": "A program that contains a secret",
     "CSC520": "The engine was killed",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",

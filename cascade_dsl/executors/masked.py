@@ -56,7 +56,12 @@ class Pipe:
             return False
         except OSError:
             data = b""
-        self._write(self._stream.feed(data) if data else self._rest())
+        try:
+            out = self._stream.feed(data) if data else self._rest()
+        except Exception as error:  # a fault of ours: better to lose what a body wrote than to tell it, or to hang
+            out = f"[{len(data)} bytes could not be masked: {type(error).__name__}]\n".encode()
+            self.fault = self.fault or "it could not be masked"
+        self._write(out)
         self.done = not data
         return not self.done
 

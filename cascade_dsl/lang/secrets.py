@@ -78,13 +78,24 @@ def check_secrets(report: Report, module: ast.Module, scope: Scope) -> None:
         if isinstance(task, ast.TaskDecl):
             known = {e.name.name for c in task.clauses if isinstance(c, ast.EnvClause) for e in c.entries}
             known |= given.get(task.name.name, set())
+            others = {
+                s.name: e.name.name
+                for c in task.clauses
+                if isinstance(c, ast.EnvClause)
+                for e in c.entries
+                if (s := alone(e.value, scope)) is not None
+            }
             for body in task.bodies:
                 for name, span in _read(report, body, [n for n in names if n not in known]):
                     report.warn(
                         "CSCW111",
                         span,
-                        f"`{name}` is a secret that `{task.name.name}` is not given: no task inherits it",
-                        help=f"write `env {{ {name} = {name} }}` in the task",
+                        f"`{name}` is a secret that `{task.name.name}` is not given by this name: no task inherits it"
+                        if name in others
+                        else f"`{name}` is a secret that `{task.name.name}` is not given: no task inherits it",
+                        help=f"it is given as `{others[name]}` here"
+                        if name in others
+                        else f"write `env {{ {name} = {name} }}` in the task",
                     )
 
 

@@ -119,6 +119,7 @@ class Bodies:
         task, clauses = site.task, site.clauses
         assert task is not None
         assert clauses is not None
+        value_of = self.secrets.checked(value_of)
         inputs = self.arguments(site, value_of)
         need = self._need(site, facts)
         plain: dict[str, Any] = {**inputs, "attempt": attempt, "need": need}

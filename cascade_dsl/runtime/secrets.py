@@ -6,6 +6,7 @@ name: a run that goes on looks for them again.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -14,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.diagnostics import CascadeError, Diagnostic, Label
 from ..executors.protocol import TELLS_SECRET
+from ..ir.codec import graph_to_json
+from ..ir.expr import Expr
 from ..ir.graph import Call, Graph, Param, walk
+from .refusals import CannotStart
 from .sources import SourceLines
 
 if TYPE_CHECKING:
     from ..executors.masking import Secrets
+    from .places import ValueOf
 
 DOTENV = ".env"
 _LONGEST_BYTES = 64 * 1024
@@ -70,6 +75,20 @@ class Held:
             return None
         name = self.masks.found(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
         return None if name is None else _tells(what, name)
+
+    def checked(self, value_of: ValueOf) -> ValueOf:
+        """The same, but CannotStart where a value contains a secret: it would stand in a script, an argument, a path."""
+        if self.masks is None:
+            return value_of
+
+        def checked(expr: Expr, variables: Mapping[str, Any]) -> Any:
+            value = value_of(expr, variables)
+            why = self.told_by(json.dumps(value, ensure_ascii=False), "a value that it uses")
+            if why is not None:
+                raise CannotStart(why)
+            return value
+
+        return checked
 
     def told_by_files(self, files: Iterable[tuple[Path, str]]) -> str | None:
         """The same of files and folders, each with the name of its output; of 64 MiB of each output."""
@@ -132,15 +151,32 @@ def read_secrets(graph: Graph, folder: Path, environ: Mapping[str, str]) -> Held
             notes.append(f"the secret {name} is a word that anybody may write: it is masked wherever it stands")
         elif name in used and len(data) < _SHORT_BYTES:
             notes.append(f"the secret {name} is short: what looks like it is masked too")
+        for variable, value in environ.items():
+            if value == found[name] and variable not in graph.secrets and _is_rare(data):
+                notes.append(f"the variable {variable} has the value of the secret {name}, and every task inherits it")
     return Held(graph.secrets, found, Secrets(values) if values else None, tuple(notes))
 
 
-def refuse_params(graph: Graph, params: Mapping[str, Any], held: Held) -> None:
-    """CascadeError where the value of a param holds a secret: params are stored, and stand in `ps`."""
+def _is_rare(value: bytes) -> bool:
+    """It does not stand somewhere by chance."""
+    return len(value) >= _SHORT_BYTES and value.lower() not in _COMMON
+
+
+def refuse_stored(graph: Graph, params: Mapping[str, Any], held: Held) -> None:
+    """CascadeError where a secret stands in the program, or in the value of a param: both are stored, and these are in `ps`."""
     if held.masks is None:
         return
-    import json
-
+    if all(_is_rare(os.fsencode(value)) for value in held.values.values()):
+        text = json.dumps(graph_to_json(graph), ensure_ascii=False)
+        name = held.masks.found(text.encode("utf-8", "surrogatepass"))
+        if name is not None:
+            raise CascadeError(
+                Diagnostic(
+                    code="CSC575",
+                    message=f"`{graph.file}` contains the value of the secret {name}, and would be stored",
+                    help=f"replace the secret, since the file has told it, and read it from `${name}` in the body",
+                )
+            )
     found: list[Diagnostic] = []
     for node in graph.nodes:
         if isinstance(node, Param):

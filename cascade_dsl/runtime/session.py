@@ -49,7 +49,7 @@ from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
 from .results import store_value
-from .secrets import Held, read_secrets, refuse_params
+from .secrets import Held, read_secrets, refuse_stored
 from .sources import SourceLines
 from .values import Values
 from .warden import sweep
@@ -99,7 +99,7 @@ def begin(
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
     words = preflight(graph, params, folder=folder, limits=terms.limits)
     secrets = read_secrets(graph, folder, os.environ)
-    refuse_params(graph, params, secrets)
+    refuse_stored(graph, params, secrets)
     project = Project(folder)
     clock = Clock()
     run = project.create(file=graph.file, pid=os.getpid(), warden=warden, now_ns=clock.now_ns())

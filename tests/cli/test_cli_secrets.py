@@ -243,6 +243,33 @@ def test_a_value_that_reads_a_secret_from_a_file_is_none(project: Project) -> No
     assert found_under(project.folder) == {}
 
 
+def test_a_script_and_an_argument_hold_no_secret_that_was_read_from_a_file(project: Project) -> None:
+    project.write(
+        "p.csc",
+        """
+secret TOKEN
+task t() { env { T = TOKEN }
+  sh "true" }
+task script() { sh "echo {{read(file(\".env\"))}}" }
+task words() { exec ["echo", read(file(".env"))] }
+task variable() { env { X = read(file(".env")) }
+  sh "true" }
+task plain(x: str) { sh "echo {{x}}" }
+t()
+script()
+words()
+variable()
+plain(read(file(".env")))
+""",
+    )
+    project.write(".env", f"TOKEN={TOKEN}\n").chmod(0o600)
+    done = project.cascade("run", "p.csc", "--on-failure", "continue")
+    assert done.code == 1
+    assert done.err.count("contains the secret TOKEN: a result is kept, a secret is not") == 4
+    assert found_in((done.out + done.err).encode()) == []
+    assert found_under(project.folder) == {}
+
+
 def test_a_run_that_goes_on_asks_for_its_secrets_again(secretive: Project) -> None:
     project = secretive
     run = project.start("run", "p.csc", "waits", "python_waits")

@@ -11,7 +11,7 @@ from cascade_dsl.base.diagnostics import CascadeError, Diagnostic, Source
 from cascade_dsl.ir.graph import Graph
 from cascade_dsl.lang.compile import compile_source
 from cascade_dsl.report.plain import render_all
-from cascade_dsl.runtime.secrets import Held, read_secrets, refuse_params
+from cascade_dsl.runtime.secrets import Held, read_secrets, refuse_stored
 
 PROGRAM = """
 secret TOKEN
@@ -132,9 +132,9 @@ def test_a_file_that_others_may_read_or_git_keeps_is_noted(graph: Graph, tmp_pat
 
 def test_a_param_holds_no_secret(graph: Graph, tmp_path: Path) -> None:
     held = read_secrets(graph, tmp_path, {"TOKEN": 'to"ken€', "KEY": "kkkkkkkk"})
-    refuse_params(graph, {"auth": "fine"}, held)
+    refuse_stored(graph, {"auth": "fine"}, held)
     with pytest.raises(CascadeError) as caught:
-        refuse_params(graph, {"auth": 'Bearer to"ken€'}, held)
+        refuse_stored(graph, {"auth": 'Bearer to"ken€'}, held)
     assert [(d.code, d.message) for d in caught.value.diagnostics] == [
         ("CSC574", "the value of the param `auth` contains the secret TOKEN, and would be stored")
     ]
@@ -157,3 +157,22 @@ def test_where_there_are_none_nothing_is_looked_at() -> None:
     assert held.masked("x") == "x"
     assert held.told_by("x", "it") is None
     assert held.told_by_files([(Path("/no/such"), "a")]) is None
+
+
+def test_a_program_holds_no_secret(graph: Graph, tmp_path: Path) -> None:
+    with pytest.raises(CascadeError) as caught:
+        refuse_stored(
+            graph, {"auth": ""}, read_secrets(graph, tmp_path, {"TOKEN": "env K = KEY", "KEY": 'name": "sign"'})
+        )
+    assert [(d.code, d.message) for d in caught.value.diagnostics] == [
+        ("CSC575", "`p.csc` contains the value of the secret KEY, and would be stored")
+    ]
+    refuse_stored(graph, {"auth": ""}, read_secrets(graph, tmp_path, {"TOKEN": "fetch", "KEY": "kkkkkkkk"}))
+
+
+def test_a_variable_of_the_same_value_is_noted(graph: Graph, tmp_path: Path) -> None:
+    environ = {"TOKEN": "tttttttt", "KEY": "abcd", "GH_TOKEN": "tttttttt", "X": "abcd"}
+    assert read_secrets(graph, tmp_path, environ).notes == (
+        "the variable GH_TOKEN has the value of the secret TOKEN, and every task inherits it",
+        "the secret KEY is short: what looks like it is masked too",
+    )

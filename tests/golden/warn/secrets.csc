@@ -12,7 +12,12 @@ task c() {
 }
 task d() { sh "TOKEN=mine; echo $TOKEN" }
 task e() { sh "echo $KEY" }
+task f() {
+  env { API = TOKEN }
+  sh "echo $TOKEN"
+}
 a()
+f()
 b()
 c()
 d()
