@@ -124,6 +124,13 @@ async def test_a_daemon_that_keeps_the_pipe_does_not_hold_up_the_end(working: Wo
         os.close(keep)
 
 
+async def test_the_log_is_whole_when_the_outcome_is_known(working: Working) -> None:
+    async with working() as work:
+        for _ in range(10):
+            await work.exited(command(work, 'head -c 500000 /dev/zero | tr "\\0" x; printf "end $T"'))
+            assert work.log() == "x" * 500_000 + "end ***"
+
+
 async def test_a_body_that_closes_its_streams_goes_on(working: Working) -> None:
     async with working() as work:
         ended = await work.exited(command(work, 'echo "$T"; exec >&- 2>&-; echo more > file; exit 4'))

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 import pytest
 
-from cascade_dsl.executors.masking import Secrets, Stream
+from cascade_dsl.executors.masking import Secrets, Stream, Views
 
 CASES = 10_000
 _CODED = re.compile(rb"[A-Za-z0-9+/_-]+")
@@ -272,6 +272,11 @@ def test_base64_goes_on_in_the_next_line() -> None:
     assert code.count(b"\n") > 2
     assert leaks(Secrets({"A": secret}).mask(code), [secret]) is None
     assert b"\n" not in Secrets({"A": secret}).mask(code)[:-1]
+
+
+def test_what_is_held_begins_in_no_escape() -> None:
+    views = Views(rb"a\nb%41&amp;%4", b"", last=False)
+    assert [views.boundary(at) for at in range(14)] == [0, 1, 1, 3, 4, 4, 4, 7, 7, 7, 7, 7, 12, 12]
 
 
 def test_each_longer_line_of_a_secret_is_masked() -> None:
