@@ -138,6 +138,7 @@ CODES: dict[str, str] = {
     "CSC574": "A param that contains a secret",
     "CSC575": "A program that contains a secret",
     "CSC520": "The engine was killed",
+    "CSC560": "Nothing was measured",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",
     "CSC601": "Another version of the control protocol",

@@ -6,11 +6,14 @@ import this.
 
 from __future__ import annotations
 
-FLAG, VALUE, MANY = "flag", "value", "many"
+FLAG, VALUE, MANY, MAYBE = "flag", "value", "many", "maybe"
 
 
 class Option:
-    """An option: `name` with its dashes, `kind` a flag, a value, or a value that may be given several times."""
+    """An option: `name` with its dashes, `kind` a flag, a value, a value that may be given several times, or that may lack.
+
+    After one that may lack its value, a word that is no option and names no program is its value.
+    """
 
     __slots__ = ("choices", "help", "kind", "metavar", "name", "short")
 
@@ -46,6 +49,7 @@ _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_NO_ENFORCE_MEM = Option("--no-enforce-mem", FLAG, "Let tasks use more memory than they demand.")
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
     Option("--burst", VALUE, "How many may start at once under a rate.", "N"),
@@ -75,6 +79,10 @@ RUN = Verb(
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        Option("--force", MAYBE, "Run what is up to date too: all, or what a name stands for.", "[TARGET]"),
+        Option("--touch", FLAG, "Run nothing: take the outputs that are there for the results."),
+        Option("--paranoid", FLAG, "Read every file again instead of trusting its size and times."),
+        _NO_ENFORCE_MEM,
         _NO_WAIT,
         _VERBOSE,
         _JSON,
@@ -82,7 +90,10 @@ RUN = Verb(
     open=True,
 )
 CONTINUE = Verb(
-    "continue", "Go on with a run that was killed or stopped.", (("RUN", "maybe"),), (_NO_WAIT, _VERBOSE, _JSON)
+    "continue",
+    "Go on with a run that was killed or stopped.",
+    (("RUN", "maybe"),),
+    (_NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 
@@ -142,6 +153,16 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb(
+            "suggest",
+            "Show what tasks demand against what their attempts used, and the edit to make. Changes nothing.",
+            (("TASK", "maybe"),),
+            (
+                Option("--run", VALUE, "Look at one run of this folder; the 20 newest where it is not given.", "ID"),
+                Option("--all", FLAG, "Look at all runs of this folder."),
+                _JSON,
+            ),
+        ),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
         Verb(

@@ -8,7 +8,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,10 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
+from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
+from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from .bodies import Bodies
@@ -43,11 +45,14 @@ from .desk import Desk, Sentences
 from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .memory import MemoryDemands
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
+from .recalling import Judge, RecallTerms
+from .recipes import Recipes
 from .results import store_value
 from .secrets import Held, read_secrets, refuse_stored
 from .sources import SourceLines
@@ -68,6 +73,10 @@ class Terms:
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
+    recall: RecallTerms = field(default_factory=RecallTerms)
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,7 @@ def begin(
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
+            recalls=not terms.recall.force_all,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -217,6 +227,7 @@ def _play(
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = secrets.without(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal) as reader:
@@ -232,7 +243,15 @@ def _play(
             environ=environ,
             secrets=secrets,
         )
+        paranoid = terms.recall.paranoid
+        hashes = Hashes(folder, project.state, paranoid=paranoid)
+        cache = Cache(project, run.id)
+        if state.phase != "new":
+            cache.begin_run()
+        judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
+        recipes = Recipes(state.plan, bodies, hashes, folder)
         interrupted: list[str] = []
+        made: list[Interpreter] = []
 
         async def main() -> Interpreter:
             interpreter = Interpreter(
@@ -250,10 +269,16 @@ def _play(
                 file=graph.file,
                 sources=SourceLines(graph, folder),
                 publishing=publishing,
+                recipes=recipes,
+                judge=judge,
+                plans=plans,
+                recall=terms.recall,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
+            made.append(interpreter)
             for event in told:
                 interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
@@ -270,6 +295,8 @@ def _play(
             reporter.start(graph.file, run.id)
             for note in secrets.notes:
                 reporter.note(note)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
@@ -284,6 +311,8 @@ def _play(
             raise _first(group) from group
         finally:
             publishing.earlier.close()
+            for each in made:
+                each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:
