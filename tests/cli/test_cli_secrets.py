@@ -270,6 +270,51 @@ plain(read(file(".env")))
     assert found_under(project.folder) == {}
 
 
+def test_a_key_that_was_replaced_makes_no_result_stale(project: Project) -> None:
+    program = """
+secret TOKEN
+secret OTHER
+task t() -> str { env { T = TOKEN }
+  sh "echo done" }
+output a = t()
+"""
+    project.write("p.csc", program)
+    project.env |= {"TOKEN": TOKEN, "OTHER": "another one"}
+    assert "1 task cached" not in project.cascade("run", "p.csc").err
+    project.env["TOKEN"] = "ghp_a new one"
+    assert "1 task cached" in project.cascade("run", "p.csc").err
+    project.write("p.csc", program.replace("T = TOKEN", "T = OTHER").replace("secret TOKEN\n", ""))
+    assert "1 task cached" not in project.cascade("run", "p.csc").err
+    assert found_under(project.folder) == {}
+
+
+def test_the_help_of_a_program_names_its_secrets(project: Project) -> None:
+    project.write(
+        "p.csc",
+        """
+secret TOKEN
+secret KEY
+secret IDLE   # allow: unused-secret
+task t() { env { T = TOKEN }
+  sh "true" }
+task s() { env { T = TOKEN }
+  sh "true" }
+t()
+s() with { env { K = KEY } }
+""",
+    )
+    project.env["TOKEN"] = TOKEN
+    shown = project.cascade("run", "p.csc", "--help").out
+    assert found_in(shown.encode()) == []
+    assert shown[shown.index("Secrets") : shown.index("Tasks")] == (
+        "Secrets\n"
+        "  TOKEN  given to s, t; from the environment, or `.env` beside the program\n"
+        "  KEY    given to s; from the environment, or `.env` beside the program\n"
+        "  IDLE   from the environment, or `.env` beside the program\n"
+        "\n"
+    )
+
+
 def test_a_run_that_goes_on_asks_for_its_secrets_again(secretive: Project) -> None:
     project = secretive
     run = project.start("run", "p.csc", "waits", "python_waits")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from executors_work import ENV, Work, Working, is_alive, text_of, until
 
 from cascade_dsl.executors import logs
-from cascade_dsl.executors.masking import Secrets
+from cascade_dsl.executors.masked import Masks
+from cascade_dsl.executors.masking import Secrets, Stream
 from cascade_dsl.executors.protocol import AttemptExited, AttemptSpec, CommandSpec, PythonSpec
 
 pytestmark = pytest.mark.trio
@@ -129,6 +132,43 @@ async def test_the_log_is_whole_when_the_outcome_is_known(working: Working) -> N
         for _ in range(10):
             await work.exited(command(work, 'head -c 500000 /dev/zero | tr "\\0" x; printf "end $T"'))
             assert work.log() == "x" * 500_000 + "end ***"
+
+
+async def test_what_is_in_the_pipe_is_read_before_the_end_is_told(tmp_path: Path) -> None:
+    """Also where the thread is behind."""
+    masks, behind, drained = Masks(), threading.Event(), trio.Event()
+    log = logs.open_log(str(tmp_path / "log"))
+    (pipe,), (end,) = masks.through(MASKS, (log,))
+    masks._order(lambda: [None, None][behind.wait(10)])  # pyright: ignore[reportPrivateUsage]
+    os.write(end, b"the end: correct horse battery")
+    os.close(end)
+    masks.drain([pipe], drained.set)
+    behind.set()
+    with trio.fail_after(30):
+        await drained.wait()
+    assert text_of(tmp_path / "log") == "the end: ***"
+    assert pipe.seen == {"TOKEN"}
+    masks.close()
+    os.close(log)
+
+
+async def test_what_cannot_be_masked_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Stream, data: bytes) -> bytes:
+        raise RecursionError
+
+    monkeypatch.setattr(Stream, "feed", broken)
+    masks, drained = Masks(), trio.Event()
+    log = logs.open_log(str(tmp_path / "log"))
+    (pipe,), (end,) = masks.through(MASKS, (log,))
+    os.write(end, SECRET.encode())
+    os.close(end)
+    masks.drain([pipe], drained.set)
+    with trio.fail_after(30):
+        await drained.wait()
+    assert text_of(tmp_path / "log") == "[21 bytes could not be masked: RecursionError]\n"
+    assert pipe.fault == "it could not be masked"
+    masks.close()
+    os.close(log)
 
 
 async def test_a_body_that_closes_its_streams_goes_on(working: Working) -> None:
