@@ -34,6 +34,7 @@ from .requirements import Requirements, sentences_of
 from .secrets import check_secrets, refuse
 from .symbols import Refused, Report, Scope, Secret, Symbol, Task, Value
 from .tasks import Tasks
+from .temporary import warn_of_kept
 from .warnings import Warner, scripts_of
 
 _FRAMES = 5000
@@ -144,7 +145,7 @@ class _Compiler:
         made = tuple(nodes.body)
         finisher = Finisher(moved_ids(made), changed)
         name = self.source.path.rsplit("/", 1)[-1]
-        return Graph(
+        graph = Graph(
             name=name.removesuffix(".csc"),
             file=name,
             tasks=tuple(map(finisher.task, lowered)),
@@ -158,6 +159,8 @@ class _Compiler:
             secrets=tuple(s.name for s in self.scope.names.values() if isinstance(s, Secret)),
             doc=module.doc,
         )
+        warn_of_kept(self.report, graph, statements)
+        return graph
 
     # ---- the names of the file ----
 
