@@ -176,7 +176,8 @@ def _fill_in(graph: Graph, params: list[Param], values: dict[str, Json], project
             case _:
                 raise EvalError("a default may use params and constants only")
 
-    env = Env({}, value_of, folder=str(project), now_s=time.time(), environ=dict(os.environ))
+    environ = {name: value for name, value in os.environ.items() if name not in graph.secrets}
+    env = Env({}, value_of, folder=str(project), now_s=time.time(), environ=environ)
 
     def fill(param: Param) -> Json:
         value = None if param.default is None else check_value(param.type, evaluate(param.default, env))

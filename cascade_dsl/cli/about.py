@@ -1,4 +1,4 @@
-"""The help of one program: what `cascade run FILE --help` says, from its params, doc comments, outputs, tasks and limits."""
+"""The help of one program: what `cascade run FILE --help` says, from its params, doc comments, secrets, outputs, tasks and limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import assert_never
 
 from ..base.quantity import duration_ns, parse_size, show_duration, show_milli, show_size
 from ..ir.expr import Expr, Lit
-from ..ir.graph import Graph, Json, Output, Param, TaskDef
+from ..ir.graph import Call, Graph, Json, Output, Param, TaskDef, walk
 from ..ir.notation import expr_text, literal_text
 from ..ir.requirement import Limit
 from ..ir.types import (
@@ -71,6 +71,7 @@ class _Page:
         rows = [(self.term(param), self.about(param)) for param in self.params]
         yield from self.section("Params", rows)
         yield from self.how_to_give()
+        yield from self.section("Secrets", [(name, self.given_to(name)) for name in self.graph.secrets])
         outputs = [node for node in self.graph.nodes if isinstance(node, Output)]
         yield from self.section("Outputs", [(node.name, [_typed(node)]) for node in outputs])
         yield from self.section("Tasks", [(_signature(task), _first(task.doc)) for task in self.graph.tasks])
@@ -82,6 +83,15 @@ class _Page:
             self.width,
             break_on_hyphens=False,
         )
+
+    def given_to(self, secret: str) -> list[str]:
+        """Who gets a secret, and from where it comes."""
+        tasks = {task.name for task in self.graph.tasks if any(name == secret for _, name in task.clauses.secrets)}
+        for node in walk(self.graph.nodes):
+            if isinstance(node, Call) and node.clauses is not None and secret in dict(node.clauses.secrets).values():
+                tasks.add(node.task)
+        told = f"given to {', '.join(sorted(tasks))}; " if tasks else ""
+        return [f"{told}from the environment, or `.env` beside the program"]
 
     def usage(self) -> Iterator[str]:
         given: list[str] = []

@@ -71,6 +71,8 @@ def _head(attempt: Shown, name: str, run: Path) -> str:
     lines = [f"# {name} ({attempt.task}), attempt {attempt.attempt} of run {run.name}"]
     if attempt.rereads:
         lines.append("# its body reads files, the environment or the clock: they were read again, now")
+    for variable, secret in attempt.secrets:
+        lines.append(f"# {variable} is the secret {secret}, which is not shown: export it first")
     folders = {attempt.cwd} if "/scratch/" in attempt.cwd else set[str]()
     for place in attempt.places:
         if isinstance(place, GlobPlace):

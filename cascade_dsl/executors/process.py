@@ -18,8 +18,18 @@ import trio
 from .cgroups import Cgroup, Cgroups
 from .groups import Group, reap_orphans, start_failed
 from .logs import Floods, is_flooded, open_log, open_value, size_of
+from .masked import Masks, Pipe
 from .monitor import Monitor, Watch, bound_of, kill
-from .protocol import VALUE_BYTES_MAX, AttemptExited, AttemptLost, AttemptSpec, CommandSpec, Deliver, Outcome
+from .protocol import (
+    TELLS_SECRET,
+    VALUE_BYTES_MAX,
+    AttemptExited,
+    AttemptLost,
+    AttemptSpec,
+    CommandSpec,
+    Deliver,
+    Outcome,
+)
 from .reactor import Reactor
 
 _TICK_S = 0.25
@@ -34,13 +44,15 @@ _TOO_LARGE = (
 
 
 class _Attempt:
-    __slots__ = ("cgroup", "group", "hollowed", "id", "log", "message", "outcome", "stdout", "watch")
+    __slots__ = ("cgroup", "group", "hollowed", "id", "log", "message", "outcome", "pipes", "stdout", "watch")
 
-    def __init__(self, id: str, group: Group, log: str, stdout: str | None) -> None:
+    def __init__(self, id: str, group: Group, log: str, stdout: str | None, pipes: list[Pipe]) -> None:
         self.id = id
         self.group = group
         self.log = log
         self.stdout = stdout
+        self.pipes = pipes
+        """Of a body that knows secrets: of its standard output, and of its log."""
         self.hollowed = 0
         self.message = ""
         self.watch: Watch | None = None
@@ -62,6 +74,7 @@ class ProcessExecutor:
         self._reactor = Reactor()
         self._running: dict[str, _Attempt] = {}
         self._floods = Floods()
+        self._masks = Masks()
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._ticking = False
 
@@ -83,6 +96,7 @@ class ProcessExecutor:
                 await self._floods.drain()
             for attempt in list(self._running.values()):
                 self._end(attempt, AttemptLost(id=attempt.id, reason="it was killed and did not die"))
+            self._masks.close()
             self._reactor.close()
             os.close(self._null)
 
@@ -92,20 +106,25 @@ class ProcessExecutor:
         assert isinstance(work, CommandSpec)
         assert spec.id not in self._running
         log = stdout = -1
+        pipes: list[Pipe] = []
+        ends: list[int] = []
         try:
             log = open_log(spec.log_path)
             stdout = log if work.stdout_path is None else open_value(work.stdout_path)
             if not work.argv:
                 raise OSError(errno.ENOENT, "no command")
-            group = Group(work.argv, cwd=spec.cwd, env=spec.env, stdin=self._null, stdout=stdout, stderr=log)
+            if spec.masks is not None:
+                pipes, ends = self._masks.through(spec.masks, (stdout, log))
+            out, err = ends or (stdout, log)
+            group = Group(work.argv, cwd=spec.cwd, env=spec.env, stdin=self._null, stdout=out, stderr=err)
         except (OSError, ValueError) as error:
             failed = start_failed(spec, work.argv[0] if work.argv else "", error)
             self._reactor.soon(lambda: self._deliver(failed))
             return
         finally:
-            for fd in {log, stdout} - {-1}:
+            for fd in {log, stdout, *ends} - {-1}:
                 os.close(fd)
-        attempt = _Attempt(spec.id, group, spec.log_path, work.stdout_path)
+        attempt = _Attempt(spec.id, group, spec.log_path, work.stdout_path, pipes)
         if self._monitor is not None:
             self._watch(self._monitor, attempt, spec)
         self._running[spec.id] = attempt
@@ -176,12 +195,30 @@ class ProcessExecutor:
         assert outcome is not None
         if attempt.group.is_empty() or tries == 0:
             outcome = self._measured(attempt, outcome)
-            if is_flooded(attempt.log):
-                self._floods.close_up(attempt.log, lambda: self._end(attempt, outcome))
+            if attempt.pipes:
+                self._masks.drain(
+                    attempt.pipes, lambda: self._reactor.soon(lambda: self._settle_masked(attempt, outcome))
+                )
             else:
-                self._end(attempt, outcome)
+                self._settle(attempt, outcome)
             return
         self._reactor.at(trio.current_time() + _STRAGGLER_S, lambda: self._await_stragglers(attempt, tries - 1))
+
+    def _settle_masked(self, attempt: _Attempt, outcome: AttemptExited) -> None:
+        """A value that had a secret in it, or could not be kept whole, is none."""
+        pipe = attempt.pipes[0]
+        if attempt.stdout is not None and outcome.code == 0 and not outcome.message:
+            if pipe.seen:
+                outcome = replace(outcome, message=TELLS_SECRET.format(what="its standard output", name=min(pipe.seen)))
+            elif pipe.fault:
+                outcome = replace(outcome, message=f"its standard output could not be kept: {pipe.fault}")
+        self._settle(attempt, outcome)
+
+    def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:
+        if is_flooded(attempt.log):
+            self._floods.close_up(attempt.log, lambda: self._end(attempt, outcome))
+        else:
+            self._end(attempt, outcome)
 
     def _measured(self, attempt: _Attempt, outcome: AttemptExited) -> AttemptExited:
         watch, cgroup = attempt.watch, attempt.cgroup

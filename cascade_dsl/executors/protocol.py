@@ -7,18 +7,24 @@ thread from inside `serve`, never from inside `start` or `stop`, and only after 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import trio
 
 from ..ir.used import Used
+
+if TYPE_CHECKING:
+    from .masking import Secrets
 
 VALUE_BYTES_MAX = 64 * 1024 * 1024
 """A value that is larger fails the attempt: a file is the place for it."""
 NOTHING = Used()
 RESULT_INLINE_BYTES = 4096
 """A python result of up to so many bytes of JSON travels in its outcome, a larger one through its file."""
+
+TELLS_SECRET = "{what} contains the secret {name}: a result is kept, a secret is not"
+"""Why an attempt fails whose body ended well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +66,12 @@ class AttemptSpec:
     id: str
     work: CommandSpec | PythonSpec
     cwd: str
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     log_path: str
+    secrets: tuple[tuple[str, str], ...] = ()
+    """Variables of `env` that hold secrets, and the names of these."""
+    masks: Secrets | None = None
+    """What it must not tell: its log, and a value on its standard output, go through these. None: straight to the file."""
     mem_bytes: int | None = None
     """How much memory it asked for; it is ended when it uses more than `monitor.bound_of` that. None: nobody looks."""
 

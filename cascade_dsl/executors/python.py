@@ -22,6 +22,7 @@ import trio
 from ..ir.used import Used
 from .groups import Group, reap_orphans, start_failed
 from .logs import Floods, is_flooded, open_log
+from .masked import Masks, Pipe
 from .monitor import Monitor, Seen, Watch, bound_of, kill
 from .protocol import AttemptExited, AttemptLost, AttemptSpec, Deliver, Outcome, PythonSpec, StartFailed
 from .reactor import Reactor
@@ -59,12 +60,14 @@ class _Worker:
 
 
 class _Call:
-    __slots__ = ("began", "hollowed", "id", "log", "outcome", "watch", "worker")
+    __slots__ = ("began", "hollowed", "id", "log", "outcome", "pipes", "watch", "worker")
 
-    def __init__(self, id: str, log: str, worker: _Worker) -> None:
+    def __init__(self, id: str, log: str, worker: _Worker, pipes: list[Pipe]) -> None:
         self.id = id
         self.log = log
         self.worker = worker
+        self.pipes = pipes
+        """Of a body that knows secrets: that of its log."""
         self.began = time.monotonic()
         self.hollowed = 0
         self.watch: Watch | None = None
@@ -81,6 +84,7 @@ class PythonExecutor:
         self._token: trio.lowlevel.TrioToken | None = None
         self._reactor = Reactor()
         self._floods = Floods()
+        self._masks = Masks()
         self._calls: dict[str, _Call] = {}
         self._workers: set[_Worker] = set()
         self._idle: dict[tuple[str, ...], list[_Worker]] = {}
@@ -106,6 +110,7 @@ class PythonExecutor:
                 await self._floods.drain()
             for call in list(self._calls.values()):
                 self._end(call, AttemptLost(id=call.id, reason="its worker was killed and did not die"))
+            self._masks.close()
             self._reactor.close()
             os.close(self._null)
 
@@ -113,13 +118,24 @@ class PythonExecutor:
         """Begin a call; blocks at most for the spawn of a worker."""
         assert isinstance(spec.work, PythonSpec)
         assert spec.id not in self._calls
+        pipes: list[Pipe] = []
+        ends: list[int] = []
         try:
-            worker = self._hand_over(spec, spec.work)
+            if spec.masks is not None:
+                log = open_log(spec.log_path)
+                try:
+                    pipes, ends = self._masks.through(spec.masks, (log,))
+                finally:
+                    os.close(log)
+            worker = self._hand_over(spec, spec.work, ends)
         except (OSError, ValueError) as error:
             failed = start_failed(spec, sys.executable, error)
             self._reactor.soon(lambda: self._deliver(failed))
             return
-        call = _Call(spec.id, spec.log_path, worker)
+        finally:
+            for fd in ends:
+                os.close(fd)
+        call = _Call(spec.id, spec.log_path, worker, pipes)
         if self._monitor is not None:
             self._watch(self._monitor, call, spec)
         worker.call = call
@@ -165,30 +181,37 @@ class PythonExecutor:
 
     # ---- workers
 
-    def _hand_over(self, spec: AttemptSpec, work: PythonSpec) -> _Worker:
-        """Give a call to an idle worker or to a new one. Raises OSError or ValueError where there is neither."""
-        key = tuple(f"{k}={v}" for k, v in sorted(spec.env.items()) if k.startswith(("PYTHON", "LD_")))
+    def _hand_over(self, spec: AttemptSpec, work: PythonSpec, log: list[int]) -> _Worker:
+        """Give a call to an idle worker or to a new one. Raises OSError or ValueError where there is neither.
+
+        A worker that has seen secrets takes no calls that are not given the same: modules may remember them. It is told
+        them with each call, so that its own environment, which anything of the user may read, never has them.
+        """
+        secret = {variable for variable, _ in spec.secrets}
+        plain = {k: v for k, v in spec.env.items() if k not in secret} if secret else spec.env
+        key = tuple(f"{k}={v}" for k, v in sorted(plain.items()) if k.startswith(("PYTHON", "LD_")))
+        key += tuple(f"secret {variable}={name}" for variable, name in sorted(spec.secrets))
         idle = self._idle.get(key, [])
         most = None if spec.mem_bytes is None else spec.mem_bytes // _REST_SHARE
         for worker in reversed([w for w in idle if most is None or w.rest_bytes <= most]):
             idle.remove(worker)
             try:
-                self._send(worker, spec, work)
+                self._send(worker, spec, work, log)
             except ConnectionError:  # it died while idle, which will be noticed soon
                 continue
             return worker
-        worker = self._spawn(spec, key)
-        self._send(worker, spec, work)
+        worker = self._spawn(spec, key, plain)
+        self._send(worker, spec, work, log)
         return worker
 
-    def _spawn(self, spec: AttemptSpec, key: tuple[str, ...]) -> _Worker:
+    def _spawn(self, spec: AttemptSpec, key: tuple[str, ...], env: dict[str, str]) -> _Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log = -1
         try:
             log = open_log(spec.log_path)  # for what the interpreter says when it cannot even start
             argv = (sys.executable, "-P", _PROGRAM, str(theirs.fileno()))
             fds = (theirs.fileno(),)
-            group = Group(argv, cwd="/", env=spec.env, stdin=self._null, stdout=log, stderr=log, pass_fds=fds)
+            group = Group(argv, cwd="/", env=env, stdin=self._null, stdout=log, stderr=log, pass_fds=fds)
         except BaseException:
             ours.close()
             raise
@@ -197,17 +220,18 @@ class PythonExecutor:
             if log >= 0:
                 os.close(log)
         ours.setblocking(False)
-        worker = _Worker(group, ours, key, spec.env)
+        worker = _Worker(group, ours, key, env)
         self._workers.add(worker)
         self._reactor.watch(ours.fileno(), lambda: self._on_readable(worker))
         self._reactor.watch(group.pidfd, lambda: self._on_ended(worker))
         return worker
 
-    def _send(self, worker: _Worker, spec: AttemptSpec, work: PythonSpec) -> None:
+    def _send(self, worker: _Worker, spec: AttemptSpec, work: PythonSpec, log: list[int]) -> None:
+        """`log`: a descriptor that the call writes to in place of its log, or none."""
         env, base = spec.env, worker.env
         request = {
             "cwd": spec.cwd,
-            "log": spec.log_path,
+            "log": None if log else spec.log_path,
             "set": {} if env is base else {k: v for k, v in env.items() if base.get(k) != v},
             "unset": [] if env is base else [k for k in base if k not in env],
             "spec": {
@@ -226,12 +250,15 @@ class PythonExecutor:
         }
         packet = json.dumps(request).encode()
         if len(packet) <= _PACKET_MAX:
-            worker.socket.send(packet)
+            if log:
+                socket.send_fds(worker.socket, [packet], log)
+            else:
+                worker.socket.send(packet)
             return
         with open(os.memfd_create("cascade-call"), "wb") as memory:
             memory.write(packet)
             memory.flush()
-            socket.send_fds(worker.socket, [b"m"], [memory.fileno()])
+            socket.send_fds(worker.socket, [b"m"], [memory.fileno(), *log])
 
     def _on_readable(self, worker: _Worker) -> None:
         try:
@@ -349,6 +376,12 @@ class PythonExecutor:
 
     def _finish(self, call: _Call, outcome: Outcome) -> None:
         call.outcome = outcome
+        if call.pipes:
+            self._masks.drain(call.pipes, lambda: self._reactor.soon(lambda: self._settle(call, outcome)))
+        else:
+            self._settle(call, outcome)
+
+    def _settle(self, call: _Call, outcome: Outcome) -> None:
         if is_flooded(call.log):
             self._floods.close_up(call.log, lambda: self._end(call, outcome))
         else:

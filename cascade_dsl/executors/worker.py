@@ -290,7 +290,9 @@ class Process:
     def enter(self, request: dict[str, Any]) -> None:
         """Take on the environment, folder and log of a call. Raises CannotStart."""
         try:
-            log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            log = request.get("log_fd", -1)
+            if log < 0:
+                log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CannotStart(f"cannot write the log {request['log']}: {error.strerror}") from None
         os.dup2(log, 1)
@@ -493,12 +495,17 @@ def _one_line(error: BaseException) -> str:
 
 
 def _receive(control: socket.socket, flags: int) -> dict[str, Any] | None:
-    packet, fds, _, _ = socket.recv_fds(control, REQUEST_BYTES_MAX, 1, flags)
-    if fds:
-        with open(fds[0], "rb") as memory:
+    packet, fds, _, _ = socket.recv_fds(control, REQUEST_BYTES_MAX, 2, flags)
+    if not packet:
+        return None
+    if packet == b"m":
+        with open(fds.pop(0), "rb") as memory:
             memory.seek(0)
-            return json.loads(memory.read())
-    return json.loads(packet) if packet else None
+            packet = memory.read()
+    request = json.loads(packet)
+    if fds:  # a log that is masked on its way
+        request["log_fd"] = fds[0]
+    return request
 
 
 def main() -> None:

@@ -138,6 +138,7 @@ class _Check:
         self.once("tasks", (task.name for task in self.graph.tasks))
         self.once("resources", (resource.name for resource in self.graph.resources))
         self.once("params", (node.name for node in self.graph.nodes if isinstance(node, Param)))
+        self.once("secrets", self.graph.secrets)
         self.once("outputs", (node.name for node in self.graph.nodes if isinstance(node, Output)))
 
     def once(self, what: str, names: Iterable[str]) -> None:
@@ -167,8 +168,7 @@ class _Check:
                     self.expr(output.path, where, top, inputs)
             if not task.record and len(task.outputs) > 1:
                 self.wrong(f"{where} has several outputs and no record of them")
-            if task.clauses.secrets:
-                self.not_built(f"a secret, as {where} has it,")
+            self.secrets(task.clauses, where)
             for expr in _clause_exprs(task.clauses):
                 self.expr(expr, where, top, names)
             self.demands(task.clauses, where)
@@ -207,6 +207,14 @@ class _Check:
         self.once(f"values of the body of {where}", (v.name for v in body.values))
         for value in body.values:
             self.expr(value.expr, where, top, frozenset())
+
+    def secrets(self, clauses: Clauses, where: str) -> None:
+        self.once(f"variables of {where}", (name for name, _ in (*clauses.env, *clauses.secrets)))
+        for variable, name in clauses.secrets:
+            if not variable or "=" in variable or "\0" in variable:
+                self.wrong(f"{where} sets `{variable}`, which is no name of a variable")
+            if name not in self.graph.secrets:
+                self.wrong(f"{where} uses the secret `{name}`, which the graph does not declare")
 
     def demands(self, clauses: Clauses, where: str) -> None:
         self.once(f"demands of {where}", (r.resource for r in clauses.requires))
@@ -272,6 +280,7 @@ class _Check:
             for expr in _clause_exprs(node.clauses):
                 self.expr(expr, where, visible, names)
             self.demands(node.clauses, where)
+            self.secrets(node.clauses, where)
 
     def fan(self, node: FanOut, where: str, visible: frozenset[int]) -> None:
         if not node.items:

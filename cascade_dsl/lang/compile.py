@@ -31,7 +31,8 @@ from .parse import Parsed, parse_source, read_source
 from .published import check_paths
 from .raws import warn_of_raws
 from .requirements import Requirements, sentences_of
-from .symbols import Refused, Report, Scope, Symbol, Task, Value
+from .secrets import check_secrets, refuse
+from .symbols import Refused, Report, Scope, Secret, Symbol, Task, Value
 from .tasks import Tasks
 from .temporary import warn_of_kept
 from .warnings import Warner, scripts_of
@@ -136,6 +137,7 @@ class _Compiler:
         tags = [tag for clauses in changed.values() for tag in clauses.tags]
         limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
         check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.outputs.paths, changed)
+        check_secrets(self.report, module, self.scope)
         warn_of_raws(self.report, bodies.scripts.raws, nodes.body)
         if self.report.findings.errors or not self.sound:
             return None
@@ -154,6 +156,7 @@ class _Compiler:
                 _digest(name, self.source.text.encode("utf-8", "surrogatepass")),
                 *(_digest(path, data) for path, data in sorted(bodies.helpers.items())),
             ),
+            secrets=tuple(s.name for s in self.scope.names.values() if isinstance(s, Secret)),
             doc=module.doc,
         )
         warn_of_kept(self.report, graph, statements)
@@ -172,8 +175,7 @@ class _Compiler:
                     self.report.unbuilt(item.name.span, "`flow`")
                     self._bind(Refused(item.name.name, item.name.span))
                 case ast.SecretDecl():
-                    self.report.unbuilt(item.span, "`secret`", "read it in the body from the environment of the run")
-                    self._bind(Refused(item.name.name, item.name.span))
+                    self._bind(Secret(item.name.name, item.name.span))
                 case ast.UseDecl():
                     self.report.unbuilt(item.span, "`use`")
                     stem = item.module.rsplit(".", 1)[-1] or Path((item.source and item.source.text) or "").stem
@@ -251,6 +253,9 @@ class _Compiler:
         bindings = {i.name.name: i.name.span for i in self.module.items if isinstance(i, ast.Binding)}
         for use in free_uses(default):
             declared = self.scope.names.get(use.name)
+            if isinstance(declared, Secret):
+                refuse(self.report, use.span, declared)
+                return False
             span = bindings.get(use.name) if declared is None else declared.span
             if span is not None:
                 self.report.error(

@@ -45,7 +45,8 @@ from .literals import item_at_fault, list_of, record_of, string, texts_of
 from .loops import comprehension
 from .narrowing import narrowed
 from .operations import apply, binary, compare, ternary, unary
-from .symbols import Refused, Report, Task, Value
+from .secrets import refuse
+from .symbols import Refused, Report, Secret, Task, Value
 
 _PATHS = (FILE, DIR, ListType(FILE), ListType(DIR))
 
@@ -283,6 +284,8 @@ class Expressions:
                 self.report.error(
                     "CSC107", expr.span, f"`{expr.name}` is a task, not a value", help=f"call it: `{expr.name}(…)`"
                 )
+            case Secret():
+                refuse(self.report, expr.span, symbol)
             case Refused():
                 pass
             case None if not expr.name:
@@ -401,6 +404,9 @@ class Expressions:
         symbol = at.scope.find(target.name)
         match symbol:
             case Refused():
+                return wrong()
+            case Secret():
+                refuse(self.report, target.span, symbol)
                 return wrong()
             case Task():
                 if at.nodes is None:

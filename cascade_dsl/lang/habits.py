@@ -392,6 +392,23 @@ def _import(at: Place) -> Slip | None:
     return None
 
 
+def _secret_with_more(at: Place) -> Slip | None:
+    found = re.search(r"\bsecret[ \t]+(\w+)[ \t]*\Z", at.before)
+    if at.opening != "secret" or found is None or at.token.text not in ("=", ":", ","):
+        return None
+    span = Span(at.token.start, at.token.end)
+    if at.token.text == ",":
+        return Slip(
+            "each secret is declared by itself", span, f"write `secret {found[1]}`, and the next on its own line"
+        )
+    if at.token.text == ":":
+        return Slip("a secret has no type, it is text", span, f"write `secret {found[1]}`", "CSC113")
+    help = (
+        f"write `secret {found[1]}`, and give it in the environment of the run or in a file `.env` beside the program"
+    )
+    return Slip("the value of a secret does not stand in a program", span, help, "CSC113")
+
+
 def type_mend(name: str, item: str) -> str:
     """What to write for a type of another language that has one in brackets: `Optional[str]`, `List[int]`."""
     item = item if len(item) <= 40 and "\n" not in item else "T"
@@ -414,7 +431,7 @@ def key_mend(key: str) -> str:
 
 
 _HABITS = (
-    _colon_for_a_block, _import, _between_a_clause_and_its_value, _word_of_a_header, _clause_outside, _script_without_quotes,
+    _secret_with_more, _colon_for_a_block, _import, _between_a_clause_and_its_value, _word_of_a_header, _clause_outside, _script_without_quotes,
     _without_parentheses, _type_before_name, _angle_brackets, _dict_of_two_types, _lambda, _question_mark, _filter_before_for, _other_templates, _yaml_list, _dash,
     _foreign_comment, _quote_in_quotes, _comma_at_the_end_of_a_line,
 )  # fmt: skip

@@ -23,7 +23,8 @@ from .expressions import Expressions
 from .literals import texts_of
 from .loops import loop
 from .narrowing import facts_of
-from .symbols import Refused, Report, Scope, Task, Value
+from .secrets import refuse
+from .symbols import Refused, Report, Scope, Secret, Task, Value
 
 
 class Nodes:
@@ -336,6 +337,8 @@ class Nodes:
                     f"bind a call of it, `x = {symbol.name}(…)`, and write `after x`"
                 )
                 self.report.error("CSC422", expr.span, f"`{symbol.name}` is a task, not a call of it", help=help)
+            elif isinstance(symbol, Secret):
+                refuse(self.report, expr.span, symbol)
             elif symbol is None and isinstance(root, ast.Name):
                 self.report.unknown(root.span, "name", root.name, at.scope.known())
         return tuple(found)

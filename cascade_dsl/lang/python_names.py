@@ -20,7 +20,8 @@ from ..base.suggest import did_you_mean
 from ..ir.graph import PythonFunction, PythonValue
 from . import ast
 from .context import Context
-from .symbols import Refused, Report, Scope, Value
+from .secrets import refuse
+from .symbols import Refused, Report, Scope, Secret, Value
 
 
 class Signature:
@@ -45,6 +46,8 @@ class PythonNames:
         values: list[PythonValue] = []
         for name in sorted(free_names(body.text, parameters)):
             symbol = at.scope.find(name)
+            if isinstance(symbol, Secret) and name not in _BUILTINS:
+                refuse(self.report, _place_of(body, name), symbol, python=True)
             if not isinstance(symbol, Value) or symbol.type is None or symbol.kind not in ("param", "binding"):
                 continue
             if symbol.constant:

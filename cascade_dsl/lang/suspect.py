@@ -71,12 +71,12 @@ def _used(decl: ast.TaskDecl, body: ast.Body) -> set[str]:
 
 def _script(report: Report, decl: ast.TaskDecl, body: ast.ShBody, names: Sequence[str]) -> None:
     begin, end = body.script.span.start, body.script.span.end
-    text = _blanked(report.source.text[begin:end], [Span(p.start - begin, p.end - begin) for p in body.script.places])
+    text = blanked(report.source.text[begin:end], [Span(p.start - begin, p.end - begin) for p in body.script.places])
     known = {e.name.name for c in decl.clauses if isinstance(c, ast.EnvClause) for e in c.entries}
     said: set[str] = set()
-    for found in _outside_quotes(text):
+    for found in outside_quotes(text):
         name = found[1] or found[2]
-        if name not in names or name in known or name in said or _sets(text, name):
+        if name not in names or name in known or name in said or sets(text, name):
             continue
         said.add(name)
         report.warn(
@@ -87,14 +87,14 @@ def _script(report: Report, decl: ast.TaskDecl, body: ast.ShBody, names: Sequenc
         )
 
 
-def _blanked(text: str, places: Iterable[Span]) -> str:
+def blanked(text: str, places: Iterable[Span]) -> str:
     """A script as it is written in the file, its `{{ }}` and escaped quotes as blanks of the same length."""
     for place in places:
         text = text[: place.start] + " " * (place.end - place.start) + text[place.end :]
     return text if text.startswith('"""') else text.replace("\\$", "  ")
 
 
-def _outside_quotes(text: str) -> Iterator[re.Match[str]]:
+def outside_quotes(text: str) -> Iterator[re.Match[str]]:
     """The matches that do not stand in `'…'` or a comment."""
     double = single = False
     at = 3 if text[:3] in ('"""', "'''") else 1
@@ -122,7 +122,7 @@ def _outside_quotes(text: str) -> Iterator[re.Match[str]]:
         at += 1
 
 
-def _sets(text: str, name: str) -> bool:
+def sets(text: str, name: str) -> bool:
     """The script gives a variable of that name a value itself."""
     told = r"\b(?:read|mapfile|readarray|getopts|printf|declare|local|export|typeset)\b"
     sets = rf"\b{name}\+?=|\b{name}\[|\b(?:for|select)\s+{name}\b|{told}[^\n;]*\b{name}\b"

@@ -60,6 +60,16 @@ class Task:
         self.result = result
 
 
+class Secret:
+    """A declared secret: a name without a value that an expression could use."""
+
+    __slots__ = ("name", "span")
+
+    def __init__(self, name: str, span: Span) -> None:
+        self.name = name
+        self.span = span
+
+
 class Refused:
     """A name whose declaration is not built yet, or is wrong: its uses are not reported again."""
 
@@ -70,7 +80,7 @@ class Refused:
         self.span = span
 
 
-Symbol: TypeAlias = Value | Task | Refused
+Symbol: TypeAlias = Value | Task | Secret | Refused
 
 
 class Scope:

@@ -42,6 +42,7 @@ from .context import Context
 from .expressions import Expressions
 from .nodes import Nodes
 from .outputs import Outputs, body_type
+from .secrets import alone, refuse_mixed
 from .suspect import look
 from .symbols import Refused, Report, Scope, Task, Value
 
@@ -216,7 +217,7 @@ class Tasks:
         requires = {r.resource: r for r in base.requires} if base else {}
         found = base or Clauses()
         retry, timeout, priority = found.retry, found.timeout, found.priority
-        env = dict(found.env)
+        env, secrets = dict(found.env), dict(found.secrets)
         tags, workdir, scratch, cache = found.tags, found.workdir, found.scratch, found.cache
         for clause in sorted(given, key=lambda c: not isinstance(c, ast.RequiresClause)):  # `need` is known by them
             match clause:
@@ -231,7 +232,7 @@ class Tasks:
                 case ast.EnvClause():
                     specs = self._specs.get(task.name, ())
                     values = self._context(task, specs, "a clause of a task", need=True, in_body=True)
-                    env.update(self._env(clause, values))
+                    self._env(clause, values, env, secrets)
                 case ast.PriorityClause():
                     priority = self.typing.check(clause.value, INT, at, "`priority`").expr
                 case ast.TagClause():
@@ -260,6 +261,7 @@ class Tasks:
             retry=retry,
             timeout=timeout,
             env=tuple(env.items()),
+            secrets=tuple(secrets.items()),
             priority=priority,
             tags=tags,
             workdir=workdir,
@@ -344,8 +346,8 @@ class Tasks:
         by = None if clause.by is None else self.typing.infer(clause.by, at).expr
         return CachePolicy(mode="off" if clause.off else "on", ttl=ttl, by=by)
 
-    def _env(self, clause: ast.EnvClause, at: Context) -> dict[str, Expr]:
-        out: dict[str, Expr] = {}
+    def _env(self, clause: ast.EnvClause, at: Context, env: dict[str, Expr], secrets: dict[str, str]) -> None:
+        """Adds the variables of a clause: an expression or a secret in place of what the task's own clause had."""
         places: dict[str, Span] = {}
         for entry in clause.entries:
             name = entry.name.name
@@ -353,6 +355,14 @@ class Tasks:
                 also = [(places[name], "first here")]
                 self.report.error("CSC104", entry.name.span, f"the variable `{name}` is given twice", also=also)
             places[name] = entry.name.span
+            env.pop(name, None)
+            secrets.pop(name, None)
+            secret = alone(entry.value, at.scope)
+            if secret is not None:
+                secrets[name] = secret.name
+                continue
+            if refuse_mixed(self.report, entry.value, at.scope):
+                continue
             found = self.typing.infer(entry.value, at)
             if isinstance(found.type, OptionalType):
                 text = self.typing.source_text(entry.value.span)
@@ -360,8 +370,7 @@ class Tasks:
                 self.report.error(
                     "CSC201", entry.value.span, f"a variable wants a value, found {found.type}", help=help
                 )
-            out[name] = found.expr if found.type in (STR, FILE, DIR) else Text((found.expr,))
-        return out
+            env[name] = found.expr if found.type in (STR, FILE, DIR) else Text((found.expr,))
 
     def _folder(self, expr: ast.Expr, at: Context) -> Expr:
         found = self.typing.infer(expr, at)

@@ -76,6 +76,11 @@ class Warner:
         for param in [i for i in self.module.items if isinstance(i, ast.ParamDecl)]:
             self._hides(param.name)
             self._param(param, runs)
+        for secret in [i for i in self.module.items if isinstance(i, ast.SecretDecl)]:
+            self._hides(secret.name)
+            if runs:
+                help = f"give it to a task, `env {{ {secret.name.name} = {secret.name.name} }}`, or remove it"
+                self._unused("CSCW110", secret.name, "the secret", help)
         for statement in self._all(self.statements):
             if isinstance(statement, ast.Binding) and runs:
                 self._binding(statement)

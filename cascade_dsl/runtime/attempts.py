@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL, Signals
@@ -50,6 +51,8 @@ from .values import INLINE_BYTES, Values
 _CLAIM_EVERY_S = 0.2
 _FILE_TICK_NS = 20_000_000
 """File systems stamp with a clock that goes on every 4 to 10 ms."""
+_SHORTENED = 400
+"""A message that is so long may have been cut off."""
 _INTERRUPT_IS_KNOWN_AFTER_S = 0.5
 _FEW_FILES = 32
 """So many are looked at once more in the loop's thread."""
@@ -277,6 +280,9 @@ class Attempts:
     # -- outcomes -------------------------------------------------------------------------------------------------
 
     def _on_outcome(self, outcome: Outcome) -> None:
+        if not isinstance(outcome, AttemptLost) and outcome.message:
+            secrets, message = self._bodies.secrets, outcome.message
+            outcome = replace(outcome, message=secrets.masked(message, cut=len(message) >= _SHORTENED))
         prepared = self._prepared.pop(outcome.id)
         before = self._before.pop(outcome.id, {})
         del self._on[outcome.id]
@@ -315,8 +321,10 @@ class Attempts:
 
     def _read_results(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         """A short value here, it has just been written; files and what is long in a thread."""
-        draft = self._recalling.draft(prepared.key)
-        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs, before, draft=draft)
+        draft, secrets = self._recalling.draft(prepared.key), self._bodies.secrets
+        read = partial(
+            read_results, prepared, outcome, self._project, self._store, self._blobs, before, secrets, draft=draft
+        )
         earlier = self._publishing.earlier
         if earlier.may_have(prepared.task.name):
             of = partial(earlier.of, prepared.key, self._names.of(prepared.key), prepared.task.name)
@@ -487,6 +495,7 @@ class Attempts:
         log: str,
         used: Used | None = None,
     ) -> None:
+        message = self._bodies.secrets.masked(message)
         self._tell(
             AttemptBroke(
                 key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log, used=used

@@ -25,6 +25,7 @@ from .hidden import hidden_path
 from .places import FilePlace, GlobPlace, Place, Places, ValueOf
 from .refusals import CannotStart, no_nul
 from .scripts import chosen_shell, command_line, default_shell, render
+from .secrets import NO_SECRETS, Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +61,22 @@ class Bodies:
     """Builds attempts for one run."""
 
     def __init__(
-        self, plan: Plan, *, run: str, project: Path, scratch: Path, logs: Path, environ: Mapping[str, str]
+        self,
+        plan: Plan,
+        *,
+        run: str,
+        project: Path,
+        scratch: Path,
+        logs: Path,
+        environ: Mapping[str, str],
+        secrets: Held = NO_SECRETS,
     ) -> None:
         self._plan = plan
         self._project = project
         self._scratch = scratch
         self._logs = logs
-        self.environ = {**environ, "CASCADE_RUN": run}
+        self.secrets = secrets
+        self.environ = {**secrets.without(environ), "CASCADE_RUN": run}
         """What every process of the run inherits."""
         bash = shutil.which("bash", path=environ.get("PATH"))
         self.shell = default_shell(bash)
@@ -113,6 +123,7 @@ class Bodies:
         task, clauses = site.task, site.clauses
         assert task is not None
         assert clauses is not None
+        value_of = self.secrets.checked(value_of)
         inputs = self.arguments(site, value_of)
         need = self._need(site, facts)
         plain: dict[str, Any] = {**inputs, "attempt": attempt, "need": need}
@@ -145,6 +156,8 @@ class Bodies:
                 env["CASCADE_MEM"] = show(need["mem"])
             for name, expr in clauses.env:
                 env[name] = no_nul(f"env {name}", show(value_of(expr, seen)))
+            for name, secret in clauses.secrets:
+                env[name] = self.secrets.values[secret]
             made = self._work(task, folder, inputs, seen, places, value_of)
         except EvalError as error:
             raise CannotStart(told(error, self._plan.name_of)) from None
@@ -163,6 +176,8 @@ class Bodies:
                 cwd=str(cwd),
                 env=env,
                 log_path=self.log_path(serial),
+                secrets=clauses.secrets,
+                masks=self.secrets.masks if clauses.secrets else None,
                 mem_bytes=need.get("mem") or None,
             ),
             places=places,

@@ -145,11 +145,14 @@ class Evaluator:
                 case Gather() | Recall():
                     raise AssertionError("gathers are built and results recalled elsewhere")
         except EvalError as error:
-            self._answer(EvaluationFailed(key=key, message=told(error, self._state.plan.name_of)))
+            self._fault(key, told(error, self._state.plan.name_of))
         except (ValueError, CannotStart) as error:
-            self._answer(EvaluationFailed(key=key, message=str(error)))
+            self._fault(key, str(error))
         except CascadeError as error:
-            self._answer(EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
+            self._fault(key, "; ".join(d.message for d in error.diagnostics))
+
+    def _fault(self, key: NodeKey, message: str) -> None:
+        self._answer(EvaluationFailed(key=key, message=self._bodies.secrets.masked(message)))
 
     def _computed(self, key: NodeKey, site: Site, value: Any) -> Evaluated:
         assert isinstance(site.node, Compute)
@@ -159,6 +162,11 @@ class Evaluator:
             if not isinstance(value, bool):
                 raise EvalError(f"a condition must be true or false, found {describe(value)}")
             fact = value
+        secrets = self._bodies.secrets
+        if secrets.masks is not None:
+            why = secrets.told_by(json.dumps(value, ensure_ascii=False), "its value")
+            if why is not None:
+                raise EvalError(why)
         stored = store_value(value, self._blobs)
         return Evaluated(key=key, value=stored.value, blob=stored.blob, length=stored.length, fact=fact)
 

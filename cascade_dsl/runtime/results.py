@@ -24,6 +24,7 @@ from ..values.typing import ValueMismatch, check_value, describe, parse_text
 from .bodies import Prepared, shown_path
 from .places import FilePlace, GlobPlace, ValuePlace
 from .recipes import Draft
+from .secrets import NO_SECRETS, Held
 from .values import INLINE_BYTES
 
 _SHOWN_CHARACTERS = 80
@@ -79,6 +80,7 @@ def read_results(
     store: Path,
     blobs: Blobs,
     before: Mapping[str, Mapping[str, Stamp]],
+    secrets: Held = NO_SECRETS,
     earlier: Sequence[PlannedRemoval] = (),
     draft: Draft | None = None,
 ) -> Results:
@@ -89,7 +91,7 @@ def read_results(
     """
     since_ns = time.time_ns()
     try:
-        results = _read(prepared, outcome, project, store, blobs, before, earlier)
+        results = _read(prepared, outcome, project, store, blobs, before, secrets, earlier)
     except CascadeError as error:
         raise BadResult("; ".join(d.message for d in error.diagnostics)) from None
     except OSError as error:
@@ -106,6 +108,7 @@ def _read(
     store: Path,
     blobs: Blobs,
     before: Mapping[str, Mapping[str, Stamp]],
+    secrets: Held,
     earlier: Sequence[PlannedRemoval],
 ) -> Results:
     task = prepared.task
@@ -130,11 +133,13 @@ def _read(
                 produced += found
                 matched += [str(one.final) for one in found]
             case ValuePlace(spec=spec):
-                values[spec.name] = _written(place)
+                values[spec.name] = _written(place, secrets)
                 place.scratch.unlink(missing_ok=True)
                 continue
         spans[spec.name] = start, len(produced)
     _refuse_twice(produced, project)
+    if prepared.spec.secrets:
+        _refuse_secret(secrets.told_by_files((one.scratch, one.name) for one in produced))
     files = plan(produced, store)
     for place in prepared.places:
         name = place.spec.name
@@ -145,11 +150,13 @@ def _read(
         values[name] = paths if isinstance(place, GlobPlace) else paths[0]
     wanted = [o for o in task.outputs if o.form == "value" and o.name not in values]
     if wanted:
-        values |= _values(prepared, outcome, wanted)
+        values |= _values(prepared, outcome, wanted, secrets)
     removals = _removals(prepared, files, earlier)
     if not task.outputs:
         return Results(stored=Stored(value="null"), removals=removals)
     result: Any = {o.name: values[o.name] for o in task.outputs} if task.record else values[task.outputs[0].name]
+    if secrets.masks is not None:
+        _refuse_secret(secrets.told_by(json.dumps(result, ensure_ascii=False), "its result"))
     return Results(stored=store_value(result, blobs), files=files, matched=tuple(matched), removals=removals)
 
 
@@ -223,11 +230,17 @@ def _touch(one: str, other: str) -> bool:
 # ---- values -----------------------------------------------------------------------------------------------------
 
 
-def _values(prepared: Prepared, outcome: AttemptExited, wanted: list[OutputSpec]) -> dict[str, Any]:
+def _refuse_secret(why: str | None) -> None:
+    if why is not None:
+        raise BadResult(why)
+
+
+def _values(prepared: Prepared, outcome: AttemptExited, wanted: list[OutputSpec], secrets: Held) -> dict[str, Any]:
     if prepared.stdout_path is not None:
         data = Path(prepared.stdout_path).read_bytes()
+        _refuse_secret(secrets.told_by(data, "its standard output"))
         return {wanted[0].name: _parse(wanted[0].type, data, "its standard output", "printed")}
-    returned = _returned(prepared, outcome)
+    returned = _returned(prepared, outcome, secrets)
     if not prepared.task.record:
         return {wanted[0].name: _fit(wanted[0], returned, "the returned value")}
     if not isinstance(returned, dict):
@@ -255,14 +268,21 @@ def _refuse_unknown(prepared: Prepared, fields: dict[str, Any], wanted: Sequence
         raise BadResult(f"the returned record has {name}, which is no output" + (f" ({mend})" if mend else ""))
 
 
-def _returned(prepared: Prepared, outcome: AttemptExited) -> Any:
+def _returned(prepared: Prepared, outcome: AttemptExited, secrets: Held) -> Any:
     if outcome.result_file:
-        with open(prepared.result_path, "rb") as file:
-            return json.load(file)
-    return None if outcome.result is None else json.loads(outcome.result)
+        text = Path(prepared.result_path).read_bytes()
+        why = secrets.told_by(text, "the returned value")
+        if why is not None:
+            os.unlink(prepared.result_path)
+            raise BadResult(why)
+        return json.loads(text)
+    if outcome.result is None:
+        return None
+    _refuse_secret(secrets.told_by(outcome.result, "the returned value"))
+    return json.loads(outcome.result)
 
 
-def _written(place: ValuePlace) -> Any:
+def _written(place: ValuePlace, secrets: Held) -> Any:
     """The value that a command wrote at its scratch path."""
     spec = place.spec
     try:
@@ -272,6 +292,10 @@ def _written(place: ValuePlace) -> Any:
                 f"the output `{spec.name}` is larger than {VALUE_BYTES_MAX >> 20} MiB; make it a file output"
             )
         data = place.scratch.read_bytes()
+        why = secrets.told_by(data, f"the output `{spec.name}`")
+        if why is not None:
+            place.scratch.unlink()
+            raise BadResult(why)
     except FileNotFoundError:
         if isinstance(spec.type, OptionalType):
             return None

@@ -58,6 +58,7 @@ from .publishing import Publishing
 from .recalling import Judge, RecallTerms
 from .recipes import Recipes
 from .results import store_value
+from .secrets import Held, read_secrets, refuse_stored
 from .sources import SourceLines
 from .values import Values
 from .warden import sweep
@@ -115,6 +116,8 @@ def begin(
 ) -> Ended:
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
     words = preflight(graph, params, folder=folder, limits=terms.limits)
+    secrets = read_secrets(graph, folder, os.environ)
+    refuse_stored(graph, params, secrets)
     project = Project(folder)
     clock = Clock()
     run = project.create(file=graph.file, pid=os.getpid(), warden=warden, now_ns=clock.now_ns())
@@ -140,7 +143,19 @@ def begin(
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
             return _play(
-                project, run, graph, new_state(graph), journal, [request], clock, terms, reporter, sentences, {}, ()
+                project,
+                run,
+                graph,
+                new_state(graph),
+                journal,
+                [request],
+                clock,
+                terms,
+                reporter,
+                sentences,
+                {},
+                (),
+                secrets,
             )
     finally:
         run.release()
@@ -162,6 +177,7 @@ def go_on(
     run.take()
     try:
         graph = graph_from_text(run.graph.read_text("utf-8"))
+        secrets = read_secrets(graph, folder, os.environ)
         with Journal.open(run.journal) as journal:
             events = list(journal.events())
             if not events:
@@ -183,7 +199,9 @@ def go_on(
             clock = Clock(not_before_ns=events[-1][1])
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
             request = ContinueRequested(words=machine_words(), keeps_temp=terms.keeps_temp)
-            return _play(project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told)
+            return _play(
+                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told, secrets
+            )
     finally:
         run.release()
 
@@ -214,11 +232,12 @@ def _play(
     sentences: Sentences,
     plans: dict[NodeKey, PublishPlanned],
     told: Sequence[Event],
+    secrets: Held,
 ) -> Ended:
     recent = project.runs()[:_SWEPT_RUNS]
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
-    environ = dict(os.environ)
+    environ = secrets.without(os.environ)
     memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
@@ -226,7 +245,15 @@ def _play(
         values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=now_s)
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
-        bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
+        bodies = Bodies(
+            state.plan,
+            run=run.id,
+            project=folder,
+            scratch=run.scratch,
+            logs=run.logs,
+            environ=environ,
+            secrets=secrets,
+        )
         paranoid = terms.recall.paranoid
         hashes = Hashes(folder, project.state, paranoid=paranoid)
         cache = Cache(project, run.id)
@@ -293,6 +320,8 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
+            for note in secrets.notes:
+                reporter.note(note)
             if terms.verbose:
                 memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):

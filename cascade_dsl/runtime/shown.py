@@ -24,6 +24,7 @@ from .bodies import Bodies
 from .places import Place
 from .refusals import CannotStart
 from .scripts import chosen_shell, render
+from .secrets import Held
 from .values import Values
 
 _OF_THE_RUN = ("CASCADE_RUN", "CASCADE_CPU", "CASCADE_MEM")
@@ -41,6 +42,8 @@ class Shown:
     cwd: str
     env: tuple[tuple[str, str], ...]
     """What the run and the task add to the environment."""
+    secrets: tuple[tuple[str, str], ...]
+    """Variables of it that hold secrets, and the names of these; they are not in `env`."""
     places: tuple[Place, ...]
     rereads: bool
     """Expressions of the body read files, the environment or the clock: they were read again, now."""
@@ -54,7 +57,8 @@ def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
     """The attempt that was the run's `serial`-th start. Raises NoScript, CannotStart, CascadeError."""
     graph = graph_from_text(run.graph.read_text("utf-8"))
     state = new_state(graph)
-    environ = {k: v for k, v in os.environ.items() if k not in _OF_THE_RUN}
+    secrets = Held(graph.secrets, dict.fromkeys(graph.secrets, ""))
+    environ = secrets.without({k: v for k, v in os.environ.items() if k not in _OF_THE_RUN})
     with JournalReader(run.journal) as reader:
         started: AttemptStarted | None = None
         for _, t_ns, event in reader.events():
@@ -72,7 +76,15 @@ def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
             raise NoScript("its body is python")
         folder = project.folder
         values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=state.started_ns / 1e9)
-        bodies = _Shown(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
+        bodies = _Shown(
+            state.plan,
+            run=run.id,
+            project=folder,
+            scratch=run.scratch,
+            logs=run.logs,
+            environ=environ,
+            secrets=secrets,
+        )
 
         def value_of(expr: Expr, variables: Any) -> Any:
             return evaluate(expr, values.env(key[1:], variables))
@@ -82,6 +94,8 @@ def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
         work = prepared.spec.work
         assert isinstance(work, CommandSpec)
         added = {k: v for k, v in prepared.spec.env.items() if k not in environ or k in dict(site.clauses.env)}
+        for variable, _ in site.clauses.secrets:
+            added.pop(variable, None)
         return Shown(
             task=site.task.name,
             attempt=started.attempt,
@@ -89,6 +103,7 @@ def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
             script=bodies.script,
             cwd=prepared.spec.cwd,
             env=tuple(added.items()),
+            secrets=site.clauses.secrets,
             places=prepared.places,
             rereads=_reads(bodies, site),
         )

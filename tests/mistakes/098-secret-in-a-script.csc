@@ -11,7 +11,7 @@ task summary(day: str) -> text: file = "summary/{{day}}.txt" {
 task send(text: file) {
   retry 3
   timeout 30s
-  sh "send-mail < {{text}}"
+  sh "send-mail --key {{API_KEY}} < {{text}}"
 }
 
 text = summary(day)
