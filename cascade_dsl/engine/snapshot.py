@@ -21,7 +21,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "recalled": (state.recalls, state.recalled),
         "root": _frame(state.root),
         "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
-        "asked": {key: type(ask).__name__ for key, ask in sorted(state.asked.items())},
+        "asked": {key: ask for key, ask in sorted(state.asked.items())},
         "running": {
             key: (r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row)
             for key, r in sorted(state.running.items())
@@ -33,6 +33,9 @@ def snapshot(state: State) -> dict[str, Any]:
         "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
         "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
         "failed": tuple(state.failed),
+        "held": dict(sorted((k, (p.row, type(p.ask).__name__)) for k, p in state.held.items())),
+        "peaks": dict(sorted(state.peaks.items())),
+        "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),
@@ -47,6 +50,7 @@ def _frame(frame: Frame) -> tuple[Any, ...]:
         tuple(sorted(frame.available)),
         {index: (tuple(hot.unmet), hot.open) for index, hot in sorted(frame.hot.items())},
         frame.active,
+        frame.held,
         frame.window,
         frame.ended,
         frame.bad,

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from ..engine.effects import (
+    Ask,
     Effect,
     EndRun,
     Evaluate,
@@ -37,7 +38,9 @@ from ..engine.inputs import (
     Input,
     Measured,
     NothingRecalled,
+    ReloadAsked,
     ResultRecalled,
+    RetryAsked,
     RunRequested,
     TimeReached,
 )
@@ -57,6 +60,8 @@ class Played:
     publishes: bool = False
     deaf: bool = False
     """It ignores a request to stop until its time is over."""
+    peak_bytes: int = 0
+    """Memory that it was seen to use, where it fails."""
 
 
 class Oracle(Protocol):
@@ -72,7 +77,7 @@ class Oracle(Protocol):
         ...
 
     def length(self, key: NodeKey) -> int | str: ...
-    def facts(self, key: NodeKey) -> Facts | str: ...
+    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str: ...
     def param_length(self, node: int) -> int | None: ...
 
 
@@ -98,6 +103,9 @@ class Simulation:
         self.status: str | None = None
         self._check = check
         self._due: list[tuple[int, int, Input]] = []
+        self._answers: dict[int, Ask] = {}
+        """By the number of a row of `_due`: the question that it answers. An answer to an older one is dropped."""
+        self._texts = 1
         self._count = 0
         self._ends: dict[int, tuple[Input, bool]] = {}
         params = tuple(
@@ -116,9 +124,11 @@ class Simulation:
             )
         )
 
-    def at(self, t_ns: int, given: Input) -> None:
+    def at(self, t_ns: int, given: Input, ask: Ask | None = None) -> None:
         """Something happens outside at an instant to come."""
         self._count += 1
+        if ask is not None:
+            self._answers[self._count] = ask
         heappush(self._due, (t_ns, self._count, given))
 
     def turn(self, *inputs: Input) -> list[Event]:
@@ -139,8 +149,11 @@ class Simulation:
         if not self._due and due is None:
             return False
         if due is None or (self._due and self._due[0][0] <= due):
-            t_ns, _, given = heappop(self._due)
+            t_ns, number, given = heappop(self._due)
             self.now_ns = max(self.now_ns, t_ns)
+            ask = self._answers.pop(number, None)
+            if ask is not None and self.state.asked.get(ask.key) is not ask:
+                return True
             if isinstance(given, AttemptSucceeded | AttemptBroke | AttemptVanished):
                 running = self.state.running.get(given.key)
                 if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt):
@@ -151,6 +164,16 @@ class Simulation:
             self.now_ns = max(self.now_ns, due)
             self.turn(TimeReached())
         return True
+
+    def retry(self, *keys: NodeKey) -> list[Event]:
+        """Somebody retries what is parked: these, or all."""
+        return self.turn(RetryAsked(keys=keys or tuple(self.state.held)))
+
+    def reload(self, graph: Graph, words: Iterable[Word] = ()) -> list[Event]:
+        """The run goes on with another text."""
+        self._texts += 1
+        digest = f"text {self._texts}"
+        return self.turn(ReloadAsked(graph=graph, graph_digest=digest, number=self._texts, words=tuple(words)))
 
     def play(self, turns: int = 1_000_000) -> str:
         """Until the run has ended or is stalled: `done`, `failed`, …, or `stalled`."""
@@ -168,8 +191,9 @@ class Simulation:
         """The engine dies, or the run was stopped, and another takes over: what was in flight is forgotten, the journal is not."""
         self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
+        self._answers.clear()
         self.status = None
-        self.state = replay(self.graph, self.events)
+        self.state = replay(self.graph, self.events, self.state.graphs)
         for effect in take_effects(self.state):
             self._perform(effect)
         self.turn(ContinueRequested(words=tuple(words)))
@@ -183,7 +207,13 @@ class Simulation:
                     end = AttemptVanished(key=key, epoch=epoch, attempt=attempt, why="lost")
                 elif played.exit:
                     end = AttemptBroke(
-                        key=key, epoch=epoch, attempt=attempt, reason="exit", exit=played.exit, message="failed"
+                        key=key,
+                        epoch=epoch,
+                        attempt=attempt,
+                        reason="exit",
+                        exit=played.exit,
+                        message="failed",
+                        peak_bytes=played.peak_bytes,
                     )
                 else:
                     files = (
@@ -214,31 +244,31 @@ class Simulation:
             case Evaluate(key=key):
                 value = self.oracle.value(key)
                 if isinstance(value, str):
-                    self.at(self.now_ns, EvaluationFailed(key=key, message=value))
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=value), effect)
                 else:
-                    self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]))
-            case EvaluateFacts(key=key):
-                facts = self.oracle.facts(key)
+                    self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]), effect)
+            case EvaluateFacts(key=key, attempt=number, peak_bytes=peak):
+                facts = self.oracle.facts(key, number, peak)
                 if isinstance(facts, str):
-                    self.at(self.now_ns, EvaluationFailed(key=key, message=facts))
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=facts), effect)
                 else:
-                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts))
+                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts), effect)
             case Recall(key=key):
                 found = self.oracle.recalled(key)
                 if found is False:
-                    self.at(self.now_ns, NothingRecalled(key=key))
+                    self.at(self.now_ns, NothingRecalled(key=key), effect)
                 else:
                     length = None if found is True else found
-                    self.at(self.now_ns, ResultRecalled(key=key, recipe="r", value="null", length=length))
+                    self.at(self.now_ns, ResultRecalled(key=key, recipe="r", value="null", length=length), effect)
             case Measure(key=key):
                 length = self.oracle.length(key)
                 if isinstance(length, str):
-                    self.at(self.now_ns, EvaluationFailed(key=key, message=length))
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=length), effect)
                 else:
-                    self.at(self.now_ns, Measured(key=key, length=length))
+                    self.at(self.now_ns, Measured(key=key, length=length), effect)
             case Gather(key=key):
                 count = sum(1 for _ in elements(self.state, key))
-                self.at(self.now_ns, GatherBuilt(key=key, value="null", length=count))
+                self.at(self.now_ns, GatherBuilt(key=key, value="null", length=count), effect)
             case EndRun(status=status):
                 self.status = status
 
