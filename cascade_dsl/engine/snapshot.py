@@ -21,7 +21,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "recalled": (state.recalls, state.recalled),
         "root": _frame(state.root),
         "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
-        "asked": {key: ask for key, ask in sorted(state.asked.items())},
+        "asked": dict(sorted(state.asked.items())),
         "running": {
             key: (r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row)
             for key, r in sorted(state.running.items())

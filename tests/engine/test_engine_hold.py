@@ -397,3 +397,19 @@ def test_the_last_peak_outlives_a_hold() -> None:
     run.crash()
     run.retry()
     assert peaks == [0, 77]
+
+
+def test_facts_of_the_old_text_are_forgotten() -> None:
+    base = task("t", retry=(1, 1e-6, 1e-6))
+    old = replace(base, clauses=replace(base.clauses, requires=(Requirement(resource="mem", amount=Var("x")),)))
+    new = replace(base, clauses=replace(base.clauses, requires=(Requirement(resource="cpu", amount=Var("x")),)))
+    program = graph([old], [call(1, "t")])
+    oracle = Table(facts={1: Facts(amounts=(5,), retries=1)}, played={(1,): [BAD, Played()]})
+    seen: list[tuple[int, ...]] = []
+    run = Simulation(program, oracle, check=lambda s: seen.extend(r.facts.amounts for r in s.running.values()))
+    while not run.state.counts[At.BACKOFF]:
+        assert run.advance()
+    oracle.made = {1: Facts(amounts=(6,))}
+    run.reload(with_task(program, new))
+    assert run.play() == "done"
+    assert list(dict.fromkeys(seen)) == [(5,), (6,)]
