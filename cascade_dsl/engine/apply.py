@@ -56,6 +56,7 @@ from .state import ENDED, PENDING, At, Running, State
 def apply(state: State, event: Event, t_ns: int) -> None:
     """Change the state by one event that happened at `t_ns`; raises EngineFault for an event that cannot be."""
     state.seq += 1
+    state.now_ns = t_ns
     _ON[type(event)](state, event, t_ns)
     settle(state)
 
@@ -224,6 +225,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     site = frame.body.sites[pos]
     facts = site.facts if site.facts is not None else state.facts[key]
     state.ledger.start(key)
+    del state.queued_ns[key]
     state.serial = event.serial
     state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
     move(state, frame, index, pos, At.RUNNING)
@@ -276,7 +278,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     key = event.key
     running = _leave(state, key, event.epoch, event.attempt)
     if running.frame.body.sites[running.pos].anew:
-        state.peaks[key] = event.peak_bytes
+        state.peaks[key] = 0 if event.used is None else event.used.peak_bytes
     if event.held:
         state.attempts.pop(key, None)
         state.facts.pop(key, None)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Graph, NodeKey
 from ..ir.requirement import Layer, Scope
+from ..ir.used import Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ class AttemptSucceeded:
     removals: tuple[PlannedRemoval, ...] = ()
     recipe: str = ""
     """Under what the result may be kept; empty: it may not."""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ class AttemptBroke:
     exit: int | None
     message: str
     log: str = ""
-    peak_bytes: int = 0
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,7 @@ class AttemptVanished:
     epoch: int
     attempt: int
     why: str
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

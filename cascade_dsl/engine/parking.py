@@ -75,6 +75,7 @@ def reload(state: State, event: Reloaded) -> None:
             _ask_again(state, ask)
     for key in [key for key in state.ledger.waiting_nodes() if key[0] in changed]:
         state.ledger.withdraw(key)
+        del state.queued_ns[key]
         want(state, *state.locate(key))
     for frame in (state.root, *list(state.frames.values())):
         refill(state, frame)

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from .graph import NodeKey
 from .requirement import Layer, Limit, Scope
+from .used import Used
 
 EVENT_SCHEMA = 1
 
@@ -199,6 +200,8 @@ class AttemptStarted:
     """From 1, lost attempts not counted."""
     serial: int
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
+    queued_ms: int = 0
+    """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,11 +252,13 @@ class PublishPlanned:
     """Added later; a row that lacks it has none."""
     recipe: str = ""
     """Under what the result is kept for later runs; empty: it is not. Added later."""
+    used: Used | None = None
+    """Added later, as in the other events that end an attempt; None: not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
-    """After `PublishPlanned` of the same attempt `value`, `blob` and `recipe` are empty: they stand there."""
+    """After `PublishPlanned` of the same attempt `value`, `blob`, `recipe` and `used` are empty: they stand there."""
 
     key: NodeKey
     epoch: int
@@ -263,6 +268,7 @@ class AttemptFinished:
     length: int | None = None
     recipe: str = ""
     """As in PublishPlanned."""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,8 +285,7 @@ class AttemptFailed:
     log: str = ""
     held: bool = False
     """It failed for good and is parked: it has not ended, and what needs it waits. Added later."""
-    peak_bytes: int = 0
-    """The most memory that it was seen to use; 0: not measured. Added later."""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +296,7 @@ class AttemptLost:
     epoch: int
     attempt: int
     why: str
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ from ..engine.state import State
 from ..engine.step import is_stalled, new_state, next_due, replay, step, take_effects
 from ..ir.events import Event, Facts, OnFailure, ParamBound, PlannedFile, Word
 from ..ir.graph import Graph, NodeKey, Param
+from ..ir.used import Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +214,7 @@ class Simulation:
                         reason="exit",
                         exit=played.exit,
                         message="failed",
-                        peak_bytes=played.peak_bytes,
+                        used=Used(peak_bytes=played.peak_bytes) if played.peak_bytes else None,
                     )
                 else:
                     files = (
