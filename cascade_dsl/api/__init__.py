@@ -5,6 +5,7 @@ Nothing heavy is imported before it is needed: the compiler by `compile_file`, t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def continue_run(
     """Go on with a run of the folder that was killed or drained, the newest where no id is given."""
     from ..runtime import session
 
-    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s)
+    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s, reload=options.reload)
     ended = session.go_on(
         folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -120,7 +121,13 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         from ..lang.sentence import parse_sentence
 
         limits += [parse_sentence(text, graph, layer=Layer.COMMAND_LINE) for text in options.limits]
-    return Terms(limits=tuple(limits), on_failure=options.on_failure, no_wait=options.no_wait, grace_s=options.grace_s)
+    return Terms(
+        limits=tuple(limits),
+        on_failure=options.on_failure,
+        no_wait=options.no_wait,
+        grace_s=options.grace_s,
+        targets=options.targets,
+    )
 
 
 def _sentences() -> Any:
@@ -136,7 +143,7 @@ def _sentences() -> Any:
 
         return parse_scope(text, graph)
 
-    return Sentences(limit, scope)
+    return Sentences(limit, scope, (sys.executable, "-P", "-m", f"{__name__}.compiling"), load_graph)
 
 
 def _result(ended: Ended) -> RunResult:

@@ -21,4 +21,6 @@ class RunOptions:
     verbose: bool = False
     json: bool = False
     dry_run: bool = False
+    reload: bool = False
+    """Of `continue`: take the file as it is now."""
     grace_s: float = 5.0

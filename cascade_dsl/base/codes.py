@@ -127,6 +127,11 @@ CODES: dict[str, str] = {
     "CSC507": "A demand that can never be met",
     "CSC508": "No log of this name",
     "CSC509": "A file that is not there",
+    "CSC550": "A change that a live run cannot take",
+    "CSC551": "A program that could not be compiled for a live run",
+    "CSC552": "A text of a run that is gone",
+    "CSC553": "A program of another folder",
+    "CSC554": "The last attempt is not known here",
     "CSC520": "The engine was killed",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",
@@ -138,6 +143,9 @@ CODES: dict[str, str] = {
     "CSC606": "The run does not answer",
     "CSC607": "Too many control connections",
     "CSC608": "The control socket cannot be opened",
+    "CSC620": "Nothing to retry",
+    "CSC621": "Nothing of this name in the run",
+    "CSC622": "The run is ending",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",

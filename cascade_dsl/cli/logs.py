@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.diagnostics import CascadeError, fail
+from ..base.spellings import spellings
 from ..base.suggest import nearest
 from .parse import Parsed
 from .past import run_folder
@@ -49,12 +50,6 @@ def _newest_log(db: sqlite3.Connection, run: Path, node: str) -> Path | None:
             moved = run / "logs" / f"{serial // 1000:03}" / f"{serial}.log"
             return moved if moved.is_file() and not log.is_file() else log
     return None
-
-
-def spellings(node: str) -> list[str]:
-    """The name as it is, then `pages.oslo` as `pages[oslo]`, `parts.a.0` as `parts[a,0]`."""
-    pieces = node.split(".")
-    return [node] + [f"{'.'.join(pieces[:n])}[{','.join(pieces[n:])}]" for n in range(len(pieces) - 1, 0, -1)]
 
 
 def _no_log(db: sqlite3.Connection, run: Path, node: str) -> CascadeError:

@@ -77,6 +77,7 @@ def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | None:
     given |= texts
     _refuse_unknown(given, names)
     graph = select(graph, targets)
+    options = replace(options, targets=targets)
     folder = path.resolve().parent
     params = bind_params(graph, given, Path.cwd(), folder, typed)
     if options.dry_run:
@@ -183,10 +184,10 @@ def options_of(parsed: Parsed) -> RunOptions:
         jobs = int(text)
     on_failure = parsed.values.get("--on-failure", "finish")
     if "--keep-going" in parsed.flags:
-        if on_failure == "cancel":
-            raise misuse(parsed.verb, "`--keep-going` and `--on-failure cancel` contradict each other")
+        if on_failure in ("cancel", "hold"):
+            raise misuse(parsed.verb, f"`--keep-going` and `--on-failure {on_failure}` contradict each other")
         on_failure = "continue"
-    assert on_failure in ("finish", "continue", "cancel")
+    assert on_failure in ("finish", "continue", "cancel", "hold")
     return RunOptions(
         jobs=jobs,
         limits=tuple(parsed.many.get("--limit", ())),
@@ -195,6 +196,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         verbose="--verbose" in parsed.flags,
         json="--json" in parsed.flags,
         dry_run="--dry-run" in parsed.flags,
+        reload="--reload" in parsed.flags,
     )
 
 

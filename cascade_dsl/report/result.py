@@ -69,6 +69,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
             "failed": nodes.failed,
             "skipped": nodes.skipped,
             "cancelled": nodes.cancelled,
+            "held": nodes.held,
         },
         "failures": [
             {
@@ -82,6 +83,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
                 "line": failure.line,
                 "meaning": meaning_of(failure).text,
                 "skipped": failure.skipped,
+                "held": failure.held,
             }
             for failure in result.failures
         ],
@@ -97,7 +99,7 @@ def dry_json(calls: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
 
 def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
     """The document of a run that was refused before anything ran."""
-    nothing = dict.fromkeys(("done", "cached", "failed", "skipped", "cancelled"), 0)
+    nothing = dict.fromkeys(("done", "cached", "failed", "skipped", "cancelled", "held"), 0)
     return {
         "run": None,
         "status": "refused",
@@ -113,6 +115,8 @@ def closing_lines(result: RunResult) -> list[str]:
     lines = [last_line(result)]
     if result.status == "failed" and result.on_failure == "finish" and result.nodes.cancelled:
         lines.append("  `--on-failure continue` would have run what does not need what failed")
+    if any(failure.held for failure in result.failures) and result.status != "done":
+        lines.append("  what is held stays held: `cascade continue`, and `cascade retry all` in another terminal")
     return lines
 
 
@@ -120,7 +124,7 @@ def last_line(result: RunResult) -> str:
     """What happened, in one line."""
     nodes = result.nodes
     parts = [f"{count(nodes.done + nodes.cached, 'task')} done"]
-    named = (("failed", nodes.failed), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
+    named = (("failed", nodes.failed), ("held", nodes.held), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
     parts += [f"{number} {word}" for word, number in named if number]
     text = f"{', '.join(parts)} in {show_seconds(result.seconds)}"
     match result.status:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL, Signals
@@ -23,6 +24,7 @@ from ..base.diagnostics import CascadeError
 from ..base.quantity import show_duration
 from ..engine.effects import Publish, StartAttempt
 from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input
+from ..engine.plan import Site
 from ..engine.state import State
 from ..engine.status import Ran
 from ..executors.process import ProcessExecutor
@@ -145,20 +147,19 @@ class Attempts:
         if self._evaluator.may_be_slow(site) and any(
             self._evaluator.is_slow(e, path) for e in self._bodies.expressions(site)
         ):
-            self._later(partial(self._start_slowly, effect))
+            self._later(partial(self._start_slowly, effect, copy(site)))  # it keeps the text of now
             return
-        self._launch(effect, partial(self._prepare, effect, self._evaluator.value_of(path)))
+        self._launch(effect, partial(self._prepare, effect, site, self._evaluator.value_of(path)))
 
-    async def _start_slowly(self, effect: StartAttempt) -> None:
+    async def _start_slowly(self, effect: StartAttempt, site: Site) -> None:
         try:
-            prepared = await self._evaluator.slowly(effect.key[1:], partial(self._prepare, effect))
+            prepared = await self._evaluator.slowly(effect.key[1:], partial(self._prepare, effect, site))
         except CannotStart as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
             return
         self._launch(effect, lambda: prepared)
 
-    def _prepare(self, effect: StartAttempt, value_of: ValueOf) -> Prepared:
-        site = self._state.plan.sites[effect.key[0]]
+    def _prepare(self, effect: StartAttempt, site: Site, value_of: ValueOf) -> Prepared:
         return self._bodies.prepare(
             site, effect.key, effect.epoch, effect.attempt, effect.serial, effect.facts, value_of
         )

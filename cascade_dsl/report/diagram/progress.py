@@ -7,12 +7,12 @@ as the engine knows it. It forgets fan-outs that nobody can ask for any more; he
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...engine.apply import apply
 from ...engine.plan import Body
-from ...engine.state import ENDED, At, Frame
+from ...engine.state import At, Frame
 from ...engine.step import new_state
 from ...ir.events import Event, ParamBound, RunStatus
 from ...ir.graph import Graph, NodeKey
@@ -21,7 +21,7 @@ from .model import State as Word
 
 _WORDS: dict[At, Word] = {
     At.COLD: "waiting", At.WAITING: "waiting", At.ASKED: "waiting", At.READY: "waiting", At.BACKOFF: "waiting",
-    At.RUNNING: "running", At.OPEN: "running", At.DONE: "done", At.FAILED: "failed", At.SKIPPED: "skipped",
+    At.RUNNING: "running", At.OPEN: "running", At.HELD: "held", At.DONE: "done", At.FAILED: "failed", At.SKIPPED: "skipped",
     At.DROPPED: "dropped",
 }  # fmt: skip
 
@@ -35,6 +35,8 @@ class Progress:
     """Of each fan-out how many elements all its instances have together, and whether more may become known."""
     lengths: dict[int, int]
     status: RunStatus | None
+    graph: Graph
+    """The newest text of the run."""
 
 
 class _Kept(dict[NodeKey, Frame]):
@@ -51,9 +53,11 @@ class _Kept(dict[NodeKey, Frame]):
         return frame
 
 
-def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -> Progress:
+def progress(
+    graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool, graphs: Mapping[str, Graph] | None = None
+) -> Progress:
     """The states of every call and value of a graph; `live`: an engine is at it, so that what runs still runs."""
-    state = new_state(graph)
+    state = new_state(graph, graphs)
     kept = state.frames = _Kept()
     lengths: dict[int, int] = {}
     for t_ns, event in events:
@@ -72,13 +76,13 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
         for frame in frames.get(site.body.region, ()):
             for at, number in Counter(frame.states[site.pos]).items():
                 word = _WORDS[At(at)]
-                counts[word if going or at >= ENDED else "cancelled"] += number
+                counts[word if going or at >= At.HELD else "cancelled"] += number
         more = going and _grows(site.body, frames)
         if site.inner is not None:
             count = sum(frame.count for frame in frames.get(site.id, ()))
             elements[site.id] = (count, going and _grows(site.inner, frames))
         tallies[site.id] = Tally(tuple((word, counts[word]) for word in STATES if counts[word]), more)
-    return Progress(tallies=tallies, elements=elements, lengths=lengths, status=state.status)
+    return Progress(tallies=tallies, elements=elements, lengths=lengths, status=state.status, graph=state.plan.graph)
 
 
 def _grows(body: Body, frames: dict[int, list[Frame]]) -> bool:
