@@ -131,7 +131,6 @@ CODES: dict[str, str] = {
     "CSC551": "A program that could not be compiled for a live run",
     "CSC552": "A text of a run that is gone",
     "CSC553": "A program of another folder",
-    "CSC554": "The last attempt is not known here",
     "CSC520": "The engine was killed",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",

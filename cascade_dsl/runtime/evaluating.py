@@ -140,7 +140,7 @@ class Evaluator:
                 case EvaluateFacts():
                     assert site.clauses is not None
                     inputs = self._bodies.arguments(site, value_of)
-                    seen = {**inputs, "attempt": ask.attempt, "last": {"mem": ask.peak_bytes}}
+                    seen = {"last": {"mem": ask.peak_bytes}, **inputs, "attempt": ask.attempt}
                     dimensions = self._state.plan.dimensions
                     facts = facts_of(site.clauses, dimensions, lambda expr: value_of(expr, seen))
                     self._reply(ask, FactsEvaluated(key=key, facts=facts))
