@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from ..base.quantity import duration_ns, show_duration, show_size
-from .expr import Expr, Lit, refs
+from .expr import Expr, Lit, Text, refs
 from .graph import (
     Body,
     Call,
@@ -34,7 +34,7 @@ from .graph import (
 )
 from .notation import expr_text
 from .requirement import Limit
-from .text import limit_text
+from .text import bound_items, limit_text
 
 Unit: TypeAlias = Literal["", "duration", "bytes"]
 _LINES_SHOWN = 3
@@ -67,6 +67,8 @@ def compare(old: Graph, new: Graph) -> Comparison:
     work = _Comparing(old, new)
     work.shape(old.nodes, new.nodes, "")
     if not work.refused:
+        work.nodes(old.nodes, new.nodes, "")
+    if not work.refused:
         work.tasks()
     if not work.refused:
         work.texts()
@@ -80,7 +82,9 @@ class _Comparing:
         self.old, self.new = old, new
         self.before = {t.name: t for t in old.tasks}
         self.after = {t.name: t for t in new.tasks}
-        self.names = {node.id: node.name for graph in (old, new) for node in walk(graph.nodes)}
+        self.names: dict[int, str] = {}
+        for node in (n for graph in (new, old) for n in walk(graph.nodes)):
+            self.names |= {each.id: each.name for each in (node, *bound_items(node))}
         self.params = {node.id for node in old.nodes if isinstance(node, Param)}
         self.refused: list[str] = []
         self.changes: list[Change] = []
@@ -88,7 +92,7 @@ class _Comparing:
     # -- what cannot change ---------------------------------------------------------------------------------------
 
     def shape(self, old: Sequence[Node], new: Sequence[Node], within: str) -> None:
-        """The nodes of a body, and of the bodies in it."""
+        """Which nodes a body has, and the bodies in it."""
         before, after = [_what(n, within) for n in old], [_what(n, within) for n in new]
         if before != after:
             gone = [w for w in before if w not in after]
@@ -100,8 +104,14 @@ class _Comparing:
                     "what the program binds stands in another order" if not within else f"{within} has another order"
                 )
             return
-        for one, other, what in zip(old, new, after, strict=True):
-            self.node(one, other, what)
+        for one, other in zip(old, new, strict=True):
+            if isinstance(one, FanOut) and isinstance(other, FanOut):
+                self.shape(one.body, other.body, f"`{other.name}`")
+
+    def nodes(self, old: Sequence[Node], new: Sequence[Node], within: str) -> None:
+        """The same nodes, one by one."""
+        for one, other in zip(old, new, strict=True):
+            self.node(one, other, _what(other, within))
 
     def node(self, old: Node, new: Node, what: str) -> None:
         match old, new:
@@ -125,7 +135,7 @@ class _Comparing:
             case FanOut(), FanOut():
                 if _frame(old) != _frame(new):
                     self.refused.append(f"{what} goes over, keeps or gives something else")
-                self.shape(old.body, new.body, f"`{new.name}`")
+                self.nodes(old.body, new.body, f"`{new.name}`")
             case _:
                 if old != new:
                     self.refused.append(f"{what} is another")
@@ -303,7 +313,7 @@ class _Comparing:
                 if body.shell is not None:
                     yield f"shell {body.shell}"
                 shown = [
-                    part if isinstance(part, str) else "{{" + self.text(body.values[part.value].expr) + "}}"
+                    part if isinstance(part, str) else "{{" + self.text(_bare(body.values[part.value].expr)) + "}}"
                     for part in body.parts
                 ]
                 yield from "".join(shown).strip("\n").split("\n")
@@ -392,6 +402,15 @@ def _typed(inputs: Sequence[tuple[str, str]]) -> str:
 
 def _arrow(what: str, before: str, after: str) -> str:
     return f"{what} {before} → {after}".strip()
+
+
+def _bare(expr: Expr) -> Expr:
+    """What stands between the braces of a script, where the compiler makes text of it."""
+    return (
+        expr.parts[0]
+        if isinstance(expr, Text) and len(expr.parts) == 1 and not isinstance(expr.parts[0], str)
+        else expr
+    )
 
 
 def _cut(text: str) -> str:
