@@ -95,8 +95,8 @@ class _Comparing:
         """Which nodes a body has, and the bodies in it."""
         before, after = [_what(n, within) for n in old], [_what(n, within) for n in new]
         if before != after:
-            gone = [w for w in before if w not in after]
-            come = [w for w in after if w not in before]
+            gone = _told([w for w in before if w not in after])
+            come = _told([w for w in after if w not in before])
             self.refused += [f"{what} is new" for what in come]
             self.refused += [f"{what} is gone" for what in gone]
             if not gone and not come:
@@ -341,6 +341,11 @@ def _what(node: Node, within: str) -> str:
             return f"the list `{node.name}`{inside}"
         case _:
             return f"the value `{node.name}`{inside}"
+
+
+def _told(whats: list[str]) -> list[str]:
+    """The value that an output names goes without saying."""
+    return [w for w in whats if w.replace("the value", "the output", 1) not in whats or w.startswith("the output")]
 
 
 def _frame(node: FanOut) -> tuple[object, ...]:

@@ -146,7 +146,8 @@ class Mending:
     async def _compiled(self, path: Path) -> NewText:
         """The text of a file, compiled beside the run and found fit; CascadeError."""
         done = await trio.run_process(
-            [*self._compiler, str(path)],
+            [*self._compiler, path.name],
+            cwd=self._folder,  # its messages name the file as the user does
             capture_stdout=True,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
