@@ -345,7 +345,8 @@ def _what(node: Node, within: str) -> str:
 
 def _told(whats: list[str]) -> list[str]:
     """The value that an output names goes without saying."""
-    return [w for w in whats if w.replace("the value", "the output", 1) not in whats or w.startswith("the output")]
+    outputs = {w.replace("the output", "the value", 1) for w in whats if w.startswith("the output")}
+    return [w for w in whats if w not in outputs]
 
 
 def _frame(node: FanOut) -> tuple[object, ...]:

@@ -127,7 +127,7 @@ class Mending:
                     f"`{path}` does not stand in the folder of the run, {self._folder}",
                     help="paths in a program are relative to its folder: put the file there",
                 )
-            found = await self._compiled(path)
+            found = await self.compiled(path)
             told = self._told(found.changes)
             if "dry" in request:
                 return {**told, "applied": False}
@@ -143,7 +143,7 @@ class Mending:
     def _graph(self) -> Graph:
         return self._state.plan.graph
 
-    async def _compiled(self, path: Path) -> NewText:
+    async def compiled(self, path: Path) -> NewText:
         """The text of a file, compiled beside the run and found fit; CascadeError."""
         done = await trio.run_process(
             [*self._compiler, path.name],
@@ -232,7 +232,7 @@ class Mending:
             self._meant(node)
             found: NewText | None = None
             if "old" not in request and changed_files(self._graph, self._folder):
-                found = await self._compiled(self._folder / self._graph.file)
+                found = await self.compiled(self._folder / self._graph.file)
             given = [] if found is None else [await self._written(found, who)]
             keys = self._meant(node)
             names = [self._names.of(key) for key in keys]

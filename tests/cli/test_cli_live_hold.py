@@ -326,3 +326,17 @@ def test_demands_that_use_the_attempt_are_evaluated_again(project: Project) -> N
     )
     assert project.cascade("run", "p.csc")[:2] == (0, "x = 30000000\n")
     assert project.lines("seen") == ["10000000", "20000000", "30000000"]
+
+
+def test_a_text_that_is_gone_is_named(project: Project) -> None:
+    run = begin(project)
+    edit(project, "!= rome &&", "!= rome  &&")
+    said(project, "reload")
+    run.interrupt()
+    run.finish()
+    text = project.folder / ".cascade" / "runs" / project.runs()[0] / "graph-2.json"
+    text.write_text(text.read_text().replace("oslo", "Oslo"))
+    assert refused(project, "continue") == (
+        "error[CSC552]: a text that the run RUN took while it was on is gone or damaged: "
+        "HERE/.cascade/runs/RUN/graph-2.json\n  help: run its file again\n"
+    )
