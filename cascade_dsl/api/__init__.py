@@ -80,7 +80,13 @@ def continue_run(
     """Go on with a run of the folder that was killed or drained, the newest where no id is given."""
     from ..runtime import session
 
-    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s, reload=options.reload)
+    terms = session.Terms(
+        no_wait=options.no_wait,
+        grace_s=options.grace_s,
+        reload=options.reload,
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
+    )
     ended = session.go_on(
         folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -127,6 +133,8 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         no_wait=options.no_wait,
         grace_s=options.grace_s,
         targets=options.targets,
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
     )
 
 

@@ -24,3 +24,5 @@ class RunOptions:
     reload: bool = False
     """Of `continue`: take the file as it is now."""
     grace_s: float = 5.0
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""

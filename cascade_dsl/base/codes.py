@@ -132,6 +132,7 @@ CODES: dict[str, str] = {
     "CSC552": "A text of a run that is gone",
     "CSC553": "A program of another folder",
     "CSC520": "The engine was killed",
+    "CSC560": "Nothing was measured",
     # control 6xx (control)
     "CSC600": "A control request that cannot be read",
     "CSC601": "Another version of the control protocol",

@@ -46,6 +46,7 @@ _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_NO_ENFORCE_MEM = Option("--no-enforce-mem", FLAG, "Let tasks use more memory than they demand.")
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
     Option("--burst", VALUE, "How many may start at once under a rate.", "N"),
@@ -76,6 +77,7 @@ RUN = Verb(
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        _NO_ENFORCE_MEM,
         _NO_WAIT,
         _VERBOSE,
         _JSON,
@@ -86,7 +88,7 @@ CONTINUE = Verb(
     "continue",
     "Go on with a run that was killed or stopped.",
     (("RUN", "maybe"),),
-    (Option("--reload", FLAG, "Take the file as it is now."), _NO_WAIT, _VERBOSE, _JSON),
+    (Option("--reload", FLAG, "Take the file as it is now."), _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 
@@ -157,6 +159,16 @@ VERBS: dict[str, Verb] = {
             "Take the edited file into a live run, where it fits: what has not started runs with the new text.",
             (("FILE", "maybe"),),
             (Option("--dry-run", FLAG, "Say what would change, and change nothing.", short="-n"), _RUN, _JSON),
+        ),
+        Verb(
+            "suggest",
+            "Show what tasks demand against what their attempts used, and the edit to make. Changes nothing.",
+            (("TASK", "maybe"),),
+            (
+                Option("--run", VALUE, "Look at one run of this folder; the 20 newest where it is not given.", "ID"),
+                Option("--all", FLAG, "Look at all runs of this folder."),
+                _JSON,
+            ),
         ),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),

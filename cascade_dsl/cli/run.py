@@ -197,6 +197,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         json="--json" in parsed.flags,
         dry_run="--dry-run" in parsed.flags,
         reload="--reload" in parsed.flags,
+        enforce_mem="--no-enforce-mem" not in parsed.flags,
     )
 
 

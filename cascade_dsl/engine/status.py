@@ -60,6 +60,8 @@ class FailureView:
     """It is parked: what needs it waits, and is counted in `skipped` all the same."""
     out_of_memory: bool = False
     """The kernel killed something for want of memory while it ran."""
+    mem_line: int = 0
+    """Where its task demands `mem`, of one that was ended because it used more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

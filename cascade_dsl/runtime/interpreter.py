@@ -46,6 +46,7 @@ from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
 from .evaluating import Evaluator
+from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
@@ -110,6 +111,7 @@ class Interpreter:
         file: str,
         sources: SourceLines,
         publishing: Publishing,
+        memory: MemoryDemands,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -137,6 +139,7 @@ class Interpreter:
             store=store,
             publishing=publishing,
             grace_s=grace_s,
+            memory=memory,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,

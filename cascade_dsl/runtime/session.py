@@ -42,6 +42,7 @@ from .desk import Desk, Sentences
 from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .machine import machine_words
+from .memory import MemoryDemands
 from .mending import Mending, new_text, short_changes
 from .named import Named
 from .names import Names
@@ -72,6 +73,9 @@ class Terms:
     """The names that the graph was selected by."""
     reload: bool = False
     """A run that is gone on with takes the file as it is now."""
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,7 @@ def _play(
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
     environ = dict(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal) as reader:
@@ -248,6 +253,7 @@ def _play(
                 file=graph.file,
                 sources=SourceLines(graph, folder),
                 publishing=publishing,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -279,6 +285,8 @@ def _play(
             reporter.start(graph.file, run.id)
             for note in notes:
                 reporter.note(note)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()

@@ -340,3 +340,19 @@ def test_a_text_that_is_gone_is_named(project: Project) -> None:
         "error[CSC552]: a text that the run RUN took while it was on is gone or damaged: "
         "HERE/.cascade/runs/RUN/graph-2.json\n  help: run its file again\n"
     )
+
+
+def test_a_demand_may_follow_what_the_last_attempt_was_measured_to_use(project: Project) -> None:
+    project.write(
+        "p.csc",
+        "task t() -> bool {\n  requires mem = max(40MB, 4 * last.mem)\n  retry 3 backoff 1ms..1ms on killed\n"
+        '  python """\n    import time\n    print("granted", need.mem)\n    held = bytearray(100_000_000)\n'
+        "    for at in range(0, len(held), 4096):\n        held[at] = 1\n    time.sleep(1)\n    return need.mem > 40_000_000\n"
+        '  """\n}\noutput more = t()\n',
+    )
+    done = project.cascade("run", "p.csc")
+    assert (done.code, done.out) == (0, "more = true\n"), done.err
+    (failed,) = [event for _, event in project.of(AttemptFailed)]
+    assert failed.reason == "signal"
+    assert failed.used is not None
+    assert failed.used.peak_bytes > 40_000_000
