@@ -113,7 +113,9 @@ def _graph_from_json(path: Path, drawn: bool) -> Graph:
 
 def _terms(graph: Graph, options: RunOptions) -> Terms:
     from ..ir.requirement import Layer, Limit, Scope
+    from ..ir.select import calls_named
     from ..runtime.machine import machine_words
+    from ..runtime.recalling import RecallTerms
     from ..runtime.session import Terms
 
     limits: list[Limit] = []
@@ -129,12 +131,18 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         limits += [parse_sentence(text, graph, layer=Layer.COMMAND_LINE) for text in options.limits]
     return Terms(
         limits=tuple(limits),
-        on_failure=options.on_failure,
+        on_failure="continue" if options.touch else options.on_failure,
         no_wait=options.no_wait,
         grace_s=options.grace_s,
         targets=options.targets,
         enforce_mem=options.enforce_mem,
         verbose=options.verbose,
+        recall=RecallTerms(
+            forced=calls_named(graph, options.force) if options.force else frozenset(),
+            force_all=options.force_all,
+            touch=options.touch,
+            paranoid=options.paranoid,
+        ),
     )
 
 

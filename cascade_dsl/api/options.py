@@ -23,6 +23,13 @@ class RunOptions:
     dry_run: bool = False
     reload: bool = False
     """Of `continue`: take the file as it is now."""
+    force: tuple[str, ...] = ()
+    """Names of bindings, outputs and tasks that are to run although they are up to date."""
+    force_all: bool = False
+    touch: bool = False
+    """Run nothing: the outputs that are there are taken for the results."""
+    paranoid: bool = False
+    """Files are read again instead of trusting their size and times."""
     grace_s: float = 5.0
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""

@@ -6,11 +6,14 @@ import this.
 
 from __future__ import annotations
 
-FLAG, VALUE, MANY = "flag", "value", "many"
+FLAG, VALUE, MANY, MAYBE = "flag", "value", "many", "maybe"
 
 
 class Option:
-    """An option: `name` with its dashes, `kind` a flag, a value, or a value that may be given several times."""
+    """An option: `name` with its dashes, `kind` a flag, a value, a value that may be given several times, or that may lack.
+
+    After one that may lack its value, a word that is no option and names no program is its value.
+    """
 
     __slots__ = ("choices", "help", "kind", "metavar", "name", "short")
 
@@ -78,6 +81,9 @@ RUN = Verb(
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
         _NO_ENFORCE_MEM,
+        Option("--force", MAYBE, "Run what is up to date too: all, or what a name stands for.", "[TARGET]"),
+        Option("--touch", FLAG, "Run nothing: take the outputs that are there for the results."),
+        Option("--paranoid", FLAG, "Read every file again instead of trusting its size and times."),
         _NO_WAIT,
         _VERBOSE,
         _JSON,

@@ -263,7 +263,7 @@ def _words(body: ExecBody, seen: dict[str, Any], value_of: ValueOf) -> tuple[str
 
 def absolute(type_: Type, value: Any, project: Path) -> Any:
     """A value as a body sees it: its files and folders as absolute paths."""
-    if not _has_files(type_):
+    if not has_files(type_):
         return value
     match type_:
         case Scalar():
@@ -282,7 +282,7 @@ def absolute(type_: Type, value: Any, project: Path) -> Any:
 
 def files_in(type_: Type, value: Any) -> Iterator[str]:
     """The files and folders in a value that `absolute` gave."""
-    if value is None or not _has_files(type_):
+    if value is None or not has_files(type_):
         return
     match type_:
         case Scalar():
@@ -302,14 +302,15 @@ def files_in(type_: Type, value: Any) -> Iterator[str]:
             pass
 
 
-def _has_files(type_: Type) -> bool:
+def has_files(type_: Type) -> bool:
+    """Whether values of a type hold files or folders."""
     match type_:
         case Scalar(name):
             return name in ("file", "dir")
         case OptionalType(inner) | ListType(inner) | DictType(inner):
-            return _has_files(inner)
+            return has_files(inner)
         case RecordType(fields):
-            return any(_has_files(t) for _, t in fields)
+            return any(has_files(t) for _, t in fields)
         case _:
             return False
 

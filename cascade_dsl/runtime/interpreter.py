@@ -14,7 +14,17 @@ from typing import Any, Protocol, TypeAlias
 import trio
 
 from ..base.quantity import NS_PER_S
-from ..engine.effects import EndRun, Evaluate, EvaluateFacts, Gather, Measure, Publish, StartAttempt, StopAttempt
+from ..engine.effects import (
+    EndRun,
+    Evaluate,
+    EvaluateFacts,
+    Gather,
+    Measure,
+    Publish,
+    Recall,
+    StartAttempt,
+    StopAttempt,
+)
 from ..engine.inputs import (
     Input,
     LimitGiven,
@@ -30,13 +40,16 @@ from ..engine.state import State
 from ..engine.status import FailureView, Status
 from ..engine.step import is_stalled, next_due, step, take_effects
 from ..ir.events import (
+    AttemptFailed,
     AttemptFinished,
+    AttemptLost,
     AttemptStarted,
     Computed,
     Event,
     Gathered,
     ParamBound,
     PublishPlanned,
+    Recalled,
     Reloaded,
 )
 from ..ir.graph import NodeKey
@@ -50,12 +63,15 @@ from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
+from .recalling import Judge, Recalling, RecallTerms
+from .recipes import Recipes
 from .sources import SourceLines
 from .values import Values
 
 _SYNC_EVERY_S = 1.0
 _VIEW_SHARE = 20
-_VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned)
+_VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned, Recalled)
+_KEPT = (AttemptFinished, PublishPlanned, AttemptFailed, AttemptLost)
 
 
 class Reporter(Protocol):
@@ -112,6 +128,10 @@ class Interpreter:
         sources: SourceLines,
         publishing: Publishing,
         memory: MemoryDemands,
+        recipes: Recipes,
+        judge: Judge,
+        plans: dict[NodeKey, PublishPlanned],
+        recall: RecallTerms,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -129,6 +149,23 @@ class Interpreter:
         self._orders: list[Order] = []
         self._bell = trio.Event()
         self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
+        self.recalling = Recalling(
+            state=state,
+            evaluator=self._evaluator,
+            recipes=recipes,
+            judge=judge,
+            names=names,
+            publishing=publishing,
+            project=project,
+            run=run,
+            file=file,
+            plans=plans,
+            terms=recall,
+            now_ns=clock.now_ns,
+            tell=self._tell,
+            note=reporter.note,
+            fail=self._fail,
+        )
         self.attempts = Attempts(
             state=state,
             evaluator=self._evaluator,
@@ -138,6 +175,7 @@ class Interpreter:
             project=project,
             store=store,
             publishing=publishing,
+            recalling=self.recalling,
             grace_s=grace_s,
             memory=memory,
             tell=self._tell,
@@ -168,6 +206,7 @@ class Interpreter:
             for serve in serve_beside:
                 await nursery.start(serve)
             nursery.start_soon(self._evaluator.serve)
+            await nursery.start(self.recalling.serve)
             nursery.start_soon(self._keep_synced)
             if self._reporter.status_every_s is not None:
                 nursery.start_soon(self._show_status, self._reporter.status_every_s)
@@ -266,13 +305,16 @@ class Interpreter:
             if isinstance(event, _VALUED):
                 self._values.remember(row, event.value, event.blob)
             elif isinstance(event, Reloaded):
-                self._renew()
+                later = events[row - first + 1 :]
+                self._renew({e.key for e in later if isinstance(e, AttemptStarted)})
             elif isinstance(event, AttemptStarted):
                 log = self._bodies.log_path(event.serial)
                 attempts.append(AttemptRow(event.serial, event.key, self._names.of(event.key), log, now_ns))
         self._journal.commit(now_ns, events, attempts)
         event_of, wanted = self._reporter.event, self._reporter.wants
         for event in events:
+            if isinstance(event, _KEPT):
+                self.recalling.note(now_ns, event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
@@ -281,13 +323,14 @@ class Interpreter:
                 key: NodeKey | None = getattr(event, "key", None)
                 event_of(now_ns, event, "" if key is None else self._names.of(key))
 
-    def _renew(self) -> None:
-        """The run is of another text."""
+    def _renew(self, fresh: set[NodeKey]) -> None:
+        """The run is of another text, under which `fresh` have started already."""
         graph = self.state.plan.graph
         self._evaluator.renew()
         self._bodies.renew()
         self._sources.renew(graph)
         self._publishing.renew(graph)
+        self.recalling.renew(fresh)
 
     # -- effects --------------------------------------------------------------------------------------------------
 
@@ -301,6 +344,8 @@ class Interpreter:
                 self.attempts.publish(effect)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
                 self._evaluator.ask(effect)
+            case Recall():
+                self.recalling.ask(effect)
             case EndRun():
                 pass
             case _:

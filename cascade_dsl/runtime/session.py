@@ -7,7 +7,7 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,10 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Layer, Limit
+from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
+from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.runs import Project, Run
 from .bodies import Bodies
@@ -49,6 +51,8 @@ from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
+from .recalling import Judge, RecallTerms
+from .recipes import Recipes
 from .results import store_value
 from .sources import SourceLines
 from .texts import changed_files, check_texts, digest_of, text_of, texts_of
@@ -76,6 +80,7 @@ class Terms:
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""
     verbose: bool = False
+    recall: RecallTerms = field(default_factory=RecallTerms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +131,7 @@ def begin(
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
             targets=terms.targets,
+            recalls=not terms.recall.force_all,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -229,6 +235,13 @@ def _play(
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
+        paranoid = terms.recall.paranoid
+        hashes = Hashes(folder, project.state, paranoid=paranoid)
+        cache = Cache(project, run.id)
+        if state.phase != "new":
+            cache.begin_run()
+        judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
+        recipes = Recipes(state.plan, bodies, hashes, folder)
         interrupted: list[str] = []
         above = [word for word in words if word.layer == Layer.COMMAND_LINE]
         first: list[Input] = [request]
@@ -236,6 +249,7 @@ def _play(
         if isinstance(request, ContinueRequested):
             taken = _newer(run, state, values, sentences, terms, above, folder, notes)
             first += [] if taken is None else [taken]
+        made: list[Interpreter] = []
 
         async def main() -> Interpreter:
             interpreter = Interpreter(
@@ -254,10 +268,15 @@ def _play(
                 sources=SourceLines(graph, folder),
                 publishing=publishing,
                 memory=memory,
+                recipes=recipes,
+                judge=judge,
+                plans=plans,
+                recall=terms.recall,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
+            made.append(interpreter)
             for event in told:
                 interpreter.picture.note(state, event)
             mending = Mending(
@@ -301,6 +320,8 @@ def _play(
             raise _first(group) from group
         finally:
             publishing.earlier.close()
+            for each in made:
+                each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
         run.write_info(run.info()._replace(state=state.status or "running"))
         if not interpreter.attempts.kept:

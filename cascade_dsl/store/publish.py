@@ -224,6 +224,11 @@ def _describe(path: str | Path, *, sync: bool) -> tuple[str, int]:
     return state.hexdigest(), total
 
 
+def digest_file(path: str | Path) -> str:
+    """The digest of a file's bytes. Raises OSError."""
+    return _digest_file(path, False)[0]
+
+
 def _digest_file(path: str | Path, sync: bool) -> tuple[str, int]:
     state = blake2b(digest_size=DIGEST_BYTES)
     size = 0

@@ -356,3 +356,29 @@ def test_a_demand_may_follow_what_the_last_attempt_was_measured_to_use(project: 
     assert failed.reason == "signal"
     assert failed.used is not None
     assert failed.used.peak_bytes > 40_000_000
+
+
+def test_results_are_kept_under_the_text_that_made_them(project: Project) -> None:
+    """What ran under the old text is made again by a new run, what ran under the new one is not."""
+    project.write("p.csc", GATED)
+    project.fifos(range(4))
+    run = project.start("run", "p.csc")
+    project.wait_for("up", 1)
+    edit(project, "; echo {{i}}", "; echo {{i * 10}}")
+    said(project, "reload")
+    project.open_gates()
+    assert run.finish()[:2] == (0, "items = [0, 10, 20, 30]\n")
+    assert project.cascade("run", "p.csc")[:2] == (0, "items = [0, 10, 20, 30]\n")
+    assert project.started() == {"got[0]": 1}
+    edit(project, "{{i * 10}}", "{{i}}")
+    assert project.cascade("run", "p.csc")[:2] == (0, "items = [0, 1, 2, 3]\n")
+    assert project.started() == {"got[1]": 1, "got[2]": 1, "got[3]": 1}
+
+
+def test_what_was_held_and_mended_is_not_done_again(project: Project) -> None:
+    run = begin(project)
+    edit(project, "!= rome", "!= rom")
+    said(project, "retry", "all")
+    assert run.finish()[:2] == (0, "sum = 3\n")
+    assert project.cascade("run", "p.csc")[:2] == (0, "sum = 3\n")
+    assert project.started() == {"pages[oslo]": 1, "pages[lima]": 1}
