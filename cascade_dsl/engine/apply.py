@@ -48,7 +48,7 @@ from ..ir.events import (
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
 from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
-from .parking import hold, reload, retry
+from .parking import park, reload, retry
 from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 
@@ -185,7 +185,7 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
     ask = state.asked.pop(key)
     frame, index, pos = state.locate(key)
     if event.held:
-        hold(state, key, ask)
+        park(state, key, ask)
         return
     state.failed.append((key, state.seq))
     if isinstance(ask, Measure):
@@ -282,7 +282,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     if event.held:
         state.attempts.pop(key, None)
         state.facts.pop(key, None)
-        hold(state, key)
+        park(state, key)
     elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
         heappush(state.timers, (event.retry_at_ns, state.seq, key, event.epoch, event.attempt))

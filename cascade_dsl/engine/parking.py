@@ -24,9 +24,9 @@ from .progress import EngineFault, move, refill, want
 from .state import At, Parked, State
 
 
-def hold(state: State, key: NodeKey, ask: Ask | None = None) -> None:
+def park(state: State, key: NodeKey, ask: Ask | None = None) -> None:
     """Park an instance that has just failed; `ask` is what could not be answered, None where it was an attempt."""
-    state.held[key] = Parked(state.seq, ask)
+    state.parked[key] = Parked(state.seq, ask)
     if isinstance(ask, Measure | Gather):
         return  # the FanOut stays open
     frame, index, pos = state.locate(key)
@@ -36,7 +36,7 @@ def hold(state: State, key: NodeKey, ask: Ask | None = None) -> None:
 
 def retry(state: State, key: NodeKey) -> None:
     """What is parked goes on."""
-    parked = state.held.pop(key, None)
+    parked = state.parked.pop(key, None)
     if parked is None:
         raise EngineFault(f"{key} is retried, but it was not parked")
     frame, index, pos = state.locate(key)

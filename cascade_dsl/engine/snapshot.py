@@ -33,7 +33,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
         "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
         "failed": tuple(state.failed),
-        "held": dict(sorted((k, (p.row, type(p.ask).__name__)) for k, p in state.held.items())),
+        "parked": dict(sorted((k, (p.row, type(p.ask).__name__)) for k, p in state.parked.items())),
         "peaks": dict(sorted(state.peaks.items())),
         "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),

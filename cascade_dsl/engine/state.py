@@ -188,12 +188,12 @@ class State:
         "failed",
         "frames",
         "graphs",
-        "held",
         "ledger",
         "lengths",
         "now_ns",
         "on_failure",
         "outbox",
+        "parked",
         "paused",
         "peaks",
         "phase",
@@ -251,7 +251,7 @@ class State:
         """Heap of (due, sequence, key, epoch, attempt): the end of a backoff, or a deadline."""
         self.failed: list[tuple[NodeKey, int]] = []
         """Calls that failed for good, with the row that says why."""
-        self.held: dict[NodeKey, Parked] = {}
+        self.parked: dict[NodeKey, Parked] = {}
         """What failed for good and is parked."""
         self.peaks: dict[NodeKey, int] = {}
         """Bytes that the last failed attempt of an instance used, where its clauses may ask for that."""

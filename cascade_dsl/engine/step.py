@@ -380,7 +380,7 @@ class _Turn:
         if state.phase != "running":
             return
         for key in given.keys:
-            if key in state.held:
+            if key in state.parked:
                 self.emit(Retried(key=key, who=given.who))
             elif is_in_backoff(state, key):
                 self.emit(BackoffEnded(key=key))
@@ -410,7 +410,7 @@ class _Turn:
 
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
-            held = len(self.state.held)
+            held = len(self.state.parked)
             self.emit(RunEnded(status="failed" if held else "stalled", held=held))
 
     # -- what follows ---------------------------------------------------------------------------------------------
@@ -435,7 +435,7 @@ class _Turn:
                 break
         status = self._ending()
         if status is not None:
-            self.emit(RunEnded(status=status, held=len(state.held)))
+            self.emit(RunEnded(status=status, held=len(state.parked)))
 
     def _expand(self) -> None:
         state = self.state

@@ -265,7 +265,7 @@ class Mending:
     def _meant(self, node: str) -> list[NodeKey]:
         """What is parked or in backoff and is meant by a name, a binding, a task or `all`; CSC620, CSC621."""
         state = self._state
-        waiting = [*state.held, *(key for key in state.attempts if is_in_backoff(state, key))]
+        waiting = [*state.parked, *(key for key in state.attempts if is_in_backoff(state, key))]
         if node == "all":
             if waiting:
                 return waiting

@@ -202,8 +202,8 @@ class Picture:
             retries=self.retries(now_ns),
             changes=tuple(self._changes.values()),
             is_even=_is_even(state),
-            held=tuple(replace(self._failures[key], ran=None) for key in islice(state.held, _HELD_SHOWN)),
-            held_total=len(state.held),
+            held=tuple(replace(self._failures[key], ran=None) for key in islice(state.parked, _HELD_SHOWN)),
+            held_total=len(state.parked),
         )
 
 
@@ -238,7 +238,7 @@ def _phase(state: State) -> str:
         from ..engine.step import is_stalled
 
         if is_stalled(state):
-            return "held" if state.held else "stalled"
+            return "held" if state.parked else "stalled"
     return state.phase
 
 

@@ -168,7 +168,7 @@ class Simulation:
 
     def retry(self, *keys: NodeKey) -> list[Event]:
         """Somebody retries what is parked: these, or all."""
-        return self.turn(RetryAsked(keys=keys or tuple(self.state.held)))
+        return self.turn(RetryAsked(keys=keys or tuple(self.state.parked)))
 
     def reload(self, graph: Graph, words: Iterable[Word] = ()) -> list[Event]:
         """The run goes on with another text."""

@@ -66,7 +66,7 @@ def test_what_fails_is_parked_what_needs_it_waits_and_the_rest_goes_on() -> None
     oracle = Broken((4, 1), lengths={1: 4})
     run = held(wide(4), oracle)
     assert run.play() == "stalled"
-    assert list(run.state.held) == [(4, 1)]
+    assert list(run.state.parked) == [(4, 1)]
     assert run.state.counts[At.DONE] == 3
     assert run.state.counts[At.HELD] == 1
     assert not run.state.failed
@@ -99,12 +99,12 @@ def test_what_is_parked_is_parked_after_a_crash() -> None:
     run = held(wide(3), oracle)
     assert run.play() == "stalled"
     run.crash()
-    assert list(run.state.held) == [(4, 0), (4, 2)]
+    assert list(run.state.parked) == [(4, 0), (4, 2)]
     assert run.play() == "stalled"
     oracle.mend()
     run.retry((4, 2))
     assert run.play() == "stalled"
-    assert list(run.state.held) == [(4, 0)]
+    assert list(run.state.parked) == [(4, 0)]
     run.retry()
     run.crash()
     assert run.play() == "done"
@@ -132,7 +132,7 @@ def test_what_fails_while_the_run_drains_is_parked_too() -> None:
     run.turn(DrainAsked(why="interrupted"))
     assert run.play() == "drained"
     run.crash()
-    assert list(run.state.held) == [(1,)]
+    assert list(run.state.parked) == [(1,)]
 
 
 def test_no_wait_ends_a_run_of_which_something_is_parked_as_failed() -> None:
@@ -207,7 +207,7 @@ def test_an_expression_a_length_a_fact_and_a_list_may_be_parked() -> None:
     run = held(program, oracle)
     for key in ((1,), (2,), (3,)):
         assert run.play() == "stalled"
-        assert list(run.state.held) == [key]
+        assert list(run.state.parked) == [key]
         run.crash()
         assert snapshot(replay(run.graph, run.events)) == snapshot(run.state)
         oracle.bad = False

@@ -101,18 +101,18 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
                 run.retry()
             case "one":
                 oracle.round += 1
-                run.retry(*list(run.state.held)[: 1 + number % 2])
+                run.retry(*list(run.state.parked)[: 1 + number % 2])
             case "crash":
-                before = set(run.state.held)
+                before = set(run.state.parked)
                 run.crash(words=machine())
-                assert before == set(run.state.held)
+                assert before == set(run.state.parked)
             case _:
                 run.reload(texts(program_, number, varying=move == "varying"))
         assert snapshot(replay(program_, run.events, run.state.graphs)) == snapshot(run.state)
     oracle.mend()
     while run.status is None:
         if not run.advance():
-            assert run.state.held, "nothing happens any more, nothing is parked, and the run has not ended"
+            assert run.state.parked, "nothing happens any more, nothing is parked, and the run has not ended"
             assert is_stalled(run.state)
             run.retry()
     assert run.status == "done"
@@ -127,7 +127,7 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
             assert event.key not in ended, "what finished was started again"
         elif isinstance(event, AttemptFinished):
             ended.add(event.key)
-    assert not run.state.held
+    assert not run.state.parked
     assert not run.state.facts
     assert not run.state.peaks
     assert not run.state.epochs
