@@ -5,6 +5,7 @@ Nothing heavy is imported before it is needed: the compiler by `compile_file`, t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,7 @@ def continue_run(
     terms = session.Terms(
         no_wait=options.no_wait,
         grace_s=options.grace_s,
+        reload=options.reload,
         enforce_mem=options.enforce_mem,
         verbose=options.verbose,
         keeps_temp=options.keep_temp,
@@ -154,14 +156,15 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         no_wait=options.no_wait,
         grace_s=options.grace_s,
         keeps_temp=options.keep_temp,
+        targets=options.targets,
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
         recall=RecallTerms(
             forced=calls_named(graph, options.force) if options.force else frozenset(),
             force_all=options.force_all,
             touch=options.touch,
             paranoid=options.paranoid,
         ),
-        enforce_mem=options.enforce_mem,
-        verbose=options.verbose,
     )
 
 
@@ -178,7 +181,7 @@ def _sentences() -> Any:
 
         return parse_scope(text, graph)
 
-    return Sentences(limit, scope)
+    return Sentences(limit, scope, (sys.executable, "-P", "-m", f"{__name__}.compiling"), load_graph)
 
 
 def _result(ended: Ended) -> RunResult:

@@ -23,6 +23,8 @@ class RunOptions:
     dry_run: bool = False
     explain: bool = False
     """Say of each node why it runs or does not."""
+    reload: bool = False
+    """Of `continue`: take the file as it is now."""
     force: tuple[str, ...] = ()
     """Names of bindings, outputs and tasks that are to run although they are up to date."""
     force_all: bool = False

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..base.diagnostics import fail
 from ..base.quantity import NS_PER_S, parse_size, show_size
+from ..base.spellings import spellings
 from ..base.suggest import did_you_mean, nearest
 from ..store.cache import Entry
 from ..store.results import Unreadable, read_entries, stored_of
@@ -20,7 +21,6 @@ from ..store.sweeping import size_of
 from ..store.trimming import Trimmed, forget, size_now, trim, unreadable, verify
 from .cleaning import older_of
 from .history import project_here
-from .logs import spellings
 from .parse import Parsed, misuse
 
 ACTIONS = {

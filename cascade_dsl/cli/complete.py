@@ -261,6 +261,8 @@ class _Line:
                 paused_only = self.verb.name == "resume"
                 return _fitting(current, live_scopes(self.given.get("--run"), paused_only))
             case "NODE":
+                if self.verb.name == "retry":
+                    return _fitting(current, _parked(current, self.given.get("--run")))
                 return _nodes(current, self.given.get("--run"))
             case "AMOUNT":
                 return _fitting(current, [("none", "Take the limit back.")])
@@ -371,6 +373,7 @@ def _results(current: str) -> Reply:
     """Tasks and nodes of which a result is kept, as no shell minds them."""
     from pathlib import Path
 
+    from ..base.spellings import dotted
     from ..store.results import read_entries
     from ..store.runs import Project
     from .past import project_folder
@@ -426,6 +429,7 @@ def _nodes(current: str, wanted: str | None) -> Reply:
     from contextlib import closing
     from pathlib import Path
 
+    from ..base.spellings import dotted
     from ..store.reading import open_to_read
     from .past import run_folder
 
@@ -448,9 +452,16 @@ def _nodes(current: str, wanted: str | None) -> Reply:
     return Reply(((step, "") for step in sorted(steps)), nospace=any(step.endswith(".") for step in steps))
 
 
-def dotted(name: str) -> str:
-    """`parts[a,0]` as `parts.a.0`."""
-    return name[:-1].replace("[", ".").replace(",", ".") if name.endswith("]") else name
+def _parked(current: str, wanted: str | None) -> list[Item]:
+    """What may be retried in the live runs that are meant, with why it failed."""
+    from ..base.spellings import dotted
+
+    items: list[Item] = []
+    for run in _live(wanted)[:3]:
+        status = _ask(run, "status") or {}
+        shown = str if "[" in current else dotted
+        items += [(shown(failure["name"]), failure["message"]) for failure in status.get("held", ())]
+    return [*items, ("all", "All that is held or waits to be tried again.")] if items else []
 
 
 def _step(name: str, typed: int) -> int:

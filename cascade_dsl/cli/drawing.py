@@ -7,7 +7,6 @@ from pathlib import Path
 
 from .. import api
 from ..base.diagnostics import fail
-from ..ir.codec import graph_from_text
 from ..ir.graph import Graph
 from ..ir.select import select
 from ..report.diagram.build import build
@@ -15,6 +14,7 @@ from ..report.diagram.lengths import Lengths
 from ..report.diagram.model import Diagram
 from ..report.diagram.pools import Want
 from ..report.diagram.progress import progress
+from ..runtime.texts import texts_of
 from ..store.journal import JournalReader
 from ..store.runs import Project, Run
 from .parse import Parsed
@@ -51,11 +51,13 @@ def _of_program(program: Graph, parsed: Parsed, want: Want) -> Diagram:
 def _of_run(run: Run, program: Graph, parsed: Parsed, want: Want) -> Diagram:
     """The picture of what was run: the run keeps its graph, the file may have changed."""
     live = run.is_live
-    ran = graph_from_text(run.graph.read_text("utf-8"))
+    texts = texts_of(run)
+    with JournalReader(run.journal) as reader:
+        events = ((t_ns, event) for _, t_ns, event in reader.events())
+        known = progress(texts.first, events, live=live, graphs=texts.later)
+    ran = known.graph
     if ran.sources != program.sources:
         print(f"the program has changed since the run {run.id}: this is what was run", file=sys.stderr)
-    with JournalReader(run.journal) as reader:
-        known = progress(ran, ((t_ns, event) for _, t_ns, event in reader.events()), live=live)
     state = known.status or ("running" if live else "interrupted")
     shown = select(ran, parsed.args[1:])
     lengths = Lengths(ran, known.lengths)

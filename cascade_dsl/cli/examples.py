@@ -9,12 +9,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade run words.csc --top 5 --pages a.txt --pages b.txt", "params are options"),
         ("cascade run words.csc -j 8 --limit 'task:fetch 3'", "limits from the command line"),
         ("cascade run words.csc table", "only what the output `table` needs"),
+        ("cascade run words.csc --on-failure hold", "what fails waits to be mended and retried, the rest goes on"),
         ("cascade run words.csc --dry-run", "check everything and show what would run"),
         ("cascade run words.csc --dry-run --explain", "and why"),
     ),
     "continue": (
         ("cascade continue", "the newest run of this folder goes on where it was"),
         ("cascade continue 20260131-120000-k3f", "this one"),
+        ("cascade continue --reload", "with the file as it is now, where that fits"),
     ),
     "check": (
         ("cascade check words.csc", "one program"),
@@ -52,6 +54,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "resume": (
         ("cascade resume", "lift every pause"),
         ("cascade resume task:fetch", "lift this one"),
+    ),
+    "retry": (
+        ("cascade retry pages.oslo", "this one; edit its task first where that is what is wrong"),
+        ("cascade retry fetch", "all of a task, or of a binding"),
+        ("cascade retry all", "all that is held"),
+    ),
+    "reload": (
+        ("cascade reload --dry-run", "what the edited file would change in the live run"),
+        ("cascade reload", "take it"),
     ),
     "suggest": (
         ("cascade suggest", "what each task asked for and used, and the lines to change"),

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.diagnostics import fail
+from ..base.spellings import spellings
 from ..store.live import is_live
 from ..store.reading import stamp
-from .logs import find, items, log_at, no_attempt, no_log, nodes_of_program, open_journal, spellings
+from .logs import find, items, log_at, no_attempt, no_log, nodes_of_program, open_journal
 from .tail import Tail
 
 if TYPE_CHECKING:

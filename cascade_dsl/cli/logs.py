@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.diagnostics import CascadeError, fail
+from ..base.spellings import spellings
 from ..base.suggest import nearest
 from ..store.reading import open_to_read
 from .parse import Parsed, whole_number
@@ -50,12 +51,6 @@ def log(parsed: Parsed) -> int:
 
 
 # ---- names ------------------------------------------------------------------------------------------------------
-
-
-def spellings(node: str) -> list[str]:
-    """The name as it is, then `pages.oslo` as `pages[oslo]`, `parts.a.0` as `parts[a,0]`."""
-    pieces = node.split(".")
-    return [node] + [f"{'.'.join(pieces[:n])}[{','.join(pieces[n:])}]" for n in range(len(pieces) - 1, 0, -1)]
 
 
 def find(db: sqlite3.Connection, node: str) -> str | None:

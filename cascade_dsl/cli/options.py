@@ -77,9 +77,10 @@ RUN = Verb(
         Option(
             "--on-failure",
             VALUE,
-            "When a task failed: finish what runs, continue with what does not depend on it, or cancel what runs.",
+            "When a task failed: finish what runs, continue with what does not depend on it, cancel what runs, or hold "
+            "it until it is retried.",
             "WHAT",
-            choices=("finish", "continue", "cancel"),
+            choices=("finish", "continue", "cancel", "hold"),
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run; nothing is started.", short="-n"),
@@ -100,7 +101,15 @@ CONTINUE = Verb(
     "continue",
     "Go on with a run that was killed or stopped.",
     (("RUN", "maybe"),),
-    (_KEEP_TEMP, _CACHE_MAX, _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
+    (
+        Option("--reload", FLAG, "Take the file as it is now."),
+        _KEEP_TEMP,
+        _CACHE_MAX,
+        _NO_ENFORCE_MEM,
+        _NO_WAIT,
+        _VERBOSE,
+        _JSON,
+    ),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 
@@ -171,6 +180,18 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb(
+            "retry",
+            "Run again what failed and is held, or waits to be tried again; with the text that its file has now.",
+            (("NODE", "one"),),
+            (Option("--old-text", FLAG, "Leave the file alone, also where it has changed."), _RUN, _JSON),
+        ),
+        Verb(
+            "reload",
+            "Take the edited file into a live run, where it fits: what has not started runs with the new text.",
+            (("FILE", "maybe"),),
+            (Option("--dry-run", FLAG, "Say what would change, and change nothing.", short="-n"), _RUN, _JSON),
+        ),
         Verb(
             "suggest",
             "Show what tasks demand against what their attempts used, and the edit to make. Changes nothing.",

@@ -108,6 +108,7 @@ def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | int:
     given |= texts
     refuse_unknown(given, names)
     graph = select(graph, targets)
+    options = replace(options, targets=targets)
     folder = path.resolve().parent
     params = bind_params(graph, given, Path.cwd(), folder, typed)
     if options.dry_run:
@@ -245,10 +246,10 @@ def options_of(parsed: Parsed) -> RunOptions:
         jobs = int(text)
     on_failure = parsed.values.get("--on-failure", "finish")
     if "--keep-going" in parsed.flags:
-        if on_failure == "cancel":
-            raise misuse(parsed.verb, "`--keep-going` and `--on-failure cancel` contradict each other")
+        if on_failure in ("cancel", "hold"):
+            raise misuse(parsed.verb, f"`--keep-going` and `--on-failure {on_failure}` contradict each other")
         on_failure = "continue"
-    assert on_failure in ("finish", "continue", "cancel")
+    assert on_failure in ("finish", "continue", "cancel", "hold")
     if "--touch" in parsed.flags and ("--force" in parsed.flags or "--force" in parsed.many):
         raise misuse(parsed.verb, "`--touch` and `--force` contradict each other: one runs nothing, the other all")
     return RunOptions(
@@ -260,6 +261,7 @@ def options_of(parsed: Parsed) -> RunOptions:
         json="--json" in parsed.flags,
         dry_run="--dry-run" in parsed.flags,
         explain="--explain" in parsed.flags,
+        reload="--reload" in parsed.flags,
         force=tuple(parsed.many.get("--force", ())),
         force_all="--force" in parsed.flags,
         touch="--touch" in parsed.flags,

@@ -11,8 +11,9 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from ..base.diagnostics import CascadeError, fail
+from ..base.spellings import spellings
 from ..base.suggest import did_you_mean
-from .logs import known_names, open_journal, spellings
+from .logs import known_names, open_journal
 from .parse import Parsed
 from .past import run_folder
 

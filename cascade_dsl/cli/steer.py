@@ -1,4 +1,4 @@
-"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume. Standard library and the control client only."""
+"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, retry, reload. Standard library and the control client only."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..store.live import LiveRun
 
 _FAILURES_SHOWN = 5
+_REPAIR_S = 120.0
 _FLAGS_IN_ORDER = ("burst", "whole", "by", "for", "until", "hard")
 
 
@@ -26,9 +27,10 @@ def steer(parsed: Parsed) -> int:
     """Send a change to the run that is meant, and print the effect that its engine answers."""
     request = _request(parsed)
     run = _the_run(parsed, request)
-    answer = ask(run, request)
+    # A program is compiled for these two, which may take its time.
+    answer = ask(run, request, timeout_s=_REPAIR_S if parsed.verb.name in ("retry", "reload") else 10.0)
     if "--json" in parsed.flags:
-        shown = {key: value for key, value in answer.items() if key not in ("v", "id", "ok")}
+        shown = {key: value for key, value in answer.items() if key not in ("v", "id", "ok", "said")}
         print(json.dumps(shown, ensure_ascii=False))
     else:
         print(answer["effect"])
@@ -65,6 +67,15 @@ def _request(parsed: Parsed) -> dict[str, Any]:
     request: dict[str, Any] = {"verb": verb, "who": os.environ.get("USER") or f"uid {os.getuid()}"}
     if verb == "limit":
         request["text"] = sentence(parsed)
+    elif verb == "retry":
+        request["node"] = parsed.args[0]
+        if "--old-text" in parsed.flags:
+            request["old"] = "yes"
+    elif verb == "reload":
+        if parsed.args:
+            request["file"] = os.path.abspath(parsed.args[0])
+        if "--dry-run" in parsed.flags:
+            request["dry"] = "yes"
     elif parsed.args:
         request["scope"] = parsed.args[0]
     if verb == "pause" and "--because" in parsed.values:
@@ -139,13 +150,14 @@ def _run_json(run: LiveRun, status: dict[str, Any]) -> dict[str, Any]:
         "waits": status["waits"],
         "paused": status["paused"],
         "failures": status["failures"],
+        "held": status.get("held", []),
         "retries": status.get("retries", []),
         "changes": status.get("changes", []),
     }
 
 
 def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
-    from ..report.words import changes, elapsed, pool_rows, progress, retries, short_path, starved
+    from ..report.words import changes, elapsed, held_help, pool_rows, progress, retries, short_path, starved
 
     status = status_of(answer)
     took = elapsed(run.started_ns, time.time_ns())
@@ -156,11 +168,12 @@ def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
         lines += [f"  {pool:<{widths[0]}}  {use:<{widths[1]}}  {waiting}".rstrip() for pool, use, waiting in rows]
     lines += [f"  {text}" for text in (*starved(status), *changes(status), *retries(status))]
     for failure in status.failures[:_FAILURES_SHOWN]:
-        lines.append(f"  failed: {failure.name}: {failure.message}")
-    if status.nodes.failed > _FAILURES_SHOWN:
-        lines.append(
-            f"  and {status.nodes.failed - _FAILURES_SHOWN} more failed; `cascade log NODE` prints what one wrote"
-        )
+        lines.append(f"  {'held' if failure.held else 'failed'}: {failure.name}: {failure.message}")
+    failed = status.nodes.failed + status.nodes.held
+    if failed > _FAILURES_SHOWN:
+        lines.append(f"  and {failed - _FAILURES_SHOWN} more failed; `cascade log NODE` prints what one wrote")
+    if status.held_total:
+        lines.append(f"  help: {held_help(status)}")
     for name in [f.log for f in status.failures[:1] if f.log]:
         lines.append(f"  log of the first: {short_path(name)}")
     return lines
@@ -182,6 +195,7 @@ def status_of(answer: dict[str, Any]) -> Status:
         "pools": PoolView,
         "waits": WaitView,
         "failures": FailureView,
+        "held": FailureView,
         "retries": RetryView,
         "changes": ChangeView,
     }

@@ -11,6 +11,7 @@ from .. import api
 from ..api.options import RunOptions
 from ..api.params import ParamText, ParamValue, bind_params, read_params
 from ..base.diagnostics import CascadeError, Diagnostic, fail
+from ..base.spellings import spellings
 from ..base.suggest import did_you_mean
 from ..ir.graph import Graph, Node, Param, walk
 from ..ir.select import select
@@ -21,7 +22,6 @@ from ..runtime.forecast import Forecast, Foreseen, Row
 from ..store.reasons import Awaits
 from .about import typed
 from .dry import calls_json, dry_lines, foreseen_json
-from .logs import spellings
 from .parse import Parsed, misuse
 from .past import project_folder
 from .run import load, refuse_unknown, settle

@@ -31,6 +31,8 @@ VERBS: dict[str, dict[str, bool]] = {
     "unlimit": {"scope": True, "who": False},
     "pause": {"scope": False, "because": False, "who": False},
     "resume": {"scope": False, "who": False},
+    "retry": {"node": True, "old": False, "who": False},
+    "reload": {"file": False, "dry": False, "who": False},
 }
 """By verb: its fields, all of them text, and whether the verb needs them. A field that is null is missing."""
 

@@ -36,6 +36,8 @@ from ..ir.events import (
     ParamBound,
     PublishPlanned,
     Recalled,
+    Reloaded,
+    Retried,
     Revived,
     RunContinued,
     RunEnded,
@@ -49,6 +51,7 @@ from ..ir.events import (
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
 from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
+from .parking import park, reload, retry
 from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
@@ -187,6 +190,9 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
     key = event.key
     ask = state.asked.pop(key)
     frame, index, pos = state.locate(key)
+    if event.held:
+        park(state, key, ask)
+        return
     state.failed.append((key, state.seq))
     if isinstance(ask, Measure):
         opened = state.frames[key]
@@ -260,6 +266,7 @@ def _leave(state: State, key: NodeKey, epoch: int, attempt: int) -> Running:
 def _forget(state: State, key: NodeKey) -> None:
     state.attempts.pop(key, None)
     state.facts.pop(key, None)
+    state.peaks.pop(key, None)
 
 
 def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
@@ -279,7 +286,13 @@ def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
 def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     key = event.key
     running = _leave(state, key, event.epoch, event.attempt)
-    if event.retry_at_ns is not None:
+    if running.frame.body.sites[running.pos].anew:
+        state.peaks[key] = 0 if event.used is None else event.used.peak_bytes
+    if event.held:
+        state.attempts.pop(key, None)
+        state.facts.pop(key, None)
+        park(state, key)
+    elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
         heappush(state.timers, (event.retry_at_ns, state.seq, key, event.epoch, event.attempt))
         move(state, running.frame, running.index, running.pos, At.BACKOFF)
@@ -293,12 +306,22 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
 def _on_attempt_lost(state: State, event: AttemptLost, _: int) -> None:
     running = _leave(state, event.key, event.epoch, event.attempt)
     state.epochs[event.key] = event.epoch + 1
-    queue(state, running.frame, running.index, running.pos)
+    if event.key in state.facts:
+        queue(state, running.frame, running.index, running.pos)
+    else:
+        want(state, running.frame, running.index, running.pos)
 
 
 def _on_backoff_ended(state: State, event: BackoffEnded, _: int) -> None:
-    frame, index, pos = state.locate(event.key)
-    queue(state, frame, index, pos)
+    want(state, *state.locate(event.key))
+
+
+def _on_retried(state: State, event: Retried, _: int) -> None:
+    retry(state, event.key)
+
+
+def _on_reloaded(state: State, event: Reloaded, _: int) -> None:
+    reload(state, event)
 
 
 def _on_drain_began(state: State, event: DrainBegan, _: int) -> None:
@@ -345,6 +368,8 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Gone: lambda state, event, _: on_gone(state, event),
     Revived: lambda state, event, _: on_revived(state, event),
     BackoffEnded: _on_backoff_ended,
+    Retried: _on_retried,
+    Reloaded: _on_reloaded,
     DrainBegan: _on_drain_began,
     CancelBegan: _on_cancel_began,
     RunEnded: _on_run_ended,

@@ -18,9 +18,11 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateFacts:
-    """Give the facts of a Call instance."""
+    """Give the facts of a Call instance for an attempt of it (from 1), the last of which used so much memory."""
 
     key: NodeKey
+    attempt: int = 1
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

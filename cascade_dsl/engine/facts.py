@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base.quantity import INT_MAX, MILLI, duration_ns, exact
 from ..ir.events import Facts
-from ..ir.expr import Expr, Lit
+from ..ir.expr import Expr, Lit, Var, parts
 from ..ir.graph import Clauses
 from ..ir.requirement import Dimension
 from ..values.typing import describe
@@ -60,11 +60,7 @@ def facts_of(clauses: Clauses, dimensions: dict[str, Dimension], value_of: Calla
 
 def literal_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts | None:
     """The facts where every clause is a literal, else None: they differ from instance to instance. Raises as `facts_of`."""
-    wanted: list[Expr | None] = [r.amount for r in clauses.requires]
-    wanted += [clauses.timeout, clauses.priority]
-    if clauses.retry is not None:
-        wanted += [clauses.retry.count, clauses.retry.backoff_min, clauses.retry.backoff_max]
-    if not all(e is None or isinstance(e, Lit) for e in wanted):
+    if not all(isinstance(e, Lit) for e in _wanted(clauses)):
         return None
 
     def literal(expr: Expr) -> Any:
@@ -72,6 +68,19 @@ def literal_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts |
         return expr.value
 
     return facts_of(clauses, dimensions, literal)
+
+
+def differs_by_attempt(clauses: Clauses) -> bool:
+    """Whether facts may be others at the next attempt: a clause uses `attempt`, or what the last one used."""
+    return any(isinstance(p, Var) and p.name in ("attempt", "last") for e in _wanted(clauses) for p in parts(e))
+
+
+def _wanted(clauses: Clauses) -> list[Expr]:
+    wanted = [r.amount for r in clauses.requires]
+    wanted += [e for e in (clauses.timeout, clauses.priority) if e is not None]
+    if clauses.retry is not None:
+        wanted += [clauses.retry.count, clauses.retry.backoff_min, clauses.retry.backoff_max]
+    return wanted
 
 
 def constant_facts(clauses: Clauses, dimensions: dict[str, Dimension]) -> Facts | None:

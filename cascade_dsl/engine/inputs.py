@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
-from ..ir.graph import NodeKey
+from ..ir.graph import Graph, NodeKey
 from ..ir.requirement import Layer, Scope
 from ..ir.used import Used
 
@@ -24,6 +24,7 @@ class RunRequested:
     """Whether calls whose results are kept ask for an earlier one."""
     keeps_temp: bool = False
     """Whether temporary files stay."""
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,25 @@ class ResumeAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryAsked:
+    """What is parked, or in backoff, is to run now. Others among `keys` are left as they are."""
+
+    keys: tuple[NodeKey, ...]
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadAsked:
+    """The run is to go on with another text: of the same shape (`ir.compare`), written beside the journal under that number."""
+
+    graph: Graph
+    graph_digest: str
+    number: int
+    words: tuple[Word, ...]
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainAsked:
     """Nothing new starts."""
 
@@ -206,7 +226,7 @@ class CancelAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StallAccepted:
-    """Under `--no-wait`: a run that is stalled ends."""
+    """Under `--no-wait`: a run that is stalled ends, as failed where something is parked."""
 
 
 Input: TypeAlias = (
@@ -229,6 +249,8 @@ Input: TypeAlias = (
     | LimitTaken
     | PauseAsked
     | ResumeAsked
+    | RetryAsked
+    | ReloadAsked
     | DrainAsked
     | CancelAsked
     | StallAccepted

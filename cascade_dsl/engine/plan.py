@@ -31,7 +31,7 @@ from ..ir.graph import (
     TaskDef,
 )
 from ..ir.requirement import Dimension, Resource
-from .facts import constant_facts
+from .facts import constant_facts, differs_by_attempt
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +70,8 @@ class Site:
     clauses: Clauses | None = None
     facts: Facts | None = None
     """Where they do not differ from instance to instance."""
+    anew: bool = False
+    """They may differ from attempt to attempt."""
     recalls: bool = False
     """A call whose results are kept from run to run."""
     shape: int = -1
@@ -149,6 +151,7 @@ def plan(graph: Graph) -> Plan:
             site.task = tasks[node.task]
             site.clauses = node.clauses or site.task.clauses
             site.facts = constant_facts(site.clauses, dimensions)
+            site.anew = differs_by_attempt(site.clauses)
             site.recalls = bool(site.task.outputs) and site.clauses.cache.mode == "on"
     for site in sites.values():
         _connect(site, sites, items)

@@ -45,6 +45,7 @@ def move(state: State, frame: Frame, index: int, pos: int, at: At) -> None:
         state.counts[before] -= 1
         state.counts[at] += 1
     frame.active += (at in _ACTIVE) - (before in _ACTIVE)
+    frame.held += (at == At.HELD) - (before == At.HELD)
 
 
 def end(state: State, frame: Frame, index: int, pos: int, at: At, row: int = 0) -> None:
@@ -87,14 +88,15 @@ def compute(state: State, frame: Frame, index: int, pos: int) -> None:
 
 
 def want(state: State, frame: Frame, index: int, pos: int) -> None:
-    """A call that is to run: queued once its facts are known."""
+    """A call that is to run: queued once the facts of its next attempt are known."""
+    site = frame.body.sites[pos]
     key = frame.key(index, pos)
-    if frame.body.sites[pos].facts is not None or key in state.facts:
+    if site.facts is not None or (key in state.facts and not site.anew):
         queue(state, frame, index, pos)
         return
     if state.lacking and _awaits_files(state, frame, index, pos):
         return
-    state.asked[key] = ask = EvaluateFacts(key)
+    state.asked[key] = ask = EvaluateFacts(key, state.attempts.get(key, 0) + 1, state.peaks.get(key, 0))
     state.outbox.append(ask)
     move(state, frame, index, pos, At.ASKED)
 
@@ -305,7 +307,7 @@ def refill(state: State, frame: Frame) -> None:
     """Make cold elements hot while the window has room."""
     if state.phase != "running":
         return
-    room = max(frame.window, 4 * len(state.running)) - len(frame.hot)
+    room = max(frame.window, 4 * len(state.running)) + frame.held - len(frame.hot)
     if frame.source is None:
         while room > 0 and frame.next < frame.count:
             frame.next += 1

@@ -21,7 +21,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "recalled": (state.recalls, state.recalled),
         "root": _frame(state.root),
         "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
-        "asked": {key: type(ask).__name__ for key, ask in sorted(state.asked.items())},
+        "asked": dict(sorted(state.asked.items())),
         "running": {
             key: (r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row)
             for key, r in sorted(state.running.items())
@@ -42,6 +42,9 @@ def snapshot(state: State) -> dict[str, Any]:
         "wanted": {key: tuple(sorted(readers)) for key, readers in sorted(state.wanted.items())},
         "to_revive": tuple(sorted(state.to_revive)),
         "earlier": tuple(sorted(state.earlier)),
+        "parked": dict(sorted((k, (p.row, type(p.ask).__name__)) for k, p in state.parked.items())),
+        "peaks": dict(sorted(state.peaks.items())),
+        "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),
@@ -56,6 +59,7 @@ def _frame(frame: Frame) -> tuple[Any, ...]:
         tuple(sorted(frame.available)),
         {index: (tuple(hot.unmet), hot.open) for index, hot in sorted(frame.hot.items())},
         frame.active,
+        frame.held,
         frame.window,
         frame.ended,
         frame.bad,

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Literal, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
-from ..ir.graph import NodeKey
+from ..ir.graph import Graph, NodeKey
 from ..limits.ledger import Ledger
 from .effects import Ask, Effect
 from .lineage import Lineage, trace
@@ -35,10 +35,12 @@ class At(IntEnum):
     RUNNING = 5
     OPEN = 6
     """A FanOut whose elements are under way."""
-    DONE = 7
-    FAILED = 8
-    SKIPPED = 9
-    DROPPED = 10
+    HELD = 7
+    """It failed for good and is parked."""
+    DONE = 8
+    FAILED = 9
+    SKIPPED = 10
+    DROPPED = 11
 
 
 ENDED = At.DONE
@@ -76,6 +78,7 @@ class Frame:
         "count",
         "doomed",
         "ended",
+        "held",
         "hot",
         "next",
         "offsets",
@@ -107,6 +110,8 @@ class Frame:
         self.hot: dict[int, Hot] = {}
         self.active = 0
         """Hot site instances that run, are evaluated or are in backoff."""
+        self.held = 0
+        """Hot site instances that are parked: they take no room of the window."""
         self.window = WINDOW
         self.ended = 0
         self.bad = 0
@@ -164,6 +169,14 @@ class Running:
     plan_row: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What failed for good under the policy `hold`: the row that says why, and what was asked where it was no attempt."""
+
+    row: int
+    ask: Ask | None = None
+
+
 Phase: TypeAlias = Literal["new", "running", "draining", "cancelling", "ended"]
 
 
@@ -180,6 +193,7 @@ class State:
         "facts",
         "failed",
         "frames",
+        "graphs",
         "guarded",
         "held",
         "keeps_temp",
@@ -190,7 +204,9 @@ class State:
         "now_ns",
         "on_failure",
         "outbox",
+        "parked",
         "paused",
+        "peaks",
         "phase",
         "plan",
         "queued_ns",
@@ -251,6 +267,12 @@ class State:
         """Heap of (due, sequence, key, epoch, attempt): the end of a backoff, or a deadline."""
         self.failed: list[tuple[NodeKey, int]] = []
         """Calls that failed for good, with the row that says why."""
+        self.parked: dict[NodeKey, Parked] = {}
+        """What failed for good and is parked."""
+        self.peaks: dict[NodeKey, int] = {}
+        """Bytes that the last failed attempt of an instance used, where its clauses may ask for that."""
+        self.graphs: dict[str, Graph] = {}
+        """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
         self.paused: dict[str, str] = {}
         """Scope → why."""
         self.counts: list[int] = [0] * len(At)

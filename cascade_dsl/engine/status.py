@@ -57,6 +57,8 @@ class FailureView:
     """How many calls are skipped because of it, as far as they are known now."""
     skipped_names: tuple[str, ...] = ()
     """The first of them."""
+    held: bool = False
+    """It is parked: what needs it waits, and is counted in `skipped` all the same."""
     out_of_memory: bool = False
     """The kernel killed something for want of memory while it ran."""
     used: Used | None = None
@@ -113,6 +115,8 @@ class NodeCounts:
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    held: int = 0
+    """Parked; after the end of a run too."""
     open_ended: bool = False
     """More instances may still become known: a total is not yet one."""
 
@@ -133,7 +137,10 @@ class Status:
     paused: tuple[str, ...]
     failures: tuple[FailureView, ...]
     phase: str
-    """`running`, `draining`, `cancelling`, `stalled`, `ended`."""
+    """`running`, `draining`, `cancelling`, `stalled`, `held` (the same, where something is parked), `ended`."""
+    held: tuple[FailureView, ...] = ()
+    """The first of those that are parked."""
+    held_total: int = 0
     retries: tuple[RetryView, ...] = ()
     """Those that are due next; `nodes.backoff` counts all."""
     changes: tuple[ChangeView, ...] = ()

@@ -7,8 +7,7 @@ then admission until nothing more may start, then whether the run has ended. Tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop
 from typing import Any
 
@@ -29,13 +28,14 @@ from ..ir.events import (
     Event,
     Expanded,
     Extended,
-    Facts,
     FactsKnown,
     Gathered,
     Gone,
     Missed,
     PublishPlanned,
     Recalled,
+    Reloaded,
+    Retried,
     Revived,
     RunContinued,
     RunEnded,
@@ -50,6 +50,7 @@ from ..ir.events import (
 from ..ir.graph import FanOut, Graph, NodeKey, Requirement
 from ..limits.ledger import Ledger
 from .apply import apply
+from .backoff import backoff_ns, is_among
 from .effects import Effect, Publish
 from .inputs import (
     AttemptBroke,
@@ -69,9 +70,11 @@ from .inputs import (
     Measured,
     NothingRecalled,
     PauseAsked,
+    ReloadAsked,
     ResultRecalled,
     ResultsGone,
     ResumeAsked,
+    RetryAsked,
     RunRequested,
     StallAccepted,
     TimeReached,
@@ -85,8 +88,11 @@ FAILURE = "a task failed"
 """Why a run drains or is cancelled by its own policy, and not by an operator."""
 
 
-def new_state(graph: Graph) -> State:
-    """The state of a run that has not begun; calls are given their shapes in the order of the graph."""
+def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
+    """The state of a run that has not begun; calls are given their shapes in the order of the graph.
+
+    `graphs` are the other texts that its events speak of, by digest.
+    """
     compiled = plan(graph)
     ledger = Ledger(resources_of(graph))
     for site in compiled.sites.values():
@@ -97,16 +103,18 @@ def new_state(graph: Graph) -> State:
                 flows=(),
                 resources=tuple(r.resource for r in site.clauses.requires),
             )
-    return State(compiled, ledger)
+    state = State(compiled, ledger)
+    state.graphs.update(graphs or {})
+    return state
 
 
-def replay(graph: Graph, events: Iterable[tuple[int, Event]]) -> State:
+def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[str, Graph] | None = None) -> State:
     """The state after (instant, event) pairs, and the effects that are still owed in `state.outbox`.
 
     Running attempts are not among these: `ContinueRequested` decides what becomes of them. Temporary files that were to
     go may be gone already.
     """
-    state = new_state(graph)
+    state = new_state(graph, graphs)
     discards: dict[NodeKey, Effect] = {}
     for t_ns, event in events:
         apply(state, event, t_ns)
@@ -165,23 +173,15 @@ def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
             and running.plan is None
             and running.facts.timeout_ns is not None
         )
-    return state.attempts.get(key) == attempt and _at(state, key) == At.BACKOFF
+    return state.attempts.get(key) == attempt and is_in_backoff(state, key)
 
 
-def _at(state: State, key: NodeKey) -> int:
+def is_in_backoff(state: State, key: NodeKey) -> bool:
+    """It waits for its next attempt."""
+    if key not in state.attempts:
+        return False
     frame, index, pos = state.locate(key)
-    return frame.states[pos][index]
-
-
-def backoff_ns(run: str, key: NodeKey, attempt: int, facts: Facts) -> int:
-    """How long attempt `attempt` (from 1) waits before the next: exponential between the bounds, jitter from a hash.
-
-    Full range of one doubling: [min × 2^(n−1), min × 2^n], both cut at the upper bound.
-    """
-    low = min(facts.backoff_max_ns, facts.backoff_min_ns << min(attempt - 1, 62))
-    high = min(facts.backoff_max_ns, low * 2)
-    seed = blake2b(f"{run}/{key}/{attempt}".encode(), digest_size=8).digest()
-    return low + (high - low) * int.from_bytes(seed, "big") // 2**64
+    return frame.states[pos][index] == At.BACKOFF
 
 
 class _Turn:
@@ -213,6 +213,7 @@ class _Turn:
                 versions=given.versions,
                 recalls=given.recalls,
                 keeps_temp=given.keeps_temp,
+                targets=given.targets,
             )
         )
         for bound in given.params:
@@ -278,7 +279,8 @@ class _Turn:
 
     def on_evaluation_failed(self, given: EvaluationFailed) -> None:
         if self._asked(given.key):
-            self.emit(ComputeFailed(key=given.key, message=given.message))
+            held = self.state.on_failure == "hold"
+            self.emit(ComputeFailed(key=given.key, message=given.message, held=held))
             self._after_failure()
 
     def _asked(self, key: NodeKey) -> bool:
@@ -344,7 +346,7 @@ class _Turn:
             site = state.site_of(given.key)
             assert site.clauses is not None
             on = site.clauses.retry.on if site.clauses.retry is not None else ()
-            if not on or _is_among(on, reason, given.exit):
+            if not on or is_among(on, reason, given.exit):
                 retry_at = self.now + backoff_ns(state.run, given.key, given.attempt, running.facts)
         self.emit(
             AttemptFailed(
@@ -356,6 +358,7 @@ class _Turn:
                 message=message,
                 retry_at_ns=retry_at,
                 log=given.log,
+                held=retry_at is None and state.on_failure == "hold",
                 used=used,
             )
         )
@@ -364,7 +367,7 @@ class _Turn:
 
     def _after_failure(self) -> None:
         state = self.state
-        if state.phase != "running" or state.on_failure == "continue":
+        if state.phase != "running" or state.on_failure in ("continue", "hold"):
             return
         if state.on_failure == "cancel":
             self._cancel(FAILURE)
@@ -397,6 +400,23 @@ class _Turn:
     def on_resume_asked(self, given: ResumeAsked) -> None:
         self.emit(ScopeResumed(scope=given.scope, who=given.who))
 
+    def on_retry_asked(self, given: RetryAsked) -> None:
+        state = self.state
+        if state.phase != "running":
+            return
+        for key in given.keys:
+            if key in state.parked:
+                self.emit(Retried(key=key, who=given.who))
+            elif is_in_backoff(state, key):
+                self.emit(BackoffEnded(key=key))
+
+    def on_reload_asked(self, given: ReloadAsked) -> None:
+        state = self.state
+        if state.phase == "ended":
+            return
+        state.graphs[given.graph_digest] = given.graph
+        self.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=given.words, who=given.who))
+
     def on_drain_asked(self, given: DrainAsked) -> None:
         if self.state.phase == "running":
             self.emit(DrainBegan(why=given.why))
@@ -415,7 +435,8 @@ class _Turn:
 
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
-            self.emit(RunEnded(status="stalled"))
+            held = len(self.state.parked)
+            self.emit(RunEnded(status="failed" if held else "stalled", held=held))
 
     # -- what follows ---------------------------------------------------------------------------------------------
 
@@ -443,7 +464,7 @@ class _Turn:
         self._release()
         status = self._ending()
         if status is not None:
-            self.emit(RunEnded(status=status))
+            self.emit(RunEnded(status=status, held=len(state.parked)))
 
     def _release(self) -> None:
         """Temporary files that nobody has to read any more go."""
@@ -520,18 +541,6 @@ def _requires(site: Site) -> tuple[Requirement, ...]:
     return site.clauses.requires
 
 
-def _is_among(on: tuple[int | str, ...], reason: str, exit_code: int | None) -> bool:
-    match reason:
-        case "exit":
-            return exit_code in on
-        case "signal":
-            return "killed" in on
-        case "timeout":
-            return "timeout" in on
-        case _:
-            return False
-
-
 _ON: dict[type, Callable[[_Turn, Any], None]] = {
     RunRequested: _Turn.on_run_requested,
     ContinueRequested: _Turn.on_continue_requested,
@@ -552,6 +561,8 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     LimitTaken: _Turn.on_limit_taken,
     PauseAsked: _Turn.on_pause_asked,
     ResumeAsked: _Turn.on_resume_asked,
+    RetryAsked: _Turn.on_retry_asked,
+    ReloadAsked: _Turn.on_reload_asked,
     DrainAsked: _Turn.on_drain_asked,
     CancelAsked: _Turn.on_cancel_asked,
     StallAccepted: _Turn.on_stall_accepted,

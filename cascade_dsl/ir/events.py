@@ -16,7 +16,8 @@ from .used import Used
 
 EVENT_SCHEMA = 1
 
-OnFailure = Literal["finish", "continue", "cancel"]
+OnFailure = Literal["finish", "continue", "cancel", "hold"]
+"""`hold`: what failed is parked until somebody retries it. Added later."""
 FailureReason = Literal["exit", "signal", "timeout", "result", "value", "start", "lost", "cancelled"]
 """`exit`: a code other than 0; `signal`: killed; `result`: outputs missing or of the wrong type; `value`: an argument or
 amount could not be evaluated; `start`: the process could not be started; `cancelled`: stopped on request."""
@@ -44,6 +45,8 @@ class RunStarted:
     """Calls ask for an earlier result before they are queued. Added later; a row that lacks it asked for none."""
     keeps_temp: bool = False
     """Temporary files are not removed. Added later."""
+    targets: tuple[str, ...] = ()
+    """The names that were asked for, where the graph is a part of its program. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,8 @@ class ComputeFailed:
 
     key: NodeKey
     message: str
+    held: bool = False
+    """As in AttemptFailed. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +293,8 @@ class AttemptFailed:
     retry_at_ns: int | None
     """When it goes back into the queue; None: it failed for good."""
     log: str = ""
+    held: bool = False
+    """It failed for good and is parked: it has not ended, and what needs it waits. Added later."""
     used: Used | None = None
 
 
@@ -331,6 +338,26 @@ class BackoffEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What was parked goes on: a new epoch, its attempts counted from 1 again."""
+
+    key: NodeKey
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """From here on the run is of another text: the graph of that digest, which stands beside the journal as number `number`."""
+
+    graph_digest: str
+    number: int
+    """From 2 on."""
+    words: tuple[Word, ...]
+    """The file layer of the new text, amounts in base units."""
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainBegan:
     """Nothing new starts; what runs ends."""
 
@@ -347,6 +374,8 @@ class CancelBegan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded:
     status: RunStatus
+    held: int = 0
+    """How many are parked: with any, the run can be gone on with, also where it failed. Added later."""
 
 
 Event: TypeAlias = (
@@ -377,6 +406,8 @@ Event: TypeAlias = (
     | Gone
     | Revived
     | BackoffEnded
+    | Retried
+    | Reloaded
     | DrainBegan
     | CancelBegan
     | RunEnded

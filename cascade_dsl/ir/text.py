@@ -48,6 +48,11 @@ def graph_text(graph: Graph) -> str:
     return "\n".join(_Printer(graph).lines()) + "\n"
 
 
+def limit_text(graph: Graph, limit: Limit) -> str:
+    """A limit of a graph as the language writes it."""
+    return _Printer(graph).limit(limit)
+
+
 def bound_items(node: Node) -> tuple[Item, ...]:
     """What a region binds in its bodies."""
     match node:

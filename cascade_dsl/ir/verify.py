@@ -48,7 +48,7 @@ from .requirement import Limit
 from .text import bound_items
 from .types import DIR, FILE, ListType, OptionalType
 
-_BUILTIN_VARS = frozenset(("attempt", "need"))
+_BUILTIN_VARS = frozenset(("attempt", "need", "last"))
 
 
 def verify(graph: Graph, functions: AbstractSet[str]) -> list[Diagnostic]:

@@ -302,6 +302,10 @@ class Expressions:
                     help = "it is known in `env`, in `in` and in the body"
                     message = "`need` is what was granted, which is not known here yet"
                     self.report.error("CSC107", expr.span, message, help=help)
+                elif expr.name == "last" and "task" in at.only_constants:
+                    help = "amounts of `requires` and `timeout` know it: `requires mem = max(2GB, 2 * last.mem)`"
+                    message = "`last` is what the last attempt used, which is not known here"
+                    self.report.error("CSC107", expr.span, message, help=help)
                 else:
                     help, also = None, []
                     if not self.report.flooded:

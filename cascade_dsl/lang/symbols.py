@@ -12,7 +12,7 @@ from ..ir.types import Type
 from . import ast
 from .faults import SHOWN_MAX
 
-Kind = Literal["param", "binding", "item", "variable", "input", "output", "attempt", "need"]
+Kind = Literal["param", "binding", "item", "variable", "input", "output", "attempt", "need", "last"]
 
 
 class Value:

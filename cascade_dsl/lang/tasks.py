@@ -48,6 +48,8 @@ from .symbols import Refused, Report, Scope, Task, Value
 
 RETRY_CAUSES = ("timeout", "killed")
 """Words after `on`, beside exit codes; `killed` is the end by a signal."""
+_LAST = RecordType((("mem", SIZE),), name="last")
+"""What the last attempt of an instance used: seen by demands and timeouts."""
 _BACKOFF_S = (1, 60)
 
 
@@ -169,17 +171,26 @@ class Tasks:
         return None
 
     def _context(
-        self, task: Task, outputs: Sequence[OutputSpec], where: str, *, need: bool, in_body: bool = False
+        self,
+        task: Task,
+        outputs: Sequence[OutputSpec],
+        where: str,
+        *,
+        need: bool,
+        last: bool = False,
+        in_body: bool = False,
     ) -> Context:
         """What the clauses and the body of a task see."""
         scope = Scope(self.scope)
         span = task.span
 
         def bind(name: str, kind: str, at: Span, type_: Type | None) -> None:
-            assert kind in ("input", "output", "attempt", "need")
+            assert kind in ("input", "output", "attempt", "need", "last")
             scope.names[name] = Value(name=name, kind=kind, span=at, expr=Var(name), type_=type_, constant=True)
 
         bind("attempt", "attempt", span, INT)
+        if last and self.scope.find("last") is None:  # a name of the file stays what it is
+            bind("last", "last", span, _LAST)
         if need:
             bind("need", "need", span, self._need(task))
         body = task.decl.bodies[0] if task.decl.bodies else None
@@ -214,6 +225,7 @@ class Tasks:
         before = len(self.report.findings.errors)
         self._refuse_repeated(given)
         at = self._context(task, (), "a clause of a task", need=False)
+        demands = self._context(task, (), "a clause of a task", need=False, last=True)
         requires = {r.resource: r for r in base.requires} if base else {}
         found = base or Clauses()
         retry, timeout, priority = found.retry, found.timeout, found.priority
@@ -222,11 +234,11 @@ class Tasks:
         for clause in sorted(given, key=lambda c: not isinstance(c, ast.RequiresClause)):  # `need` is known by them
             match clause:
                 case ast.RequiresClause():
-                    requires.update(self._requires(task, clause, at))
+                    requires.update(self._requires(task, clause, demands))
                 case ast.RetryClause():
                     retry = self._retry(clause, at)
                 case ast.TimeoutClause():
-                    timeout = self._duration(clause.duration, at, "`timeout`")
+                    timeout = self._duration(clause.duration, demands, "`timeout`")
                 case ast.CacheClause():
                     cache = self._cache(clause, at)
                 case ast.EnvClause():

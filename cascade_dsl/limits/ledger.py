@@ -82,6 +82,16 @@ class Ledger:
         self._passing = Passing()
         self._search = Search()
 
+    def declare(self, resources: Iterable[Resource]) -> None:
+        """Resources that a new text of the program speaks of; those that are known stay as they are."""
+        for resource in resources:
+            scope = Scope("resource", resource.name)
+            if scope not in self._pools:
+                self._pools[scope] = pool = Pool(scope, resource.dimension)
+                pool.capacity = self._words.capacity(scope)
+                self._add(pool)
+            self._declared |= {scope}
+
     # ---- templates --------------------------------------------------------------------------------------------
 
     def add_shape(self, *, task: str, tags: tuple[str, ...], flows: tuple[str, ...], resources: tuple[str, ...]) -> int:
@@ -284,6 +294,10 @@ class Ledger:
     def choose(self) -> NodeKey | None:
         """The next node to start, None where none may. Changes nothing but caches."""
         return self._search.choose(self._passing.reserved.values())
+
+    def waiting_nodes(self) -> tuple[NodeKey, ...]:
+        """The nodes that wait, in the order in which they were queued."""
+        return tuple(self._waiting)
 
     # ---- views ------------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def failure_rows(failure: FailureView, log: Sequence[str]) -> list[Row]:
     if failure.log:
         out.append(row(f"  log: {short_path(failure.log)}", "dim"))
     if failure.skipped or failure.skipped_names:
-        out.append(row(f"  skipped: {skipped_text(failure)}", "warn"))
+        out.append(row(f"  {'waiting' if failure.held else 'skipped'}: {skipped_text(failure)}", "warn"))
     if means.help:
         out.append((("  help: ", "good"), (means.help, "")))
     return out
@@ -51,7 +51,7 @@ def failure_short(failure: FailureView, log: Sequence[str]) -> str:
     """A failure in one line, with the last that it said."""
     message = printable(failure.message)
     said = f": {log[-1].strip()}" if log and not message.startswith(log[-1].strip()) else ""
-    return cut(f"failed: {_who(failure)}: {message}{said}", _SHORT_MOST)
+    return cut(f"{_word(failure)}: {_who(failure)}: {message}{said}", _SHORT_MOST)
 
 
 def meaning_of(failure: FailureView, log: Sequence[str] = ()) -> Meaning:
@@ -94,13 +94,17 @@ def skipped_text(failure: FailureView) -> str:
 
 
 def _head(failure: FailureView, means: Meaning) -> str:
-    text = f"failed: {_who(failure)}: {printable(failure.message)}"
+    text = f"{_word(failure)}: {_who(failure)}: {printable(failure.message)}"
     if means.text:
         text += f" ({means.text})"
     if failure.attempts < failure.allowed and failure.attempts:
         # Its `retry … on` leaves this kind of failure out, or what failed was no attempt.
         return f"{text}, not tried again after attempt {failure.attempts} of {failure.allowed}"
     return f"{text} after {count(failure.attempts, 'attempt')}" if failure.attempts > 1 else text
+
+
+def _word(failure: FailureView) -> str:
+    return "held" if failure.held else "failed"
 
 
 def _who(failure: FailureView) -> str:

@@ -15,7 +15,7 @@ from ..engine.status import RunningView, Status
 from .cells import cut, cut_middle, pad, width
 from .pace import Pace
 from .paint import Piece, Row, Style, fit, row
-from .words import changes, done, elapsed, ended, pool_rows, retries, starved, states, total
+from .words import changes, done, elapsed, ended, held_help, held_text, pool_rows, retries, starved, states, total
 
 _BAR_MOST = 40
 _BAR_LEAST = 10
@@ -24,7 +24,13 @@ _NAME_LEAST = 6
 _NAME_MOST = 48
 _JUST_NS = NS_PER_S
 """What has run for less is counted, not named: it may be gone before it is read."""
-_STATE_STYLES: dict[str, Style] = {"failed": "bad", "retrying": "warn", "skipped": "warn", "running": "good"}
+_STATE_STYLES: dict[str, Style] = {
+    "failed": "bad",
+    "held": "bad",
+    "retrying": "warn",
+    "skipped": "warn",
+    "running": "good",
+}
 
 
 def frame(status: Status, pace: Pace, columns: int, lines: int) -> list[Row]:
@@ -94,7 +100,12 @@ def _head(status: Status, pace: Pace, wide: int) -> list[Row]:
     return [tuple(first), tuple(second)] if second else [tuple(first)]
 
 
-_PHASES = {"draining": "ending: nothing new starts", "cancelling": "ending: what runs is stopped", "ended": "ended"}
+_PHASES = {
+    "draining": "ending: nothing new starts",
+    "cancelling": "ending: what runs is stopped",
+    "held": "waiting for a retry",
+    "ended": "ended",
+}
 
 
 def _bar(status: Status, cells: int) -> list[Piece]:
@@ -109,6 +120,9 @@ def _bar(status: Status, cells: int) -> list[Piece]:
 
 
 def _stuck(status: Status) -> list[str]:
+    if status.held_total:
+        rows = [held_text(status), f"help: {held_help(status)}"] if status.phase == "held" else [held_text(status)]
+        return [*rows, *starved(status)]
     if status.phase == "stalled":
         return ["stalled: nothing runs and nothing can start", *starved(status)]
     return starved(status)

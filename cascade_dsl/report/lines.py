@@ -17,7 +17,7 @@ from .feed import LOST_SHOWN, WANTS, Feed
 from .groups import Failures
 from .paint import Row, in_ascii, is_unicode, text_of
 from .result import RunResult, closing_lines
-from .words import change_text, changes, elapsed, pool_rows, progress, stall_help, starved, waits_of
+from .words import change_text, changes, elapsed, pool_rows, progress, stall_help, stall_title, starved, waits_of
 
 _LOOK_EVERY_S = 5.0
 _VERBOSE_EVERY_S = 0.15
@@ -72,7 +72,7 @@ class Lines:
 
     def stalled(self, status: Status) -> None:
         """Nothing runs and nothing can start."""
-        self._say("stalled: nothing runs and nothing can start")
+        self._say(stall_title(status))
         for wait in waits_of(status):
             self._say(f"  {wait}")
         self._say(f"  help: {stall_help(status)}")

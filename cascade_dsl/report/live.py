@@ -18,7 +18,7 @@ from .pace import Pace
 from .paint import row
 from .result import RunResult, closing_lines
 from .screen import Screen, Size
-from .words import change_text, stall_help, waits_of
+from .words import change_text, stall_help, stall_title, waits_of
 
 _EVERY_S = 0.15
 
@@ -66,7 +66,7 @@ class LiveView:
 
     def stalled(self, status: Status) -> None:
         """Nothing runs and nothing can start: said once, the picture goes on to say why."""
-        rows = [row("stalled: nothing runs and nothing can start", "warn")]
+        rows = [row(stall_title(status), "warn")]
         rows += [row(f"  {text}") for text in waits_of(status)]
         self._screen.say([*rows, (("  help: ", "good"), (stall_help(status), ""))])
 

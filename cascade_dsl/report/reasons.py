@@ -19,6 +19,7 @@ from ..store.reasons import (
     FileChanged,
     Forced,
     InterpreterChanged,
+    LeftOver,
     LineChange,
     NeverRan,
     NoOutputs,
@@ -84,6 +85,8 @@ def _text(reason: Reason) -> str:
             return f"its result is older than `cache {_span(limit_s)}`: {_span(age_s, rough=True)}"
         case OutputLost(path=path, how=how):
             return f"output `{path}` was {'removed' if how == 'removed' else 'changed since'}"
+        case LeftOver(path=path):
+            return f"`{path}`, which its newest result published, is no part of the older one that fits"
         case ValueLost():
             return "the cache has lost its value"
         case NoRecipe(message=message) | Fails(message=message):

@@ -75,6 +75,7 @@ def result_json(result: RunResult) -> dict[str, Any]:
             "failed": nodes.failed,
             "skipped": nodes.skipped,
             "cancelled": nodes.cancelled,
+            "held": nodes.held,
         },
         "failures": [failure_json(failure) for failure in result.failures],
         "diagnostics": [diagnostic.to_json() for diagnostic in result.diagnostics],
@@ -95,12 +96,13 @@ def failure_json(failure: FailureView) -> dict[str, Any]:
         "line": failure.line,
         "meaning": meaning_of(failure).text,
         "skipped": failure.skipped,
+        "held": failure.held,
     }
 
 
 def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
     """The document of a run that was refused before anything ran."""
-    nothing = dict.fromkeys(("done", "cached", "failed", "skipped", "cancelled"), 0)
+    nothing = dict.fromkeys(("done", "cached", "failed", "skipped", "cancelled", "held"), 0)
     return {
         "run": None,
         "status": "refused",
@@ -116,6 +118,8 @@ def closing_lines(result: RunResult) -> list[str]:
     lines = [last_line(result)]
     if result.status == "failed" and result.on_failure == "finish" and result.nodes.cancelled:
         lines.append("  `--on-failure continue` would have run what does not need what failed")
+    if any(failure.held for failure in result.failures) and result.status != "done":
+        lines.append("  what is held stays held: `cascade continue`, and `cascade retry all` in another terminal")
     return lines
 
 
@@ -127,7 +131,7 @@ def last_line(result: RunResult) -> str:
     else:
         parts = [f"{count(nodes.done, 'task')} done"]
         parts += [f"{nodes.cached} cached"] if nodes.cached else []
-    named = (("failed", nodes.failed), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
+    named = (("failed", nodes.failed), ("held", nodes.held), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
     parts += [f"{number} {word}" for word, number in named if number]
     text = f"{', '.join(parts)} in {show_seconds(result.seconds)}"
     if result.freed_bytes >= _WORTH_SAYING_BYTES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from ..base.quantity import NS_PER_S, show_milli, show_size
+from ..base.spellings import dotted
 from ..engine.status import ChangeView, NodeCounts, RetryView, Status, WaitView
 from ..limits.views import PoolView
 from .cells import printable
@@ -49,7 +50,7 @@ def count(number: int, thing: str) -> str:
 
 def total(nodes: NodeCounts) -> int:
     """How many call instances are known."""
-    waiting = nodes.waiting + nodes.ready + nodes.running + nodes.backoff
+    waiting = nodes.waiting + nodes.ready + nodes.running + nodes.backoff + nodes.held
     return waiting + ended(nodes)
 
 
@@ -71,6 +72,7 @@ def states(nodes: NodeCounts) -> list[tuple[int, str]]:
     named = (
         (nodes.running, "running"),
         (nodes.failed, "failed"),
+        (nodes.held, "held"),
         (nodes.backoff, "retrying"),
         (nodes.cached, "cached"),
         (nodes.skipped, "skipped"),
@@ -187,11 +189,47 @@ def retry_text(retry: RetryView, now_ns: int) -> str:
     return f"again in {when}: {retry.name}, attempt {retry.attempt + 1} of {retry.allowed}: {printable(retry.message)}"
 
 
+_HELD_SHOWN = 3
+
+
+def held_text(status: Status) -> str:
+    """`held: pages[rome], pages[oslo], … 3 more`."""
+    names = [failure.name for failure in status.held[:_HELD_SHOWN]]
+    more = status.held_total - len(names)
+    return "held: " + ", ".join([*names, *([f"… {more} more"] if more > 0 else [])])
+
+
+def held_rows(status: Status) -> list[str]:
+    """Each that is parked with why it failed; of many the first."""
+    rows = [f"{failure.name}: {printable(failure.message)}" for failure in status.held]
+    more = status.held_total - len(rows)
+    return [*rows, *([f"and {more} more"] if more > 0 else [])]
+
+
+def held_help(status: Status) -> str:
+    """What gets a run going again of which something is parked."""
+    one = dotted(status.held[0].name) if status.held else "NODE"
+    retry = (
+        "`cascade retry all`"
+        if status.held_total == 1
+        else f"`cascade retry all`, or one of them: `cascade retry {one}`"
+    )
+    return f"mend what is wrong, in {status.file} too, then in another terminal {retry}"
+
+
+def stall_title(status: Status) -> str:
+    """Why a run waits of which nothing can go on."""
+    if not status.held_total:
+        return "stalled: nothing runs and nothing can start"
+    what = "one failed and is held" if status.held_total == 1 else f"{status.held_total} failed and are held"
+    return f"waiting: {what}, all else that could be done is done"
+
+
 def waits_of(status: Status) -> list[str]:
-    """Why nothing starts, for a run that is stalled: `28 fetch wait for task:fetch (3 of 3)`, starved, pauses."""
+    """Why nothing goes on, for a run that is stalled: held, `28 fetch wait for task:fetch (3 of 3)`, starved, pauses."""
     waiting = waits_by_pool(status.waits)
     pools = {pool.pool: pool for pool in status.pools}
-    out = starved(status)
+    out = [*held_rows(status), *starved(status)]
     for pool, who in sorted(waiting.items()):
         if is_pause(pool):
             out.append(f"paused {pool.removeprefix('pause ')}: {who} waiting")
@@ -203,6 +241,8 @@ def waits_of(status: Status) -> list[str]:
 
 def stall_help(status: Status) -> str:
     """What gets a stalled run going again."""
+    if status.held_total:
+        return f"{held_help(status)}; Ctrl-C ends the run, `cascade continue` goes on with it"
     if any(wait.starved for wait in status.waits):
         return "`cascade limit SCOPE AMOUNT` from another terminal raises a limit; Ctrl-C ends the run"
     if status.changes or any(is_pause(wait.pool) for wait in status.waits):

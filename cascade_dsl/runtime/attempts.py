@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..base.diagnostics import CascadeError
 from ..base.quantity import show_duration
 from ..engine.effects import Publish, StartAttempt
 from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input, ResultsGone
+from ..engine.plan import Site
 from ..engine.state import State
 from ..engine.status import Ran
 from ..executors.process import ProcessExecutor
@@ -163,9 +165,9 @@ class Attempts:
         site = self._state.plan.sites[effect.key[0]]
         path = effect.key[1:]
         if self._evaluator.may_be_slow(site) and self._evaluator.is_slow_call(site, path):
-            self._later(partial(self._start_slowly, effect))
+            self._later(partial(self._start_slowly, effect, copy(site)))  # it keeps the text of now
             return
-        self._launch(effect, partial(self._prepare, effect, self._evaluator.value_of(path)))
+        self._launch(effect, partial(self._prepare, effect, site, self._evaluator.value_of(path)))
 
     def _pass_over(self, effect: StartAttempt) -> None:
         """Nothing is run: what has no outputs counts as done, what keeps none cannot be adopted."""
@@ -179,16 +181,15 @@ class Attempts:
             self._note(f"{self._names.of(key)} is not run: it has no outputs")
             self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
 
-    async def _start_slowly(self, effect: StartAttempt) -> None:
+    async def _start_slowly(self, effect: StartAttempt, site: Site) -> None:
         try:
-            prepared = await self._evaluator.slowly(effect.key[1:], partial(self._prepare, effect))
+            prepared = await self._evaluator.slowly(effect.key[1:], partial(self._prepare, effect, site))
         except CannotStart as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
             return
         self._launch(effect, lambda: prepared)
 
-    def _prepare(self, effect: StartAttempt, value_of: ValueOf) -> Prepared:
-        site = self._state.plan.sites[effect.key[0]]
+    def _prepare(self, effect: StartAttempt, site: Site, value_of: ValueOf) -> Prepared:
         return self._bodies.prepare(
             site, effect.key, effect.epoch, effect.attempt, effect.serial, effect.facts, value_of
         )

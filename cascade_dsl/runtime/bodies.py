@@ -89,6 +89,10 @@ class Bodies:
         self._expressions: dict[int, list[Expr]] = {}
         self._log_folders: set[int] = set()
 
+    def renew(self) -> None:
+        """The run is of another text."""
+        self._expressions.clear()
+
     def expressions(self, site: Site) -> list[Expr]:
         """Every expression that an attempt of a call evaluates, arguments first."""
         known = self._expressions.get(site.id)

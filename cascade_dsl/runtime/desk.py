@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
 from ..limits.views import Effect
 from .interpreter import Interpreter
+from .mending import Mending
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,23 @@ class Sentences:
 
     limit: Callable[[str, Graph], Limit]
     scope: Callable[[str, Graph], Scope]
+    compiler: Sequence[str] = ()
+    """The command that compiles the file that follows: `{"graph": …, "diagnostics": […]}` on its standard output."""
+    load: Callable[[Path], Graph] | None = None
+    """The same in this process, before the run goes on."""
 
 
 class Desk:
     """Answers control requests of one run."""
 
-    def __init__(self, interpreter: Interpreter, graph: Graph, sentences: Sentences) -> None:
+    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Mending) -> None:
         self._interpreter = interpreter
-        self._graph = graph
         self._sentences = sentences
+        self._mending = mending
+
+    @property
+    def _graph(self) -> Graph:
+        return self._interpreter.state.plan.graph
 
     async def serve(self, socket: Path, *, task_status: trio.TaskStatus[None]) -> None:
         """Answer at a socket until cancelled."""
@@ -72,6 +81,10 @@ class Desk:
                 text = request.get("scope")
                 scope = None if text is None else self._sentences.scope(str(text), self._graph)
                 return await self._change(ResumeAsked(scope=scope, who=who), scope)
+            case "retry":
+                return await self._mending.retry(request)
+            case "reload":
+                return await self._mending.reload(request)
             case verb:
                 raise AssertionError(f"the protocol let {verb!r} through")
 

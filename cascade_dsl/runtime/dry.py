@@ -262,8 +262,8 @@ class DryShell:
         match effect:
             case StartAttempt():
                 self._leave_undone(effect)
-            case Recall(key=key):
-                self._recalling.ask(key)
+            case Recall():
+                self._recalling.ask(effect)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
                 self._evaluator.ask(effect)
             case EndRun():

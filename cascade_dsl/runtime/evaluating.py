@@ -77,6 +77,16 @@ class Evaluator:
         self._asks.append(ask)
         self._bell.set()
 
+    def renew(self) -> None:
+        """The run is of another text: forget what was found out about expressions of the older one."""
+        self._heavy.clear()
+        self._slow_sites.clear()
+
+    def _reply(self, ask: Ask, given: Input) -> None:
+        """Give an answer, but for one to a question that was asked anew meanwhile, under another text."""
+        if self._state.asked.get(ask.key) is ask:
+            self._answer(given)
+
     async def serve(self) -> None:
         """Answer until cancelled."""
         try:
@@ -89,7 +99,7 @@ class Evaluator:
                     while self._asks:
                         ask = self._asks.popleft()
                         if isinstance(ask, Gather):
-                            nursery.start_soon(self._gather, ask.key)
+                            nursery.start_soon(self._gather, ask)
                         elif self._is_slow(ask):
                             slow.append(ask)
                             if len(slow) == _BATCH:
@@ -128,31 +138,31 @@ class Evaluator:
             match ask:
                 case Evaluate():
                     assert isinstance(site.node, Compute)
-                    self._answer(self._computed(key, site, value_of(site.node.expr, {})))
+                    self._reply(ask, self._computed(key, site, value_of(site.node.expr, {})))
                 case EvaluateFacts():
                     assert site.clauses is not None
                     inputs = self._bodies.arguments(site, value_of)
-                    seen = {**inputs, "attempt": 1}
+                    seen = {"last": {"mem": ask.peak_bytes}, **inputs, "attempt": ask.attempt}
                     dimensions = self._state.plan.dimensions
                     facts = facts_of(site.clauses, dimensions, lambda expr: value_of(expr, seen))
-                    self._answer(FactsEvaluated(key=key, facts=facts))
+                    self._reply(ask, FactsEvaluated(key=key, facts=facts))
                 case Measure():
                     items = self._values.get(source_list(self._state, key))
                     if not isinstance(items, list):
                         raise EvalError(f"`for` wants a list, found {describe(items)}")
                     many: list[Any] = items  # pyright: ignore[reportUnknownVariableType]
-                    self._answer(Measured(key=key, length=len(many)))
+                    self._reply(ask, Measured(key=key, length=len(many)))
                 case Gather() | Recall():
                     raise AssertionError("gathers are built and results recalled elsewhere")
         except EvalError as error:
-            self._fault(key, told(error, self._state.plan.name_of))
+            self._fault(ask, told(error, self._state.plan.name_of))
         except (ValueError, CannotStart) as error:
-            self._fault(key, str(error))
+            self._fault(ask, str(error))
         except CascadeError as error:
-            self._fault(key, "; ".join(d.message for d in error.diagnostics))
+            self._fault(ask, "; ".join(d.message for d in error.diagnostics))
 
-    def _fault(self, key: NodeKey, message: str) -> None:
-        self._answer(EvaluationFailed(key=key, message=self._bodies.secrets.masked(message)))
+    def _fault(self, ask: Ask, message: str) -> None:
+        self._reply(ask, EvaluationFailed(key=ask.key, message=self._bodies.secrets.masked(message)))
 
     def _computed(self, key: NodeKey, site: Site, value: Any) -> Evaluated:
         assert isinstance(site.node, Compute)
@@ -268,7 +278,8 @@ class Evaluator:
 
     # -- lists ----------------------------------------------------------------------------------------------------
 
-    async def _gather(self, key: NodeKey) -> None:
+    async def _gather(self, ask: Gather) -> None:
+        key = ask.key
         pieces: list[str] = []
         length = 0
         try:
@@ -280,9 +291,9 @@ class Evaluator:
             # A list that is long goes to disk as a blob, which may take its time.
             stored = store() if length < _SHORT else await trio.to_thread.run_sync(store)
         except CascadeError as error:
-            self._answer(EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
+            self._reply(ask, EvaluationFailed(key=key, message="; ".join(d.message for d in error.diagnostics)))
             return
-        self._answer(GatherBuilt(key=key, value=stored.value, blob=stored.blob, length=stored.length))
+        self._reply(ask, GatherBuilt(key=key, value=stored.value, blob=stored.blob, length=stored.length))
 
 
 class _Missing(Exception):

@@ -16,6 +16,7 @@ from ..store.reasons import (
     CacheOff,
     Expired,
     Forced,
+    LeftOver,
     NeverRan,
     NoOutputs,
     NoRecipe,
@@ -103,6 +104,8 @@ class Explainer:
                 if any(is_stored(path) for path, _ in lost) or not lost:
                     return (ValueLost(),)
                 return tuple(OutputLost(path, "changed" if is_there else "removed") for path, is_there in lost)
+            case "leftover":
+                return (LeftOver(decision.detail),)
             case "value":
                 return (ValueLost(),)
             case "forced":

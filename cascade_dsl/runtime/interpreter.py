@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import trio
 
@@ -31,7 +31,9 @@ from ..engine.inputs import (
     LimitGiven,
     LimitTaken,
     PauseAsked,
+    ReloadAsked,
     ResumeAsked,
+    RetryAsked,
     StallAccepted,
     TimeReached,
 )
@@ -41,6 +43,7 @@ from ..engine.step import is_stalled, next_due, step, take_effects
 from ..ir.events import (
     AttemptFailed,
     AttemptFinished,
+    AttemptLost,
     AttemptStarted,
     Computed,
     Event,
@@ -48,6 +51,7 @@ from ..ir.events import (
     ParamBound,
     PublishPlanned,
     Recalled,
+    Reloaded,
 )
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
@@ -70,7 +74,7 @@ from .values import Values
 _SYNC_EVERY_S = 1.0
 _VIEW_SHARE = 20
 _VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned, Recalled)
-_KEPT = (AttemptFinished, PublishPlanned, AttemptFailed)
+_KEPT = (AttemptFinished, PublishPlanned, AttemptFailed, AttemptLost)
 
 
 class Reporter(Protocol):
@@ -92,11 +96,14 @@ class Reporter(Protocol):
     def resumed(self) -> None: ...
 
 
+Steering: TypeAlias = LimitGiven | LimitTaken | PauseAsked | ResumeAsked | RetryAsked | ReloadAsked
+
+
 @dataclass(slots=True, eq=False)
 class Order:
-    """An operator's word, and who waits for what it did."""
+    """An operator's words, one turn, and who waits for what they did."""
 
-    given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked
+    given: tuple[Steering, ...]
     before: Callable[[], Any]
     effect: Callable[[Any], dict[str, Any]]
     done: trio.Event
@@ -193,6 +200,8 @@ class Interpreter:
             remains=self.attempts.remains,
             sources=sources,
         )
+        self._sources = sources
+        self._publishing = publishing
         self._stalled = False
         self._fault: BaseException | None = None
 
@@ -227,12 +236,15 @@ class Interpreter:
 
     async def order(
         self,
-        given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked,
+        given: Steering | Sequence[Steering],
         before: Callable[[], Any],
         effect: Callable[[Any], dict[str, Any]],
     ) -> dict[str, Any]:
-        """An operator's word: a turn of its own; the answer is `effect(before())`, made when it is committed."""
-        order = Order(given, before, effect, trio.Event())
+        """An operator's words: a turn of their own; the answer is `effect(before())`, made when it is committed.
+
+        Its `effect` is said on the terminal of the run, or its `said` where it has one.
+        """
+        order = Order(tuple(given) if isinstance(given, Sequence) else (given,), before, effect, trio.Event())
         self._orders.append(order)
         self._bell.set()
         await order.done.wait()
@@ -252,10 +264,11 @@ class Interpreter:
             while self._orders and state.phase != "ended":
                 order = self._orders.pop(0)
                 before = order.before()
-                self._turn([order.given])
+                self._turn(order.given)
                 order.answer = order.effect(before)
                 order.done.set()
-                self._reporter.changed(order.given.who, order.answer["effect"], _reason(order.given))
+                said = order.answer.get("said", order.answer["effect"])
+                self._reporter.changed(order.given[0].who, said, _reason(order.given[0]))
             if state.phase == "ended":
                 return
             inputs = await self._next_inputs()
@@ -288,7 +301,7 @@ class Interpreter:
                 self._tell(StallAccepted())
         self._stalled = stalled
 
-    def _turn(self, inputs: list[Input]) -> None:
+    def _turn(self, inputs: Sequence[Input]) -> None:
         now_ns = self._clock.now_ns()
         first = self.state.seq + 1
         events = step(self.state, inputs, now_ns)
@@ -302,6 +315,9 @@ class Interpreter:
         for row, event in enumerate(events, first):
             if isinstance(event, _VALUED):
                 self._values.remember(row, event.value, event.blob)
+            elif isinstance(event, Reloaded):
+                later = events[row - first + 1 :]
+                self._renew({e.key for e in later if isinstance(e, AttemptStarted)})
             elif isinstance(event, AttemptStarted):
                 log = self._bodies.log_path(event.serial)
                 attempts.append(AttemptRow(event.serial, event.key, self._names.of(event.key), log, now_ns))
@@ -327,6 +343,15 @@ class Interpreter:
                 event_of(now_ns, event, "" if key is None else self._names.of(key))
         self.discarding.tell()
 
+    def _renew(self, fresh: set[NodeKey]) -> None:
+        """The run is of another text, under which `fresh` have started already."""
+        graph = self.state.plan.graph
+        self._evaluator.renew()
+        self._bodies.renew()
+        self._sources.renew(graph)
+        self._publishing.renew(graph)
+        self.recalling.renew(fresh)
+
     # -- effects --------------------------------------------------------------------------------------------------
 
     def _perform(self, effect: Any) -> None:
@@ -339,8 +364,8 @@ class Interpreter:
                 self.attempts.publish(effect)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
                 self._evaluator.ask(effect)
-            case Recall(key=key):
-                self.recalling.ask(key)
+            case Recall():
+                self.recalling.ask(effect)
             case Discard():
                 self.discarding.perform(effect)
             case EndRun():
@@ -367,11 +392,11 @@ class Interpreter:
             await trio.sleep(max(every_s, _VIEW_SHARE * (trio.current_time() - begun)))
 
 
-def _reason(given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked) -> str:
+def _reason(given: Steering) -> str:
     match given:
         case LimitGiven():
             return given.word.limit.because
         case PauseAsked():
             return given.because
-        case LimitTaken() | ResumeAsked():
+        case LimitTaken() | ResumeAsked() | RetryAsked() | ReloadAsked():
             return ""

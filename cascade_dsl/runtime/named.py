@@ -35,6 +35,11 @@ class Named:
         self._patterns: list[re.Pattern[str]] = []
         self._looked = False
 
+    def renew(self, graph: Graph) -> None:
+        """The run is of another text: what it names counts too."""
+        self._graph = graph
+        self._looked = False
+
     def add(self, paths: Iterable[str]) -> None:
         """Absolute paths that a node was given."""
         for path in paths:

@@ -14,7 +14,6 @@ from ..engine.progress import EngineFault
 from ..engine.state import At, Frame, State
 from ..engine.status import FailureView, NodeCounts
 from ..engine.step import new_state
-from ..ir.codec import graph_from_text
 from ..ir.events import (
     AttemptFailed,
     AttemptFinished,
@@ -42,6 +41,7 @@ from ..store.runs import Project, Run
 from .names import Names
 from .picture import PICTURED, Picture, counts
 from .sources import SourceLines
+from .texts import Texts, texts_of
 from .values import Values
 
 _GONE = "(its stored value is gone)"
@@ -102,11 +102,11 @@ class Shown:
 
 def show(project: Project, run: Run) -> Shown:
     """Replay a run; CascadeError where its journal or its graph cannot be read."""
-    graph = graph_from_text(run.graph.read_text("utf-8"))
+    texts = texts_of(run)
 
     def read(run: Run, reader: JournalReader) -> Shown:
         try:
-            return _Replay(project, run, graph, reader).shown()
+            return _Replay(project, run, texts, reader).shown()
         except EngineFault as error:
             raise reader.damaged(str(error)) from error
 
@@ -123,11 +123,11 @@ class _Told:
 
 
 class _Replay:
-    def __init__(self, project: Project, run: Run, graph: Graph, reader: JournalReader) -> None:
-        self.graph = graph
+    def __init__(self, project: Project, run: Run, texts: Texts, reader: JournalReader) -> None:
+        graph = self.graph = texts.first
         self.reader = reader
         self.live = run.is_live
-        self.state: State = new_state(graph)
+        self.state: State = new_state(graph, texts.later)
         self.frames = self.state.frames = KeptFrames()
         self.values = Values(
             self.state, reader, project.blobs, folder=str(project.folder), environ=os.environ, now_s=0.0
@@ -294,6 +294,8 @@ def _word(at: At, told: _Told, going: bool) -> str:
             return "dropped"
         case At.RUNNING:
             return "running" if going else "interrupted"
+        case At.HELD:
+            return "held"
         case At.BACKOFF:
             return "retrying" if going else "not run"
         case At.COLD | At.WAITING | At.ASKED | At.READY | At.OPEN:

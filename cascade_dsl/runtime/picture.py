@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappop, heappush, nsmallest
+from itertools import islice
 
 from ..engine.state import ENDED, At, State
 from ..engine.status import ChangeView, FailureView, NodeCounts, Ran, RetryView, RunningView, Status, WaitView
@@ -12,6 +13,7 @@ from ..ir.events import (
     AttemptFailed,
     ComputeFailed,
     Event,
+    Retried,
     ScopePaused,
     ScopeResumed,
     WordDropped,
@@ -26,8 +28,9 @@ from .sources import SourceLines
 _RUNNING_SHOWN = 50
 _FAILURES_SHOWN = 50
 _RETRIES_SHOWN = 5
+_HELD_SHOWN = 10
 _NAMES_SHOWN = 3
-PICTURED = (AttemptFailed, ComputeFailed, WordSet, WordDropped, ScopePaused, ScopeResumed)
+PICTURED = (AttemptFailed, ComputeFailed, Retried, WordSet, WordDropped, ScopePaused, ScopeResumed)
 """The events that a picture must be told of."""
 _Row = tuple[int, int, RetryView]
 
@@ -57,7 +60,16 @@ class Picture:
         self._retried = 0
         self._changes: dict[tuple[str, str], ChangeView] = {}
         """What operators said and have not taken back, by kind and scope."""
-        self.failures: list[FailureView] = []
+        self._failures: dict[NodeKey, FailureView] = {}
+
+    @property
+    def failures(self) -> tuple[FailureView, ...]:
+        """What failed for good and was not retried, in that order; what is parked among it."""
+        return tuple(self._failures.values())
+
+    def failure(self, key: NodeKey) -> FailureView | None:
+        """The same of one instance."""
+        return self._failures.get(key)
 
     def note(self, state: State, event: Event) -> FailureView | None:
         """Keep what the event tells; gives a failure for good."""
@@ -69,6 +81,9 @@ class Picture:
                 self._retry(state, event, event.retry_at_ns)
             case ComputeFailed():
                 return self._failed(state, event, None, False)
+            case Retried():
+                self._failures.pop(event.key, None)
+                self._blame = Blame()  # what was put down to it may come to be put down to another
             case WordSet(word=word) if word.layer == Layer.LIVE:
                 limit = word.limit
                 assert limit.amount is None or isinstance(limit.amount, int)
@@ -125,9 +140,10 @@ class Picture:
             skipped_names=tuple(names[:_NAMES_SHOWN]),
             out_of_memory=out_of_memory,
             used=event.used if isinstance(event, AttemptFailed) else None,
+            held=event.held,
             mem_line=self._mem_line(site.task, event.message),
         )
-        self.failures.append(view)
+        self._failures[event.key] = view
         return view
 
     def _mem_line(self, task: TaskDef | None, message: str) -> int:
@@ -182,11 +198,13 @@ class Picture:
                 for task, pool, count, starved in state.ledger.waits()
             ),
             paused=tuple(state.paused),
-            failures=tuple(replace(f, ran=None) for f in self.failures[:_FAILURES_SHOWN]),
+            failures=tuple(replace(f, ran=None) for f in islice(self._failures.values(), _FAILURES_SHOWN)),
             phase=_phase(state),
             retries=self.retries(now_ns),
             changes=tuple(self._changes.values()),
             is_even=_is_even(state),
+            held=tuple(replace(self._failures[key], ran=None) for key in islice(state.parked, _HELD_SHOWN)),
+            held_total=len(state.parked),
         )
 
 
@@ -221,7 +239,7 @@ def _phase(state: State) -> str:
         from ..engine.step import is_stalled
 
         if is_stalled(state):
-            return "stalled"
+            return "held" if state.parked else "stalled"
     return state.phase
 
 
@@ -241,6 +259,7 @@ def counts(state: State) -> NodeCounts:
         failed=by[At.FAILED],
         skipped=by[At.SKIPPED],
         cancelled=left,
+        held=by[At.HELD],
         open_ended=not ended and _open_ended(state),
     )
 

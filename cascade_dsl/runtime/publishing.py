@@ -15,7 +15,7 @@ from pathlib import Path
 from ..base.diagnostics import CascadeError
 from ..engine.effects import Publish
 from ..ir.events import PlannedFile, PlannedRemoval
-from ..ir.graph import NodeKey
+from ..ir.graph import Graph, NodeKey
 from ..store.claims import Claims
 from ..store.earlier import Earlier
 from ..store.publish import perform, redo
@@ -57,6 +57,10 @@ class Publishing:
         self._stood: list[str] = []
         self._removing: set[str] = set()
         self._waiting: list[tuple[Publish, Disk, Then]] = []
+
+    def renew(self, graph: Graph) -> None:
+        """The run is of another text."""
+        self._named.renew(graph)
 
     # -- who has a path -------------------------------------------------------------------------------------------
 

@@ -19,10 +19,11 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import trio
 
 from ..base.diagnostics import CascadeError
+from ..engine.effects import Recall
 from ..engine.inputs import EvaluationFailed, Input, NothingRecalled, ResultRecalled
 from ..engine.plan import Site
 from ..engine.state import State
-from ..ir.events import AttemptFailed, AttemptFinished, Event, PlannedRemoval, PublishPlanned
+from ..ir.events import AttemptFailed, AttemptFinished, AttemptLost, PlannedRemoval, PublishPlanned
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
 from ..store.cache import Cache, Entry, Kept, KeptFile, entry_of, is_old_use, is_stored
@@ -160,7 +161,7 @@ class _Drafted(NamedTuple):
     """A draft, who waits for it, and with `--touch` where its outputs have to stand, or why they cannot."""
 
     key: NodeKey
-    then: Callable[[], None] | None
+    then: Callable[[], None] | Recall
     draft: Draft
     adoption: Adoption | NotAdopted | None = None
 
@@ -221,12 +222,16 @@ class Recalling:
         self._fail = fail
         self._decided = decided
         self._keeps = keeps
-        self._asks: deque[tuple[NodeKey, Callable[[], None] | None]] = deque()
-        """Calls, and who waits for their drafts alone; None: the engine asks."""
+        self._asks: deque[tuple[NodeKey, Callable[[], None] | Recall]] = deque()
+        """Calls, and who waits for their drafts alone, or what the engine asks."""
         self._bell = trio.Event()
         self._disk: Disk | None = None
         self._drafts: dict[NodeKey, Draft | None] = {}
         """Of calls that run or are to run; None: no recipe can be said."""
+        self._unsaid: set[NodeKey] = set()
+        """Of those that run, which began under an older text and are not drafted yet."""
+        self._older: set[NodeKey] = set()
+        """Of those that run, which began under an older text: their next attempt is drafted anew."""
         self._plans = dict(plans)
         self._since: dict[NodeKey, int] = {}
         self._keeping = _Keeping(judge)
@@ -249,14 +254,25 @@ class Recalling:
             if self._disk is not None:
                 self._disk.close()
 
-    def ask(self, key: NodeKey) -> None:
+    def ask(self, ask: Recall) -> None:
         """The engine's question; its answer comes later."""
-        self._asks.append((key, None))
+        self._asks.append((ask.key, ask))
         self._bell.set()
+
+    def renew(self, fresh: set[NodeKey]) -> None:
+        """The run is of another text: what had not started, and what is `fresh` and runs under it already, is drafted anew.
+
+        What runs, and is not drafted yet, runs under the older text: its result is not kept.
+        """
+        self._recipes.renew()
+        running = self._state.running.keys() - fresh
+        self._unsaid.update(key for key in running if key not in self._drafts)
+        self._drafts = {key: draft for key, draft in self._drafts.items() if key in running}
+        self._older.update(running)
 
     # -- drafts ---------------------------------------------------------------------------------------------------
 
-    def _draft_all(self, asks: Iterable[tuple[NodeKey, Callable[[], None] | None]], nursery: trio.Nursery) -> None:
+    def _draft_all(self, asks: Iterable[tuple[NodeKey, Callable[[], None] | Recall]], nursery: trio.Nursery) -> None:
         drafted: list[_Drafted] = []
         for key, then in asks:
             site, path = self._state.plan.sites[key[0]], key[1:]
@@ -270,7 +286,7 @@ class Recalling:
         if drafted:
             self._submit(drafted)
 
-    async def _draft_slowly(self, key: NodeKey, then: Callable[[], None] | None) -> None:
+    async def _draft_slowly(self, key: NodeKey, then: Callable[[], None] | Recall) -> None:
         site = self._state.plan.sites[key[0]]
         try:
             drafted = await self._evaluator.slowly(key[1:], partial(self._drafted, key, then, site))
@@ -279,7 +295,7 @@ class Recalling:
         else:
             self._submit([drafted])
 
-    def _drafted(self, key: NodeKey, then: Callable[[], None] | None, site: Site, value_of: ValueOf) -> _Drafted:
+    def _drafted(self, key: NodeKey, then: Callable[[], None] | Recall, site: Site, value_of: ValueOf) -> _Drafted:
         draft = self._recipes.draft(site, value_of)
         if not self.touches:
             return _Drafted(key, then, draft)
@@ -291,7 +307,7 @@ class Recalling:
     def _submit(self, drafted: list[_Drafted]) -> None:
         if self._disk is None:
             self._disk = Disk()
-        wanted = [(one.draft, one.then is not None or self._is_forced(one.key)) for one in drafted]
+        wanted = [(one.draft, not isinstance(one.then, Recall) or self._is_forced(one.key)) for one in drafted]
         decide = partial(self._judge.decide_all, wanted, self._recipes, self._now_ns())
 
         def job() -> list[Decision]:
@@ -343,13 +359,19 @@ class Recalling:
 
     # -- answers --------------------------------------------------------------------------------------------------
 
-    def _conclude(self, key: NodeKey, then: Callable[[], None] | None, decision: Decision) -> None:
-        if then is None and self._decided is not None:
-            self._decided(key, decision)
-        if then is None and decision.is_recalled:
-            self._recall(key, decision)
+    def _conclude(self, key: NodeKey, then: Callable[[], None] | Recall, decision: Decision) -> None:
+        if isinstance(then, Recall):
+            if self._state.asked.get(key) is not then:
+                return  # asked anew meanwhile, under another text
+            if self._decided is not None:
+                self._decided(key, decision)
+        elif key in self._unsaid:
+            self._unsaid.discard(key)
+            decision = Decision("unsaid", detail="the program was read again meanwhile")
+        if isinstance(then, Recall) and decision.is_recalled:
+            self._recall(key, then, decision)
             return
-        if self.touches and then is None:
+        if self.touches and isinstance(then, Recall):
             self._tell(EvaluationFailed(key=key, message=f"it is not adopted: {decision.detail}"))
             return
         draft = decision.draft
@@ -358,12 +380,12 @@ class Recalling:
         if draft is not None:
             self._keeping.recipe(draft)
             self._flush_soon()
-        if then is None:
+        if isinstance(then, Recall):
             self._tell(NothingRecalled(key=key))
         else:
             then()
 
-    def _recall(self, key: NodeKey, decision: Decision) -> None:
+    def _recall(self, key: NodeKey, then: Recall, decision: Decision) -> None:
         draft, entry = decision.draft, decision.entry
         assert draft is not None
         assert entry is not None
@@ -371,7 +393,7 @@ class Recalling:
         try:
             self._publishing.take_recalled(key, finals, draft.inputs)
         except Taken as error:
-            self._conclude(key, None, Decision("unsaid", draft, detail=str(error)))
+            self._conclude(key, then, Decision("unsaid", draft, detail=str(error)))
             return
         standing, gone = self._temporary(key, entry, decision)
         for file in gone:
@@ -434,7 +456,7 @@ class Recalling:
         """The results of an attempt have been read, from an instant on."""
         self._since[key] = since_ns
 
-    def note(self, t_ns: int, event: Event) -> None:
+    def note(self, t_ns: int, event: PublishPlanned | AttemptFinished | AttemptFailed | AttemptLost) -> None:
         """A committed event: what is finished is kept."""
         if isinstance(event, PublishPlanned):
             if event.recipe:
@@ -446,8 +468,11 @@ class Recalling:
             made = event if plan is None or (plan.epoch, plan.attempt) != (event.epoch, event.attempt) else plan
             if made.recipe:
                 self._keep(t_ns, made, draft, since_ns)
-        elif isinstance(event, AttemptFailed) and event.retry_at_ns is None:
+        elif event.key in self._older or (isinstance(event, AttemptFailed) and event.retry_at_ns is None):
             self._drafts.pop(event.key, None)
+        if self._older and isinstance(event, AttemptFinished | AttemptFailed | AttemptLost):
+            self._older.discard(event.key)
+            self._unsaid.discard(event.key)
 
     def _keep(self, t_ns: int, made: AttemptFinished | PublishPlanned, draft: Draft | None, since_ns: int) -> None:
         task = self._state.plan.sites[made.key[0]].task

@@ -133,6 +133,10 @@ class Recipes:
         search = tuple(folders_of(bodies.environ.get("PYTHONPATH", ""), os.getcwd()))
         self._modules: Callable[[], Modules] = lambda: Modules(self._folder, search)
 
+    def renew(self) -> None:
+        """The run is of another text."""
+        self._bases.clear()
+
     # -- of an instance -------------------------------------------------------------------------------------------
 
     def draft(self, site: Site, value_of: ValueOf) -> Draft:

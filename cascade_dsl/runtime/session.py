@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from .. import __version__
-from ..base.diagnostics import fail
+from ..base.diagnostics import CascadeError, fail
 from ..engine.handles import handle, is_done
-from ..engine.inputs import CancelAsked, ContinueRequested, DrainAsked, Input, RunRequested
+from ..engine.inputs import CancelAsked, ContinueRequested, DrainAsked, Input, ReloadAsked, RunRequested
 from ..engine.state import State
 from ..engine.status import FailureView, NodeCounts
 from ..engine.step import new_state, replay
-from ..ir.codec import graph_from_text, graph_to_json
 from ..ir.events import (
     Event,
     OnFailure,
@@ -30,10 +27,12 @@ from ..ir.events import (
     PublishPlanned,
     Recalled,
     RunEnded,
+    RunStarted,
     RunStatus,
+    Word,
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
-from ..ir.requirement import Limit
+from ..ir.requirement import Layer, Limit
 from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
@@ -50,6 +49,7 @@ from .interpreter import Interpreter, Reporter
 from .lost import lost_results
 from .machine import machine_words
 from .memory import MemoryDemands
+from .mending import Mending, new_text, short_changes
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
@@ -60,6 +60,7 @@ from .recipes import Recipes
 from .results import store_value
 from .secrets import Held, read_secrets, refuse_stored
 from .sources import SourceLines
+from .texts import changed_files, check_texts, digest_of, text_of, texts_of
 from .values import Values
 from .warden import sweep
 
@@ -85,6 +86,10 @@ class Terms:
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""
     verbose: bool = False
+    targets: tuple[str, ...] = ()
+    """The names that the graph was selected by."""
+    reload: bool = False
+    """A run that is gone on with takes the file as it is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +127,7 @@ def begin(
     clock = Clock()
     run = project.create(file=graph.file, pid=os.getpid(), warden=warden, now_ns=clock.now_ns())
     try:
-        text = json.dumps(graph_to_json(graph), ensure_ascii=False)
+        text = text_of(graph)
         run.write_graph(text)
         bound: list[ParamBound] = []
         for node in graph.nodes:
@@ -131,12 +136,13 @@ def begin(
                 bound.append(ParamBound(node=node.id, value=stored.value, blob=stored.blob, length=stored.length))
         request = RunRequested(
             run=run.id,
-            graph_digest=blake2b(text.encode(), digest_size=32).hexdigest(),
+            graph_digest=digest_of(text),
             on_failure=terms.on_failure,
             words=words,
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
+            targets=terms.targets,
             recalls=not terms.recall.force_all,
             keeps_temp=terms.keeps_temp,
         )
@@ -145,16 +151,16 @@ def begin(
             return _play(
                 project,
                 run,
-                graph,
                 new_state(graph),
                 journal,
-                [request],
+                request,
                 clock,
                 terms,
                 reporter,
                 sentences,
                 {},
                 (),
+                words,
                 secrets,
             )
     finally:
@@ -176,8 +182,7 @@ def go_on(
     run = _continued(project, name)
     run.take()
     try:
-        graph = graph_from_text(run.graph.read_text("utf-8"))
-        secrets = read_secrets(graph, folder, os.environ)
+        texts = texts_of(run)
         with Journal.open(run.journal) as journal:
             events = list(journal.events())
             if not events:
@@ -187,21 +192,44 @@ def go_on(
                     help="run its file again",
                 )
             last = events[-1][2]
-            if isinstance(last, RunEnded) and last.status in ("done", "failed"):
+            if isinstance(last, RunEnded) and (last.status == "done" or (last.status == "failed" and not last.held)):
                 raise fail(
                     "CSC506",
                     f"the run {run.id} has ended ({last.status}): there is nothing to go on with",
                     help="run its file again",
                 )
-            state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
+            check_texts(run, texts, [event for _, _, event in events])
+            state = replay(texts.first, ((t_ns, event) for _, t_ns, event in events), texts.later)
             plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
             told = tuple(e for _, _, e in events if isinstance(e, (*PICTURED, Recalled)))
             clock = Clock(not_before_ns=events[-1][1])
-            run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
+            before = run.info()
+            run.write_info(before._replace(pid=os.getpid(), warden=warden, state="running"))
             request = ContinueRequested(words=machine_words(), keeps_temp=terms.keeps_temp)
-            return _play(
-                project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told, secrets
-            )
+            begun = events[0][2]
+            assert isinstance(begun, RunStarted)
+            terms = replace(terms, targets=begun.targets)
+            secrets = read_secrets(state.plan.graph, folder, os.environ)
+            try:
+                return _play(
+                    project,
+                    run,
+                    state,
+                    journal,
+                    request,
+                    clock,
+                    terms,
+                    reporter,
+                    sentences,
+                    plans,
+                    told,
+                    begun.words,
+                    secrets,
+                )
+            except CascadeError:
+                if journal.next_seq == len(events) + 1:  # refused before anything happened
+                    run.write_info(before)
+                raise
     finally:
         run.release()
 
@@ -222,18 +250,19 @@ def _continued(project: Project, name: str | None) -> Run:
 def _play(
     project: Project,
     run: Run,
-    graph: Graph,
     state: State,
     journal: Journal,
-    first: list[Input],
+    request: RunRequested | ContinueRequested,
     clock: Clock,
     terms: Terms,
     reporter: Reporter,
     sentences: Sentences,
     plans: dict[NodeKey, PublishPlanned],
     told: Sequence[Event],
+    words: Sequence[Word],
     secrets: Held,
 ) -> Ended:
+    graph = state.plan.graph
     recent = project.runs()[:_SWEPT_RUNS]
     sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
     folder = project.folder
@@ -269,11 +298,17 @@ def _play(
             hashes,
             folder,
         )
-        first = [*first, lost] if lost.keys else first
         explainer = None
         if terms.explain is not None:
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
         interrupted: list[str] = []
+        above = [word for word in words if word.layer == Layer.COMMAND_LINE]
+        first: list[Input] = [request]
+        notes: list[str] = []
+        if isinstance(request, ContinueRequested):
+            taken = _newer(run, state, values, sentences, terms, above, folder, notes)
+            first += [] if taken is None else [taken]
+            first += [lost] if lost.keys else []
         made: list[Interpreter] = []
 
         async def main() -> Interpreter:
@@ -308,7 +343,18 @@ def _play(
             for event in told:
                 if isinstance(event, PICTURED):
                     interpreter.picture.note(state, event)
-            desk = Desk(interpreter, graph, sentences)
+            mending = Mending(
+                interpreter,
+                run=run,
+                folder=folder,
+                values=values,
+                names=names,
+                reader=reader,
+                targets=terms.targets,
+                above=above,
+                compiler=sentences.compiler,
+            )
+            desk = Desk(interpreter, sentences, mending)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)
@@ -320,7 +366,7 @@ def _play(
                         _on_signal(number, interpreter, reporter, interrupted)
 
             reporter.start(graph.file, run.id)
-            for note in secrets.notes:
+            for note in (*secrets.notes, *notes):
                 reporter.note(note)
             if terms.verbose:
                 memory.tell(reporter.note)
@@ -356,12 +402,52 @@ def _play(
             interrupted=bool(interrupted),
             outputs=outputs,
             nodes=counts(state),
-            failures=tuple(interpreter.picture.failures),
+            failures=interpreter.picture.failures,
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
             on_failure=state.on_failure,
             freed_bytes=interpreter.discarding.freed_bytes,
         )
+
+
+def _newer(
+    run: Run,
+    state: State,
+    values: Values,
+    sentences: Sentences,
+    terms: Terms,
+    above: Sequence[Word],
+    folder: Path,
+    notes: list[str],
+) -> ReloadAsked | None:
+    """The file as it is now, for a run that is gone on with: taken where that was asked for, else spoken of where it has changed."""
+    graph = state.plan.graph
+    changed = changed_files(graph, folder)
+    if not terms.reload:
+        if changed:
+            notes.append(
+                f"{', '.join(changed)} has changed since: the run goes on with what it had; "
+                "`cascade continue --reload` takes what stands there now"
+            )
+        return None
+    if not changed:
+        notes.append(f"{graph.file} has not changed: there is nothing to read again")
+        return None
+    assert sentences.load is not None
+    params = {n.name: values.get(handle(state, n.id, ())) for n in graph.nodes if isinstance(n, Param)}
+    found = new_text(
+        graph,
+        sentences.load(folder / graph.file),
+        targets=terms.targets,
+        params=params,
+        above=above,
+        folder=folder,
+    )
+    number, text = 2 + len(run.later_texts()), text_of(found.graph)
+    run.write_graph(text, number)
+    said = ", ".join(short_changes(found.changes)) or "nothing that runs has changed"
+    notes.append(f"{graph.file} is read again: {said}")
+    return ReloadAsked(graph=found.graph, graph_digest=digest_of(text), number=number, words=found.words)
 
 
 def _publishing(

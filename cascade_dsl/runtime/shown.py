@@ -12,7 +12,6 @@ from ..engine.apply import apply
 from ..engine.plan import Site
 from ..engine.step import new_state
 from ..executors.protocol import CommandSpec
-from ..ir.codec import graph_from_text
 from ..ir.events import AttemptStarted
 from ..ir.expr import Apply, Expr, children
 from ..ir.graph import NodeKey, PythonBody, PythonFunction, ShellBody
@@ -25,6 +24,7 @@ from .places import Place
 from .refusals import CannotStart
 from .scripts import chosen_shell, render
 from .secrets import Held
+from .texts import texts_of
 from .values import Values
 
 _OF_THE_RUN = ("CASCADE_RUN", "CASCADE_CPU", "CASCADE_MEM")
@@ -55,9 +55,10 @@ class NoScript(Exception):
 
 def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
     """The attempt that was the run's `serial`-th start. Raises NoScript, CannotStart, CascadeError."""
-    graph = graph_from_text(run.graph.read_text("utf-8"))
-    state = new_state(graph)
-    secrets = Held(graph.secrets, dict.fromkeys(graph.secrets, ""))
+    texts = texts_of(run)
+    state = new_state(texts.first, texts.later)
+    names = tuple(sorted({name for text in (texts.first, *texts.later.values()) for name in text.secrets}))
+    secrets = Held(names, dict.fromkeys(names, ""))
     environ = secrets.without({k: v for k, v in os.environ.items() if k not in _OF_THE_RUN})
     with JournalReader(run.journal) as reader:
         started: AttemptStarted | None = None

@@ -18,8 +18,13 @@ class SourceLines:
     """Reads the file of a graph when a line of it is asked for; one that has changed since shows nothing."""
 
     def __init__(self, graph: Graph, folder: Path) -> None:
+        self._folder = folder
+        self.renew(graph)
+
+    def renew(self, graph: Graph) -> None:
+        """From now on the lines of another text."""
         self.file = graph.file
-        self._path = folder / graph.file
+        self._path = self._folder / graph.file
         self._digest = next((s.digest for s in graph.sources if s.path == graph.file), None)
         self._lines: Sequence[str] | None = None
 

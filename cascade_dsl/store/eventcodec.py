@@ -72,6 +72,7 @@ _READ: dict[str, _Change] = {
     "word": lambda word: codec.decode(Word, word),
     "layer": Layer,
     "scope": lambda scope: None if scope is None else codec.decode(Scope, scope),
+    "targets": tuple,
     "versions": lambda pairs: tuple((name, version) for name, version in pairs),
     "facts": _read_facts,
     "files": lambda files: tuple(PlannedFile(**file) for file in files),

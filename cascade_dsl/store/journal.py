@@ -317,6 +317,18 @@ class JournalReader:
         """CSC701 for what a caller found in `database`."""
         return _damaged(self.path, what)
 
+    def newest_attempt(self, names: Iterable[str]) -> NodeKey | None:
+        """The instance that was started last under one of these names."""
+        wanted = list(names)
+        marks = ",".join("?" * len(wanted))
+        try:
+            row = self._db.execute(
+                f"SELECT key FROM attempts WHERE name IN ({marks}) ORDER BY serial DESC LIMIT 1", wanted
+            ).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, str(error)) from error
+        return None if row is None else key_of(row[0])
+
     def close(self) -> None:
         """Let the file go."""
         self._db.close()

@@ -57,6 +57,13 @@ class OutputLost:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOver:
+    """An older result would do, but a file stands that the node's newest one published and this one has not."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValueLost:
     """The cache no longer has the value of the earlier result, or it is damaged."""
 
@@ -178,6 +185,7 @@ Reason: TypeAlias = (
     | Forced
     | Expired
     | OutputLost
+    | LeftOver
     | ValueLost
     | BodyChanged
     | CodeChanged

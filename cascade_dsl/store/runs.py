@@ -1,6 +1,6 @@
 """The state of a project, `.cascade` beside its program, and the folder of each run in it.
 
-    .cascade/runs/ID/{journal.db, graph.json, run.json, control.sock, lock, logs/, scratch/}
+    .cascade/runs/ID/{journal.db, graph.json, graph-2.json, …, run.json, control.sock, lock, logs/, scratch/}
 
 All of it is readable by its owner only; `layout` tells of the folders beside `runs`. `run.json` is for people and for `ps`; the truth about a run is its journal.
 """
@@ -25,6 +25,7 @@ from .journal import JournalReader
 from .live import INFO_FILE, LOCK_FILE, SOCKET_FILE, STATE_FOLDER, announce, is_live, read_info, withdraw
 
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{3}")
+_TEXT = re.compile(r"graph-\d+\.json")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _STEPS = len(_DIGITS) ** 3
 _LOCK_TRIES = 100
@@ -68,6 +69,15 @@ class Run:
     @property
     def graph(self) -> Path:
         return self.folder / "graph.json"
+
+    def text(self, number: int) -> Path:
+        """The graph of the `number`-th text that the run has had: 1 is the one that it began with."""
+        return self.graph if number == 1 else self.folder / f"graph-{number}.json"
+
+    def later_texts(self) -> list[Path]:
+        """Those that it took while it was on, or was about to take, oldest first."""
+        found = [name for name in os.listdir(self.folder) if _TEXT.fullmatch(name)]
+        return [self.folder / name for name in sorted(found, key=lambda name: int(name[6:-5]))]
 
     @property
     def socket(self) -> Path:
@@ -169,11 +179,14 @@ class Run:
         except OSError as error:
             raise unusable(self.folder, error) from error
 
-    def write_graph(self, text: str) -> None:
-        """Keep the graph that is run; CSC706 where the disk refuses."""
+    def write_graph(self, text: str, number: int = 1) -> None:
+        """Keep a graph that is run; one that the run takes later is on disk before this returns. CSC706 where the disk refuses."""
         try:
-            with open(self.graph, "w", encoding="utf-8", opener=_private) as file:
+            with open(self.text(number), "w", encoding="utf-8", opener=_private) as file:
                 file.write(text)
+                if number > 1:
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
             raise unusable(self.folder, error) from error
 
@@ -290,7 +303,9 @@ def _can_continue(run: Run) -> bool:
             last = reader.last()
     except CascadeError:
         return False
-    return last is not None and (not isinstance(last, RunEnded) or last.status in _CONTINUABLE)
+    if not isinstance(last, RunEnded):
+        return last is not None
+    return last.status in _CONTINUABLE or (last.status == "failed" and last.held > 0)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from ..engine.effects import (
+    Ask,
     Discard,
     Effect,
     EndRun,
@@ -38,8 +39,10 @@ from ..engine.inputs import (
     Input,
     Measured,
     NothingRecalled,
+    ReloadAsked,
     ResultRecalled,
     ResultsGone,
+    RetryAsked,
     RunRequested,
     TimeReached,
 )
@@ -48,6 +51,7 @@ from ..engine.step import is_stalled, new_state, next_due, replay, step, take_ef
 from ..engine.temporary import holders
 from ..ir.events import Event, Facts, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Graph, NodeKey, Param
+from ..ir.used import Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,8 @@ class Played:
     publishes: bool = False
     deaf: bool = False
     """It ignores a request to stop until its time is over."""
+    peak_bytes: int = 0
+    """Memory that it was seen to use, where it fails."""
 
 
 class Oracle(Protocol):
@@ -79,7 +85,7 @@ class Oracle(Protocol):
         ...
 
     def length(self, key: NodeKey) -> int | str: ...
-    def facts(self, key: NodeKey) -> Facts | str: ...
+    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str: ...
     def param_length(self, node: int) -> int | None: ...
 
 
@@ -108,6 +114,9 @@ class Simulation:
         """Files of outputs that are there, named by `file_of`."""
         self._check = check
         self._due: list[tuple[int, int, Input]] = []
+        self._answers: dict[int, Ask] = {}
+        """By the number of a row of `_due`: the question that it answers. An answer to an older one is dropped."""
+        self._texts = 1
         self._count = 0
         self._ends: dict[int, tuple[Input, bool]] = {}
         params = tuple(
@@ -127,9 +136,11 @@ class Simulation:
             )
         )
 
-    def at(self, t_ns: int, given: Input) -> None:
+    def at(self, t_ns: int, given: Input, ask: Ask | None = None) -> None:
         """Something happens outside at an instant to come."""
         self._count += 1
+        if ask is not None:
+            self._answers[self._count] = ask
         heappush(self._due, (t_ns, self._count, given))
 
     def turn(self, *inputs: Input) -> list[Event]:
@@ -150,8 +161,11 @@ class Simulation:
         if not self._due and due is None:
             return False
         if due is None or (self._due and self._due[0][0] <= due):
-            t_ns, _, given = heappop(self._due)
+            t_ns, number, given = heappop(self._due)
             self.now_ns = max(self.now_ns, t_ns)
+            ask = self._answers.pop(number, None)
+            if ask is not None and self.state.asked.get(ask.key) is not ask:
+                return True
             if isinstance(given, AttemptSucceeded | AttemptBroke | AttemptVanished):
                 running = self.state.running.get(given.key)
                 if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt):
@@ -162,6 +176,16 @@ class Simulation:
             self.now_ns = max(self.now_ns, due)
             self.turn(TimeReached())
         return True
+
+    def retry(self, *keys: NodeKey) -> list[Event]:
+        """Somebody retries what is parked: these, or all."""
+        return self.turn(RetryAsked(keys=keys or tuple(self.state.parked)))
+
+    def reload(self, graph: Graph, words: Iterable[Word] = ()) -> list[Event]:
+        """The run goes on with another text."""
+        self._texts += 1
+        digest = f"text {self._texts}"
+        return self.turn(ReloadAsked(graph=graph, graph_digest=digest, number=self._texts, words=tuple(words)))
 
     def play(self, turns: int = 1_000_000) -> str:
         """Until the run has ended or is stalled: `done`, `failed`, …, or `stalled`."""
@@ -182,8 +206,10 @@ class Simulation:
         """
         self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
+        self._answers.clear()
         self.status = None
-        self.state = replay(self.graph, self.events)  # what is owed is done after the first turn, as in a real run
+        self.state = replay(self.graph, self.events, self.state.graphs)
+        # What is owed is done after the first turn, as in a real run.
         gone = tuple(key for key in holders(self.state) if not self._files(key) <= self.disk)
         self.turn(ContinueRequested(words=tuple(words)), ResultsGone(keys=gone))
 
@@ -204,7 +230,13 @@ class Simulation:
                     end = AttemptVanished(key=key, epoch=epoch, attempt=attempt, why="lost")
                 elif played.exit:
                     end = AttemptBroke(
-                        key=key, epoch=epoch, attempt=attempt, reason="exit", exit=played.exit, message="failed"
+                        key=key,
+                        epoch=epoch,
+                        attempt=attempt,
+                        reason="exit",
+                        exit=played.exit,
+                        message="failed",
+                        used=Used(peak_bytes=played.peak_bytes) if played.peak_bytes else None,
                     )
                 else:
                     files = tuple(
@@ -246,30 +278,30 @@ class Simulation:
             case Evaluate(key=key):
                 value = self.oracle.value(key)
                 if isinstance(value, str):
-                    self.at(self.now_ns, EvaluationFailed(key=key, message=value))
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=value), effect)
                 else:
-                    self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]))
-            case EvaluateFacts(key=key):
-                facts = self.oracle.facts(key)
+                    self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]), effect)
+            case EvaluateFacts(key=key, attempt=number, peak_bytes=peak):
+                facts = self.oracle.facts(key, number, peak)
                 if isinstance(facts, str):
-                    self.at(self.now_ns, EvaluationFailed(key=key, message=facts))
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=facts), effect)
                 else:
-                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts))
+                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts), effect)
             case Recall(key=key):
                 found = self.oracle.recalled(key)
                 if found is False:
-                    self.at(self.now_ns, NothingRecalled(key=key))
+                    self.at(self.now_ns, NothingRecalled(key=key), effect)
                 else:
-                    self.at(self.now_ns, self._recalled(key, None if found is True else found))
+                    self.at(self.now_ns, self._recalled(key, None if found is True else found), effect)
             case Measure(key=key):
                 length = self.oracle.length(key)
                 if isinstance(length, str):
-                    self.at(self.now_ns, EvaluationFailed(key=key, message=length))
+                    self.at(self.now_ns, EvaluationFailed(key=key, message=length), effect)
                 else:
-                    self.at(self.now_ns, Measured(key=key, length=length))
+                    self.at(self.now_ns, Measured(key=key, length=length), effect)
             case Gather(key=key):
                 count = sum(1 for _ in elements(self.state, key))
-                self.at(self.now_ns, GatherBuilt(key=key, value="null", length=count))
+                self.at(self.now_ns, GatherBuilt(key=key, value="null", length=count), effect)
             case Discard(removals=removals):
                 self.disk.difference_update(one.path for one in removals)
             case EndRun(status=status):

@@ -366,7 +366,7 @@ def test_what_a_killed_run_finished_is_known_to_the_next(project: Project) -> No
     project.wait_running(1)
     project.open_gate("one")
     assert project.finish().json["nodes"] | {"failed": 0} == {
-        "done": 1, "cached": 5, "failed": 0, "skipped": 0, "cancelled": 0
+        "done": 1, "cached": 5, "failed": 0, "skipped": 0, "cancelled": 0, "held": 0
     }  # fmt: skip
     assert story.ran() == {}
 

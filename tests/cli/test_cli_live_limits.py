@@ -213,7 +213,7 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
     assert (seen["run"], seen["file"], seen["phase"]) == (run, "work.csc", "running")
     assert seen["nodes"] == {
         "waiting": 0, "ready": 30, "running": 10, "backoff": 0, "done": 0, "cached": 0, "failed": 0, "skipped": 0,
-        "cancelled": 0, "open_ended": False,
+        "cancelled": 0, "held": 0, "open_ended": False,
     }  # fmt: skip
     assert pools["task:work"] == {
         "pool": "task:work", "kind": "hold", "dimension": "count", "capacity": 4, "taken": 10, "holders": 10,

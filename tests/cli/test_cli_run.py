@@ -82,7 +82,7 @@ def test_a_failure_shows_its_log_and_log_prints_it(folder: Path) -> None:
     document = json.loads(out)
     assert document["status"] == "failed"
     assert document["outputs"] == {}
-    assert document["nodes"] == {"done": 0, "cached": 0, "failed": 1, "skipped": 1, "cancelled": 0}
+    assert document["nodes"] == {"done": 0, "cached": 0, "failed": 1, "skipped": 1, "cancelled": 0, "held": 0}
     (failure,) = document["failures"]
     assert (failure["node"], failure["task"], failure["exit"], failure["attempts"]) == ("doubled[5]", "double", 7, 1)
     assert cascade(folder, "log", "doubled.5") == (0, "doubling 5\n", "")
@@ -127,7 +127,7 @@ def test_targets_dry_run_and_a_graph_as_json(folder: Path) -> None:
             "run": None,
             "status": "dry",
             "outputs": {},
-            "nodes": {"done": 0, "cached": 0, "failed": 0, "skipped": 0, "cancelled": 0},
+            "nodes": {"done": 0, "cached": 0, "failed": 0, "skipped": 0, "cancelled": 0, "held": 0},
             "failures": [],
             "diagnostics": [],
             "would": {**counts, "runs": 1, "cached": 1, "depends": 1},

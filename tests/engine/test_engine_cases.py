@@ -26,7 +26,7 @@ from cascade_dsl.engine.inputs import (
 )
 from cascade_dsl.engine.progress import EngineFault
 from cascade_dsl.engine.snapshot import snapshot
-from cascade_dsl.engine.state import State
+from cascade_dsl.engine.state import At, State
 from cascade_dsl.engine.step import is_stalled, replay
 from cascade_dsl.ir.events import (
     AttemptFailed,
@@ -205,7 +205,7 @@ def test_a_limit_on_a_fan_out_of_10_000_is_exact_at_every_instant() -> None:
         nonlocal most, least
         running = len(state.running)
         most = max(most, running)
-        left = 10_000 - state.counts[7]
+        left = 10_000 - state.counts[At.DONE]
         if left >= 3:
             least = min(least, running)
 
@@ -311,7 +311,7 @@ def test_priority_and_items_begun_start_first() -> None:
 
 def test_a_window_of_blocked_elements_widens_so_that_others_start() -> None:
     class Hungry(Table):
-        def facts(self, key: NodeKey) -> Facts | str:
+        def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str:
             return Facts(amounts=(0, 100 if key[-1] < 1500 else 1))
 
     wants = Requirement(resource="mem", amount=Var("x"))

@@ -6,7 +6,7 @@ import pytest
 from graphs import Table, call, compute, fan, graph, output, param, task, word
 
 from cascade_dsl.engine.snapshot import snapshot
-from cascade_dsl.engine.state import State
+from cascade_dsl.engine.state import At, State
 from cascade_dsl.engine.step import replay
 from cascade_dsl.ir.events import AttemptStarted, Extended
 from cascade_dsl.ir.graph import Graph, Node
@@ -47,7 +47,7 @@ def test_a_fan_out_over_a_result_streams_into_the_next() -> None:
     assert run.status == "done"
     assert len(order) == 101
     assert order.index((7, 0)) < order.index((4, 49)), "stage 2 starts before stage 1 ends"
-    assert run.state.root.states[3][0] == 7
+    assert run.state.root.states[3][0] == At.DONE
 
 
 def test_a_filter_drops_elements_of_all_that_follows() -> None:
@@ -141,7 +141,7 @@ def test_a_long_chain_that_fails_does_not_recurse(count: int) -> None:
     nodes: list[Node] = [call(1, "t"), *(call(i, "t", i - 1) for i in range(2, count))]
     run = play(nodes, Table(played={(1,): [Played(exit=1)]}))
     assert run.status == "failed"
-    assert run.state.counts[9] == count - 2
+    assert run.state.counts[At.SKIPPED] == count - 2
 
 
 def test_only_a_window_of_elements_is_hot() -> None:

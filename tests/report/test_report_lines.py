@@ -163,7 +163,7 @@ def test_the_document_of_a_run() -> None:
         "run": "r1",
         "status": "failed",
         "outputs": RESULT.outputs,
-        "nodes": {"done": 1, "cached": 0, "failed": 1, "skipped": 2, "cancelled": 0},
+        "nodes": {"done": 1, "cached": 0, "failed": 1, "skipped": 2, "cancelled": 0, "held": 0},
         "failures": [
             {
                 "node": "pages[oslo]",
@@ -176,6 +176,7 @@ def test_the_document_of_a_run() -> None:
                 "line": 3,
                 "meaning": "a command was not found",
                 "skipped": 2,
+                "held": False,
             }
         ],
         "diagnostics": [],

@@ -63,6 +63,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "Word": WORDS,
     "tuple[Word, ...]": st.lists(WORDS, max_size=2).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
+    "tuple[str, ...]": st.lists(TEXT, max_size=2).map(tuple),
     "Layer": st.sampled_from(Layer),
     "Scope": SCOPES,
     "Scope | None": st.none() | SCOPES,
@@ -136,7 +137,8 @@ def test_a_field_that_was_added_later_takes_its_default() -> None:
             continue
         full = {"key": [1], "region": [1], "epoch": 0, "attempt": 1, "node": 3, "value": "1"}
         back: Any = decode(cls.__name__, ev.EVENT_SCHEMA, json.dumps({name: full[name] for name in kept}))
-        assert back.blob is None
+        assert getattr(back, "blob", None) is None
+        assert all(getattr(back, f.name) == f.default for f in fields(cls) if f.name not in kept)
 
 
 @pytest.mark.parametrize(

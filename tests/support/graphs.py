@@ -201,7 +201,7 @@ class Table:
     def length(self, key: NodeKey) -> int | str:
         return self.lengths.get(key[0], 2)
 
-    def facts(self, key: NodeKey) -> Facts | str:
+    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str:
         return self.made[key[0]]
 
     def param_length(self, node: int) -> int | None:

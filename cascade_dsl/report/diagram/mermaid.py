@@ -22,6 +22,7 @@ _CLASSES = {
     "call": "fill:#e7f1fd,stroke:#3b7dc4,color:#1f2328", "fan": "fill:#e7f1fd,stroke:#3b7dc4,color:#1f2328,stroke-width:2px",
     "region": "fill:#eef0f2,stroke:#6e7781,color:#1f2328", "output": "fill:#dff3f4,stroke:#1f7a8c,color:#1f2328",
     "pool": "fill:#fdeef6,stroke:#bf3989,color:#1f2328", "failed": "fill:#ffe3e3,stroke:#cf222e,stroke-width:2px,color:#1f2328",
+    "held": "fill:#ffe8d6,stroke:#bc4c00,stroke-width:2px,color:#1f2328",
     "running": "fill:#d9ecff,stroke:#0969da,stroke-width:2px,color:#1f2328", "waiting": "fill:#fff4cf,stroke:#9a6700,color:#1f2328",
     "done": "fill:#dcf5e3,stroke:#1a7f37,color:#1f2328", "skipped": "fill:#efe7fb,stroke:#7a4fc9,color:#1f2328",
     "cancelled": "fill:#e6e8eb,stroke:#57606a,color:#1f2328", "dropped": "fill:#f3f4f6,stroke:#8c959f,color:#1f2328",

@@ -7,13 +7,13 @@ as the engine knows it. It forgets fan-outs that nobody can ask for any more; he
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...engine.apply import apply
 from ...engine.kept import KeptFrames
 from ...engine.plan import Body
-from ...engine.state import ENDED, At, Frame
+from ...engine.state import At, Frame
 from ...engine.step import new_state
 from ...ir.events import AttemptStarted, Event, ParamBound, Recalled, RunStatus
 from ...ir.graph import Graph, NodeKey
@@ -22,7 +22,7 @@ from .model import State as Word
 
 _WORDS: dict[At, Word] = {
     At.COLD: "waiting", At.WAITING: "waiting", At.ASKED: "waiting", At.READY: "waiting", At.BACKOFF: "waiting",
-    At.RUNNING: "running", At.OPEN: "running", At.DONE: "done", At.FAILED: "failed", At.SKIPPED: "skipped",
+    At.RUNNING: "running", At.OPEN: "running", At.HELD: "held", At.DONE: "done", At.FAILED: "failed", At.SKIPPED: "skipped",
     At.DROPPED: "dropped",
 }  # fmt: skip
 
@@ -36,11 +36,15 @@ class Progress:
     """Of each fan-out how many elements all its instances have together, and whether more may become known."""
     lengths: dict[int, int]
     status: RunStatus | None
+    graph: Graph
+    """The newest text of the run."""
 
 
-def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -> Progress:
+def progress(
+    graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool, graphs: Mapping[str, Graph] | None = None
+) -> Progress:
     """The states of every call and value of a graph; `live`: an engine is at it, so that what runs still runs."""
-    state = new_state(graph)
+    state = new_state(graph, graphs)
     kept = state.frames = KeptFrames()
     lengths: dict[int, int] = {}
     recalled: set[NodeKey] = set()
@@ -65,7 +69,7 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
         for frame in frames.get(site.body.region, ()):
             for at, number in Counter(frame.states[site.pos]).items():
                 word = _WORDS[At(at)]
-                counts[word if going or at >= ENDED else "cancelled"] += number
+                counts[word if going or at >= At.HELD else "cancelled"] += number
         counts["cached"] = min(cached[site.id], counts["done"])
         counts["done"] -= counts["cached"]
         more = going and _grows(site.body, frames)
@@ -73,7 +77,7 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
             count = sum(frame.count for frame in frames.get(site.id, ()))
             elements[site.id] = (count, going and _grows(site.inner, frames))
         tallies[site.id] = Tally(tuple((word, counts[word]) for word in STATES if counts[word]), more)
-    return Progress(tallies=tallies, elements=elements, lengths=lengths, status=state.status)
+    return Progress(tallies=tallies, elements=elements, lengths=lengths, status=state.status, graph=state.plan.graph)
 
 
 def _grows(body: Body, frames: dict[int, list[Frame]]) -> bool:

@@ -30,6 +30,7 @@ _KINDS: dict[BoxKind, tuple[str, str, str, str]] = {
 """Fill and line of each kind of box, light then dark."""
 _STATES: dict[str, tuple[str, str, str, str]] = {
     "failed": ("#ffe3e3", "#cf222e", "#4c1519", "#f47067"),
+    "held": ("#ffe8d6", "#bc4c00", "#3d2410", "#e0823d"),
     "running": ("#d9ecff", "#0969da", "#0f2f55", "#539bf5"),
     "waiting": ("#fff4cf", "#9a6700", "#3a2f0b", "#c69026"),
     "done": ("#dcf5e3", "#1a7f37", "#12331e", "#57ab5a"),
