@@ -100,7 +100,11 @@ def continue_run(
     from ..runtime import session
 
     terms = session.Terms(
-        no_wait=options.no_wait, grace_s=options.grace_s, enforce_mem=options.enforce_mem, verbose=options.verbose
+        no_wait=options.no_wait,
+        grace_s=options.grace_s,
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
+        keeps_temp=options.keep_temp,
     )
     ended = session.go_on(
         folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
@@ -149,6 +153,7 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         on_failure="continue" if options.touch else options.on_failure,
         no_wait=options.no_wait,
         grace_s=options.grace_s,
+        keeps_temp=options.keep_temp,
         recall=RecallTerms(
             forced=calls_named(graph, options.force) if options.force else frozenset(),
             force_all=options.force_all,

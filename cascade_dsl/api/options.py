@@ -30,6 +30,8 @@ class RunOptions:
     """Run nothing: the outputs that are there are taken for the results."""
     paranoid: bool = False
     """Files are read again instead of trusting their size and times."""
+    keep_temp: bool = False
+    """Temporary files are not removed."""
     grace_s: float = 5.0
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""

@@ -133,6 +133,7 @@ CODES: dict[str, str] = {
     "CSC542": "No program to ask about",
     "CSC560": "Nothing was measured",
     # control 6xx (control)
+    "CSC545": "A temporary output that is no file",
     "CSC600": "A control request that cannot be read",
     "CSC601": "Another version of the control protocol",
     "CSC602": "An unknown control verb",
@@ -152,6 +153,12 @@ CODES: dict[str, str] = {
     "CSC706": "The state folder cannot be used",
     "CSC707": "The run is live",
     "CSC708": "No such run in this project",
+    "CSC730": "The state folder is of a newer version",
+    "CSC731": "The state folder cannot be brought to this version",
+    "CSC732": "The state folder is held by another command",
+    "CSC733": "Another command is removing things",
+    "CSC734": "The result cache cannot be read",
+    "CSC735": "No result of this name is kept",
     "CSC710": "An output was not written",
     "CSC711": "An output is a folder and not a file, or the reverse",
     "CSC712": "An output is neither a file nor a folder",
@@ -183,6 +190,7 @@ CODES: dict[str, str] = {
     "CSCW360": "Output files that are written in place",
     "CSCW361": "An output that the body never names",
     "CSCW362": "A fan-out whose calls share a pattern",
+    "CSCW545": "A temporary file that is a result of the run",
 }
 """Code → title of its page."""
 
@@ -207,5 +215,6 @@ WARNINGS: dict[str, str] = {
     "CSCW360": "written-in-place",
     "CSCW361": "output-not-named",
     "CSCW362": "shared-pattern",
+    "CSCW545": "kept-temp",
 }
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

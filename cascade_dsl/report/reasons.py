@@ -20,6 +20,7 @@ from ..store.reasons import (
     Forced,
     InterpreterChanged,
     LineChange,
+    NeededAgain,
     NeverRan,
     NoOutputs,
     NoRecipe,
@@ -84,6 +85,8 @@ def _text(reason: Reason) -> str:
             return f"its result is older than `cache {_span(limit_s)}`: {_span(age_s, rough=True)}"
         case OutputLost(path=path, how=how):
             return f"output `{path}` was {'removed' if how == 'removed' else 'changed since'}"
+        case NeededAgain():
+            return "its temporary output is gone and needed again"
         case ValueLost():
             return "the cache has lost its value"
         case NoRecipe(message=message) | Fails(message=message):

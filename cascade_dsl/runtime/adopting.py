@@ -56,7 +56,7 @@ class Adoption:
             except OSError as error:
                 raise NotAdopted(f"{shown} cannot be read: {error.strerror or error}") from None
             values[spec.name] = shown
-            files.append(KeptFile(shown, content.size, content.digest))
+            files.append(KeptFile(shown, content.size, content.digest, spec.name if spec.temp else ""))
         if not files:
             raise NotAdopted("none of its outputs is there")
         task = self.site.task

@@ -22,7 +22,7 @@ import trio
 from ..base.diagnostics import CascadeError
 from ..base.quantity import show_duration
 from ..engine.effects import Publish, StartAttempt
-from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input
+from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input, ResultsGone
 from ..engine.state import State
 from ..engine.status import Ran
 from ..executors.process import ProcessExecutor
@@ -32,10 +32,12 @@ from ..ir.events import FailureReason
 from ..ir.graph import NodeKey
 from ..ir.used import Used, over_message
 from ..store.blobs import Blobs
+from ..store.layout import make_private
 from ..store.output_paths import Stamp, stamps
 from .bodies import Bodies, Prepared
 from .disk import Disk
 from .evaluating import Evaluator
+from .lost import removed_inputs
 from .memory import MemoryDemands
 from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
@@ -43,7 +45,7 @@ from .publishing import Publishing, Taken
 from .ran import OutOfMemory, ran_of
 from .recalling import Recalling
 from .results import BadResult, Results, left_in_place, read_results
-from .values import INLINE_BYTES
+from .values import INLINE_BYTES, Values
 
 _CLAIM_EVERY_S = 0.2
 _FILE_TICK_NS = 20_000_000
@@ -68,6 +70,7 @@ class Attempts:
         store: Path,
         publishing: Publishing,
         recalling: Recalling,
+        values: Values,
         grace_s: float,
         memory: MemoryDemands,
         tell: Callable[[Input], None],
@@ -83,6 +86,7 @@ class Attempts:
         self._store = store
         self._publishing = publishing
         self._recalling = recalling
+        self._values = values
         self._grace_s = grace_s
         self._memory = memory
         self._tell = tell
@@ -191,6 +195,8 @@ class Attempts:
             self._later(self._claim_stood)
         try:
             prepared = prepare()
+            if self._lacks_inputs(effect, prepared):
+                return
             refused = self._publishing.take(prepared)
         except (CannotStart, Taken) as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
@@ -201,6 +207,18 @@ class Attempts:
             self._recalling.make(effect.key, partial(self._look, effect, prepared))
         else:
             self._look(effect, prepared)
+
+    def _lacks_inputs(self, effect: StartAttempt, prepared: Prepared) -> bool:
+        """Somebody has removed what an earlier node made: that is made again first."""
+        lost = removed_inputs(self._state, self._values, effect.key, prepared.inputs, self._project)
+        if not lost:
+            return False
+        names = ", ".join(map(self._names.of, lost))
+        self._tell(ResultsGone(keys=lost))
+        why = f"what {names} made was removed before it was read"
+        self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
+        self._tidy(prepared)
+        return True
 
     async def _claim_stood(self) -> None:
         """Something runs: what earlier results published is claimed, so that it stays while it is read."""
@@ -291,6 +309,7 @@ class Attempts:
             self._disk.submit(partial(_discard, drafts), _ignore)
         if Path(prepared.spec.cwd).is_relative_to(prepared.folder):
             self.kept.append(prepared.folder)
+            self._disk.submit(partial(_make_private, prepared.folder), _ignore)
         else:
             self._tidy(prepared)
 
@@ -486,6 +505,11 @@ def _look_at(places: list[GlobPlace]) -> dict[str, dict[str, Stamp]]:
     if 0 < left_ns <= _FILE_TICK_NS:
         time.sleep(left_ns / 1e9)
     return found
+
+
+def _make_private(folder: Path) -> None:
+    with suppress(OSError):
+        make_private(str(folder))
 
 
 def _discard(paths: list[str]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, Shel
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
 from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
+from .hidden import hidden_path
 from .places import FilePlace, GlobPlace, Place, Places, ValueOf
 from .refusals import CannotStart, no_nul
 from .scripts import chosen_shell, command_line, default_shell, render
@@ -72,6 +74,8 @@ class Bodies:
         self.has_bash = bash is not None
         sources = frozenset(str(project / source.path) for source in plan.graph.sources)
         self._places = Places(project=project, scratch=scratch, sources=sources)
+        self.is_free: Callable[[NodeKey, str], bool] = lambda key, path: True
+        """Whether nobody else publishes an absolute path."""
         self._expressions: dict[int, list[Expr]] = {}
         self._log_folders: set[int] = set()
 
@@ -120,7 +124,10 @@ class Bodies:
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
             files = tuple(path for i in task.inputs for path in files_in(i.type, given[i.name]))
             work = folder / "work" if clauses.scratch else None
-            places = self._places.of(task, serial, work=work, plain=plain, inputs=files, value_of=value_of)
+            hidden = partial(self._hidden, key, task.name, inputs)
+            places = self._places.of(
+                task, serial, work=work, plain=plain, inputs=files, value_of=value_of, hidden=hidden
+            )
             home = self._project / task.folder
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
             if work is not None:
@@ -168,6 +175,14 @@ class Bodies:
                 clauses.scratch or isinstance(made.spec, PythonSpec) or made.spec.argv[-1].startswith(str(folder))
             ),
         )
+
+    def _hidden(self, key: NodeKey, task: str, inputs: dict[str, Any], output: str) -> Path:
+        """Where a temporary file lies that has no path; no two nodes, and no two live runs, have one place."""
+        for twin in ("", f"{key}", f"{self.environ['CASCADE_RUN']} {key}"):
+            path = self._project / hidden_path(task, inputs, output, twin)
+            if self.is_free(key, str(path)):
+                return path
+        raise CannotStart(f"output {output}: there is no place for it")
 
     def _make(self, folder: Path) -> None:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -235,7 +250,9 @@ class Bodies:
         def write(script: bytes) -> Path:
             self._make(folder)
             file = folder / "script.sh"
-            file.write_bytes(script)
+            descriptor = os.open(file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as opened:
+                opened.write(script)
             return file
 
         return command_line(render(body, shell, values, self.environ), shell, write)

@@ -20,6 +20,7 @@ from typing import Any
 import trio
 
 from ..engine.effects import (
+    Discard,
     Effect,
     EndRun,
     Evaluate,
@@ -40,7 +41,7 @@ from ..store.blobs import Blobs, digest_of
 from ..store.cache import Cache
 from ..store.hashes import Hashes
 from ..store.journal import StoredValue
-from ..store.reasons import Reason
+from ..store.reasons import NeededAgain, Reason
 from ..store.runs import Project
 from .bodies import Bodies
 from .destinations import Destinations
@@ -131,6 +132,10 @@ class _Paths:
                 shown = os.path.relpath(final, self._project)
                 raise Taken(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
 
+    def is_free(self, key: NodeKey, path: str) -> bool:
+        """A temporary file that stands is there to be read."""
+        return True
+
 
 class DryShell:
     """Drives `step` to the end of a run in which nothing is started. Used once."""
@@ -171,6 +176,7 @@ class DryShell:
             plans={},
             terms=recall,
             now_ns=time.time_ns,
+            gone={},
             tell=self._tell,
             note=_ignore,
             fail=self._fail,
@@ -262,6 +268,8 @@ class DryShell:
                 self._evaluator.ask(effect)
             case EndRun():
                 self._ended = True
+            case Discard():
+                pass  # temporary files stay
             case StopAttempt() | Publish():
                 raise AssertionError(effect)
 
@@ -291,7 +299,8 @@ class DryShell:
             self._would_run(effect)
 
     def _would_run(self, effect: StartAttempt) -> None:
-        self.started[effect.key] = self._explainer.of(effect.key)
+        again = effect.key in self.recalled
+        self.started[effect.key] = (NeededAgain(),) if again else self._explainer.of(effect.key)
         self._break(effect, "it would run")
 
     def _fails(self, effect: StartAttempt, message: str) -> None:

@@ -15,6 +15,7 @@ import trio
 
 from ..base.quantity import NS_PER_S
 from ..engine.effects import (
+    Discard,
     EndRun,
     Evaluate,
     EvaluateFacts,
@@ -54,6 +55,7 @@ from ..store.journal import AttemptRow, Journal
 from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
+from .discarding import NOTED, Discarding
 from .evaluating import Evaluator
 from .explaining import Explainer
 from .memory import MemoryDemands
@@ -144,6 +146,8 @@ class Interpreter:
         self._orders: list[Order] = []
         self._bell = trio.Event()
         self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
+        self.discarding = Discarding(state=state, names=names, note=reporter.note)
+        bodies.is_free = publishing.is_free
         self.recalling = Recalling(
             state=state,
             evaluator=self._evaluator,
@@ -157,6 +161,7 @@ class Interpreter:
             plans=plans,
             terms=recall,
             now_ns=clock.now_ns,
+            gone=self.discarding.gone,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,
@@ -173,6 +178,7 @@ class Interpreter:
             store=store,
             publishing=publishing,
             recalling=self.recalling,
+            values=values,
             grace_s=grace_s,
             memory=memory,
             tell=self._tell,
@@ -206,6 +212,7 @@ class Interpreter:
             if self._reporter.status_every_s is not None:
                 nursery.start_soon(self._show_status, self._reporter.status_every_s)
             await self._turns(list(first))
+            await self.discarding.finish()
             nursery.cancel_scope.cancel()
 
     # -- inputs ---------------------------------------------------------------------------------------------------
@@ -299,12 +306,18 @@ class Interpreter:
                 log = self._bodies.log_path(event.serial)
                 attempts.append(AttemptRow(event.serial, event.key, self._names.of(event.key), log, now_ns))
         self._journal.commit(now_ns, events, attempts)
+        self._say(now_ns, events)
+
+    def _say(self, now_ns: int, events: list[Event]) -> None:
+        """Tell everybody of events that are committed."""
         event_of, wanted = self._reporter.event, self._reporter.wants
         for event in events:
             if isinstance(event, _KEPT):
                 self.recalling.note(now_ns, event)
             if self._explainer is not None:
                 self._explainer.note(event)
+            if isinstance(event, NOTED):
+                self.discarding.note(event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
@@ -312,6 +325,7 @@ class Interpreter:
             if wanted is None or isinstance(event, wanted):
                 key: NodeKey | None = getattr(event, "key", None)
                 event_of(now_ns, event, "" if key is None else self._names.of(key))
+        self.discarding.tell()
 
     # -- effects --------------------------------------------------------------------------------------------------
 
@@ -327,6 +341,8 @@ class Interpreter:
                 self._evaluator.ask(effect)
             case Recall(key=key):
                 self.recalling.ask(key)
+            case Discard():
+                self.discarding.perform(effect)
             case EndRun():
                 pass
             case _:

@@ -98,6 +98,10 @@ class Publishing:
         """There is something for `claim_stood`."""
         return bool(self._stood)
 
+    def is_free(self, key: NodeKey, path: str) -> bool:
+        """Whether no other node and no other live run publishes an absolute path; then it is this run's."""
+        return self._destinations.other(path, key) is None and not self._claims.take((self._destinations.place(path),))
+
     def take_matched(self, key: NodeKey, paths: Iterable[str]) -> tuple[str, ...]:
         """The same for files that a body has made. Raises Taken."""
         return self._take(key, list(paths), [])

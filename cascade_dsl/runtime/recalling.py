@@ -22,7 +22,7 @@ from ..base.diagnostics import CascadeError
 from ..engine.inputs import EvaluationFailed, Input, NothingRecalled, ResultRecalled
 from ..engine.plan import Site
 from ..engine.state import State
-from ..ir.events import AttemptFailed, AttemptFinished, Event, PublishPlanned
+from ..ir.events import AttemptFailed, AttemptFinished, Event, PlannedRemoval, PublishPlanned
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
 from ..store.cache import Cache, Entry, Kept, KeptFile, entry_of, is_old_use, is_stored
@@ -53,6 +53,8 @@ class Decision:
     draft: Draft | None = None
     entry: Entry | None = None
     detail: str = ""
+    gone: frozenset[str] = frozenset()
+    """Paths of temporary files that are not there; the result stands without them."""
 
     @property
     def is_recalled(self) -> bool:
@@ -108,12 +110,15 @@ class Judge:
             return Decision("new", draft)
         if draft.ttl_s is not None and now_ns - entry.t_ns > draft.ttl_s * 1e9:
             return Decision("expired", draft, entry)
+        gone: set[str] = set()
         for file in entry.files:
-            if not self._stands(file) and not self._may_be_gone(entry, file):
-                return Decision("output", draft, entry, file.path)
+            if not self._stands(file):
+                if not file.temporary:
+                    return Decision("output", draft, entry, file.path)
+                gone.add(file.path)
         if entry.blob is not None and not self._has_value(entry.blob):
             return Decision("value", draft, entry)
-        return Decision("recalled", draft, entry)
+        return Decision("recalled", draft, entry, gone=frozenset(gone))
 
     def _stands(self, file: KeptFile) -> bool:
         path = self._folder + file.path
@@ -127,12 +132,8 @@ class Judge:
 
     def lost(self, entry: Entry) -> list[tuple[str, bool]]:
         """The files of a result that do not stand as they were made: the path, and whether anything is there."""
-        gone = [f for f in entry.files if not self._stands(f) and not self._may_be_gone(entry, f)]
+        gone = [f for f in entry.files if not self._stands(f)]
         return [(f.path, os.path.lexists(self._folder + f.path)) for f in gone]
-
-    def _may_be_gone(self, entry: Entry, file: KeptFile) -> bool:
-        """Whether a result stands although a file of it does not. No kind of output is so yet."""
-        return False
 
     def learn(self, file: KeptFile, since_ns: int) -> None:
         """A published file, which was hashed after that instant, need not be hashed again."""
@@ -155,6 +156,7 @@ class Paths(Protocol):
     """Who of the run publishes what: see `Publishing`."""
 
     def take_recalled(self, key: NodeKey, finals: list[str], inputs: tuple[str, ...]) -> None: ...
+    def is_free(self, key: NodeKey, path: str) -> bool: ...
 
 
 class Recalling:
@@ -175,16 +177,20 @@ class Recalling:
         plans: dict[NodeKey, PublishPlanned],
         terms: RecallTerms,
         now_ns: Callable[[], int],
+        gone: dict[str, tuple[str, int]],
         tell: Callable[[Input], None],
         note: Callable[[str], None],
         fail: Callable[[BaseException], None],
         decided: Callable[[NodeKey, Decision], None] | None = None,
         keeps: bool = True,
     ) -> None:
-        """`decided` is told of each decision that the engine asked for; a dry run `keeps` nothing."""
+        """`gone`: temporary files that are not there, by absolute path: digest and size; what is recalled without them is added.
+        `decided` is told of each decision that the engine asked for; a dry run `keeps` nothing.
+        """
         self._state = state
         self._evaluator = evaluator
         self._recipes = recipes
+        self.gone = recipes.gone = gone
         self._judge = judge
         self._names = names
         self._publishing = publishing
@@ -332,7 +338,9 @@ class Recalling:
         if self.touches and then is None:
             self._tell(EvaluationFailed(key=key, message=f"it is not adopted: {decision.detail}"))
             return
-        draft = self._drafts[key] = decision.draft
+        draft = decision.draft
+        if draft is None or not draft.is_of_gone:
+            self._drafts[key] = draft
         if draft is not None:
             self._keeping.recipe(draft)
             self._flush_soon()
@@ -345,14 +353,27 @@ class Recalling:
         draft, entry = decision.draft, decision.entry
         assert draft is not None
         assert entry is not None
-        finals = [self._folder + f.path for f in entry.files if not is_stored(f.path)]
+        finals = [self._folder + f.path for f in entry.files if f.temporary or not is_stored(f.path)]
         try:
             self._publishing.take_recalled(key, finals, draft.inputs)
         except Taken as error:
             self._conclude(key, None, Decision("unsaid", draft, detail=str(error)))
             return
+        standing, gone = self._temporary(key, entry, decision)
+        for file in gone:
+            self.gone[self._folder + file.path] = file.digest, file.size
         self._tell(
-            ResultRecalled(key=key, recipe=entry.recipe, value=entry.value, blob=entry.blob, length=entry.length)
+            ResultRecalled(
+                key=key,
+                recipe=entry.recipe,
+                value=entry.value,
+                blob=entry.blob,
+                length=entry.length,
+                temporary=tuple(
+                    PlannedRemoval(path=self._folder + f.path, size=f.size, digest=f.digest) for f in standing
+                ),
+                gone=bool(gone),
+            )
         )
         self._keeping.use(entry, self._now_ns())
         site = self._state.plan.sites[key[0]]
@@ -366,6 +387,19 @@ class Recalling:
                 self._keeping.recipe(draft)
             self._keeping.entry(replace(entry, file=self._file, node=node, task=task.name), 0)
             self._flush_soon()
+
+    def _temporary(self, key: NodeKey, entry: Entry, decision: Decision) -> tuple[list[KeptFile], list[KeptFile]]:
+        """Of an earlier result, the temporary files that stand and are this run's to remove, and those that are gone.
+
+        What another live run has it may remove at any time: to this run it is gone.
+        """
+        standing: list[KeptFile] = []
+        gone: list[KeptFile] = []
+        for file in entry.files:
+            if file.temporary:
+                stands = file.path not in decision.gone and self._publishing.is_free(key, self._folder + file.path)
+                (standing if stands else gone).append(file)
+        return standing, gone
 
     # -- results --------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,8 @@ class Draft:
     inputs: tuple[str, ...]
     """Their absolute paths."""
     ttl_s: float | None = None
+    is_of_gone: bool = False
+    """Of a file that is gone it has what it held; once it is there again, a recipe is made anew."""
     digest: str = ""
     """Of the recipe, once the files have been looked at."""
     contents: list[Content] = field(default_factory=list[Content])
@@ -126,6 +128,8 @@ class Recipes:
         self._folder = os.path.normpath(project)
         self._prefix = os.path.join(self._folder, "")
         self._bases: dict[int, Base] = {}
+        self.gone: Mapping[str, tuple[str, int]] = {}
+        """Temporary files that are gone: absolute path → digest and size."""
         search = tuple(folders_of(bodies.environ.get("PYTHONPATH", ""), os.getcwd()))
         self._modules: Callable[[], Modules] = lambda: Modules(self._folder, search)
 
@@ -169,6 +173,12 @@ class Recipes:
             try:
                 content = self._hashes.content(path)
             except OSError as error:
+                if path in self.gone:
+                    digest, size = self.gone[path]
+                    draft.is_of_gone = True
+                    contents.append(Content(digest, size, ()))
+                    _take(state, "file", name, digest)
+                    continue
                 raise NoRecipe(f"{self.shown(path)} cannot be read: {error.strerror or error}") from None
             contents.append(content)
             _take(state, "file", name, content.digest)

@@ -120,7 +120,11 @@ def _read(
                 if place.is_optional and not os.path.lexists(place.scratch):
                     values[spec.name] = None
                 else:
-                    produced.append(Produced(place.scratch, place.final, place.is_folder, spec.name))
+                    produced.append(
+                        Produced(
+                            place.scratch, place.final, place.is_folder, spec.name, spec.temp, is_hidden=place.is_hidden
+                        )
+                    )
             case GlobPlace(spec=spec):
                 found = _matched(place, project, before.get(spec.name, {}))
                 produced += found
@@ -172,7 +176,7 @@ def _matched(place: GlobPlace, project: Path, before: Mapping[str, Stamp]) -> li
             continue  # it lies in a folder that matches too, and goes with it
         if place.of_folders:
             outers.append(path)
-        found.append(Produced(place.root / path, final, place.of_folders, place.spec.name))
+        found.append(Produced(place.root / path, final, place.of_folders, place.spec.name, place.spec.temp))
     return found
 
 

@@ -28,6 +28,7 @@ from ..ir.events import (
     OnFailure,
     ParamBound,
     PublishPlanned,
+    Recalled,
     RunEnded,
     RunStatus,
 )
@@ -46,6 +47,7 @@ from .destinations import Destinations
 from .explaining import Explainer, Told
 from .faults import first_of
 from .interpreter import Interpreter, Reporter
+from .lost import lost_results
 from .machine import machine_words
 from .memory import MemoryDemands
 from .named import Named
@@ -77,6 +79,8 @@ class Terms:
     recall: RecallTerms = field(default_factory=RecallTerms)
     explain: Told | None = None
     """Is told why each node starts, or is not run."""
+    keeps_temp: bool = False
+    """Temporary files stay."""
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""
     verbose: bool = False
@@ -130,6 +134,7 @@ def begin(
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
             recalls=not terms.recall.force_all,
+            keeps_temp=terms.keeps_temp,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -151,6 +156,7 @@ def go_on(
 ) -> Ended:
     """Take a run over that was killed or drained; CascadeError where there is none or another engine has it."""
     project = Project(folder)
+    project.prepare()
     run = _continued(project, name)
     run.take()
     try:
@@ -172,10 +178,10 @@ def go_on(
                 )
             state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
             plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
-            told = tuple(e for _, _, e in events if isinstance(e, PICTURED))
+            told = tuple(e for _, _, e in events if isinstance(e, (*PICTURED, Recalled)))
             clock = Clock(not_before_ns=events[-1][1])
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
-            request = ContinueRequested(words=machine_words())
+            request = ContinueRequested(words=machine_words(), keeps_temp=terms.keeps_temp)
             return _play(project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told)
     finally:
         run.release()
@@ -215,7 +221,7 @@ def _play(
     memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
-    with JournalReader(run.journal) as reader:
+    with JournalReader(run.journal, own=True) as reader:
         values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=now_s)
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
@@ -230,6 +236,15 @@ def _play(
         explainer = None
         if terms.explain is not None:
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
+        lost, lost_files = lost_results(
+            state,
+            plans,
+            {event.key: event for event in told if isinstance(event, Recalled)},
+            lambda key: values.get(handle(state, key[0], key[1:])),
+            hashes,
+            folder,
+        )
+        first = [*first, lost] if lost.keys else first
         interrupted: list[str] = []
         made: list[Interpreter] = []
 
@@ -260,8 +275,11 @@ def _play(
                 now_s=now_s,
             )
             made.append(interpreter)
+            for key, files in lost_files.items():
+                interpreter.discarding.lost(key, files)
             for event in told:
-                interpreter.picture.note(state, event)
+                if isinstance(event, PICTURED):
+                    interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:

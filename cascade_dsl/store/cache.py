@@ -61,6 +61,8 @@ class KeptFile(NamedTuple):
     path: str
     size: int
     digest: str
+    temporary: str = ""
+    """The temporary output that it belongs to: the result stands without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,7 @@ class Cache:
             if db is None:
                 return []
             try:
-                return [_entry(row) for row in db.execute(f"SELECT {_COLUMNS} FROM results ORDER BY t_ns DESC, id")]
+                return entries_in(db)
             except sqlite3.Error:
                 return []
 
@@ -316,6 +318,11 @@ class Cache:
         _in_one(db, add)
 
 
+def entries_in(db: sqlite3.Connection) -> list[Entry]:
+    """Every result in an index, newest first. Raises sqlite3.Error."""
+    return [_entry(row) for row in db.execute(f"SELECT {_COLUMNS} FROM results ORDER BY t_ns DESC, id")]
+
+
 def entries_of(run: Run, project: Path) -> list[Entry]:
     """What a run finished and may be kept, by its journal."""
     found: list[Entry] = []
@@ -358,7 +365,7 @@ def entry_of(
         value=made.value,
         blob=made.blob,
         length=made.length,
-        files=tuple(KeptFile(_inside(f.final, project), f.size, f.digest) for f in files),
+        files=tuple(KeptFile(_inside(f.final, project), f.size, f.digest, f.temporary) for f in files),
         used_ns=t_ns,
     )
 

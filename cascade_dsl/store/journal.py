@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from ..base.diagnostics import CascadeError, fail
 from ..ir.events import EVENT_SCHEMA, AttemptFinished, Event, PublishPlanned
 from ..ir.graph import NodeKey
 from .eventcodec import UnreadableEvent, decode, encode
+from .reading import open_to_read
 
 JOURNAL_SCHEMA = 1
 _APPLICATION_ID = 0x43534331
@@ -103,7 +104,7 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> Journal:
         """The journal of a run to go on with. Nothing may be committed before `events` has been read to its end."""
-        db = _open_existing(path)
+        db = _open_existing(path, _connect)
         try:
             _tune(path, db)
             journal = cls(path, db)
@@ -201,14 +202,14 @@ class Journal:
 
 
 class JournalReader:
-    """Reads a journal, also of a run that is live. From any thread, one call at a time."""
+    """Reads a journal, also of a run that is live, and changes nothing. From any thread, one call at a time."""
 
     __slots__ = ("_db", "path")
 
-    def __init__(self, path: Path) -> None:
-        """CSC700 where there is no journal, CSC703 where a newer version wrote it."""
+    def __init__(self, path: Path, *, own: bool = False) -> None:
+        """CSC700 where there is no journal, CSC703 where a newer version wrote it. `own`: this process writes it too."""
         self.path = path
-        self._db = _open_existing(path)
+        self._db = _open_existing(path, _connect if own else open_to_read)
         self._db.execute("PRAGMA query_only = 1")
 
     def events(self) -> Iterator[tuple[int, int, Event]]:
@@ -307,6 +308,15 @@ class JournalReader:
             raise _damaged(self.path, str(error)) from error
         return [AttemptRow(row[0], key_of(row[1]), row[2], row[3], row[4]) for row in rows]
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """For what is asked of a journal in the large; the events stay rows, their chain is not verified."""
+        return self._db
+
+    def damaged(self, what: str) -> CascadeError:
+        """CSC701 for what a caller found in `database`."""
+        return _damaged(self.path, what)
+
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
@@ -344,10 +354,10 @@ def _tune(path: Path, db: sqlite3.Connection) -> None:
     db.execute("PRAGMA wal_autocheckpoint = 0")
 
 
-def _open_existing(path: Path) -> sqlite3.Connection:
+def _open_existing(path: Path, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
     if not path.is_file():
         raise fail("CSC700", f"there is no journal `{path}`", help="`cascade history` lists the runs of a project")
-    db = _connect(path)
+    db = connect(path)
     try:
         application = db.execute("PRAGMA application_id").fetchone()[0]
         schema = db.execute("PRAGMA user_version").fetchone()[0]

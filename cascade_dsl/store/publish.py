@@ -23,7 +23,10 @@ from zlib import crc32
 from ..base.diagnostics import CascadeError, fail
 from ..ir.events import PlannedFile, PlannedRemoval
 from .blobs import DIGEST_BYTES
+from .live import STATE_FOLDER
+from .modes import make_read_only, open_copy
 from .output_paths import ASIDE, check_links, existing
+from .touching import shared
 
 _PIECE_BYTES = 1 << 20
 _EXTENSION_MAX = 32
@@ -38,6 +41,9 @@ class Produced(NamedTuple):
     """It was declared as a `dir`, or is one of a list of them."""
     name: str = "out"
     """The name of the output, for messages."""
+    temporary: bool = False
+    is_hidden: bool = False
+    """Nobody is to change it: it is made read-only."""
 
 
 def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
@@ -85,7 +91,11 @@ def perform(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (
         if file.scratch == file.final:
             continue
         try:
-            _move(file.scratch, file.final)
+            if _is_kept(file.final):
+                with shared(Path(os.path.dirname(file.final))):
+                    _move(file.scratch, file.final)
+            else:
+                _move(file.scratch, file.final)
         except OSError as error:
             raise _unpublishable(Path(file.final), error) from error
     for removal in removals:
@@ -162,15 +172,24 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
         digest, size = _describe(scratch, sync=True)
         if produced.final is None:
             final = store / f"{digest}{extension(scratch)}"
-            _make_read_only(scratch)
+            make_read_only(scratch)
         else:
             final = produced.final
+            if produced.is_hidden:
+                _make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
+            if not produced.folder:
+                open_copy(scratch, digest, store)
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error
     return PlannedFile(
-        scratch=os.path.abspath(scratch), final=os.path.abspath(final), size=size, digest=digest, inode=found.st_ino
+        scratch=os.path.abspath(scratch),
+        final=os.path.abspath(final),
+        size=size,
+        digest=digest,
+        inode=found.st_ino,
+        temporary=produced.name if produced.temporary else "",
     )
 
 
@@ -263,6 +282,12 @@ def _is_planned(path: str, file: PlannedFile | PlannedRemoval) -> bool:
         return False
 
 
+def _is_kept(final: str) -> bool:
+    """Whether a path is one of the store, from which what nobody refers to is removed."""
+    folder = os.path.dirname(final)
+    return os.path.basename(folder) == "store" and os.path.basename(os.path.dirname(folder)) == STATE_FOLDER
+
+
 def _move(scratch: str, final: str) -> None:
     parent = os.path.dirname(final)
     if not os.path.isdir(parent):
@@ -319,18 +344,6 @@ def _drop(path: str) -> None:
 
 def _aside(final: str) -> str:
     return os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{ASIDE}")
-
-
-def _make_read_only(path: Path) -> None:
-    """Folders stay writable, so that `.cascade` can be deleted."""
-    if path.is_dir():
-        for folder, _, names in os.walk(path):
-            for name in names:
-                inner = os.path.join(folder, name)
-                if not os.path.islink(inner):
-                    os.chmod(inner, stat.S_IMODE(os.stat(inner).st_mode) & ~0o222)
-    else:
-        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o222)
 
 
 def extension(path: Path) -> str:

@@ -57,6 +57,11 @@ class OutputLost:
 
 
 @dataclass(frozen=True, slots=True)
+class NeededAgain:
+    """Its result stands but for a temporary output, which what runs wants to read."""
+
+
+@dataclass(frozen=True, slots=True)
 class ValueLost:
     """The cache no longer has the value of the earlier result, or it is damaged."""
 
@@ -179,6 +184,7 @@ Reason: TypeAlias = (
     | Expired
     | OutputLost
     | ValueLost
+    | NeededAgain
     | BodyChanged
     | CodeChanged
     | InterpreterChanged
