@@ -193,6 +193,7 @@ def _result(ended: Ended) -> RunResult:
         failures=tuple(replace(f, log=_relative(f.log, ended.folder)) for f in ended.failures),
         seconds=ended.seconds,
         on_failure=ended.on_failure,
+        freed_bytes=ended.freed_bytes,
     )
 
 

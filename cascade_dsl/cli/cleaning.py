@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..base.quantity import parse_duration_ns, show_size
 from ..store.clean import Cleaned, Which, clean
-from .history import project_here, whole_number
-from .parse import Parsed, misuse
+from .history import project_here
+from .parse import Parsed, misuse, whole_number
 
 
 def clean_(parsed: Parsed) -> int:

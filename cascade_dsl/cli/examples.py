@@ -119,7 +119,7 @@ Workflows whose limits change while they are on.
   cascade limit task:fetch 3    change a limit while it is on
   cascade log NODE              what a node wrote, or writes (-f)
   cascade why-run NODE          why a node would run again, or not
-  cascade history               the runs of this folder; cascade show RUN: one of them
+  cascade history               the runs of this folder; `show`: one of them
   cascade continue              go on with a run that was stopped or killed
   cascade explain CODE          an error, at length
 
@@ -142,9 +142,9 @@ MEANT: dict[str, str] = {
     "top": "ps",
     "tail": "log",
     "unpause": "resume",
-    "why": "why-run",
     "prune": "clean",
     "runs": "history",
+    "why": "why-run",
     "validate": "check",
 }
 """A verb as other programs call it → as it is called here."""

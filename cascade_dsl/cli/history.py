@@ -13,7 +13,7 @@ from ..base.quantity import NS_PER_S
 from ..store import layout
 from ..store.history import PastRun, past_run
 from ..store.runs import Project, Run
-from .parse import Parsed, misuse
+from .parse import Parsed, whole_number
 from .past import project_folder
 
 if TYPE_CHECKING:
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 LAST = "last"
-
-
-def whole_number(parsed: Parsed, option: str, least: int = 1) -> int | None:
-    """The value of an option that is a whole number, None where it is not given; CSC504."""
-    text = parsed.values.get(option)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
-        raise misuse(parsed.verb, f"`{option}` is a whole number from {least} on, not `{text}`")
-    return int(text)
 
 
 def project_here() -> Project | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.diagnostics import CascadeError, fail
 from ..base.suggest import nearest
 from ..store.reading import open_to_read
-from .parse import Parsed
+from .parse import Parsed, whole_number
 from .past import run_folder
 from .tail import Tail
 
@@ -28,8 +28,6 @@ _MORE = 4
 
 def log(parsed: Parsed) -> int:
     """Print the log of a node's newest attempt, or of the one that is wanted; with `--follow` what comes too."""
-    from .history import whole_number
-
     node = parsed.args[0]
     run = run_folder(parsed.values.get("--run"))
     attempt = whole_number(parsed, "--attempt")

@@ -99,6 +99,16 @@ def _count(parsed: Parsed) -> None:
         raise misuse(verb, f"`cascade {verb.name}` has no use for `{parsed.args[len(verb.args)]}`")
 
 
+def whole_number(parsed: Parsed, option: str, least: int = 1) -> int | None:
+    """The value of an option that is a whole number, None where it is not given; CSC504."""
+    text = parsed.values.get(option)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+        raise misuse(parsed.verb, f"`{option}` is a whole number from {least} on, not `{text}`")
+    return int(text)
+
+
 def misuse(verb: Verb, message: str, help: str | None = None) -> CascadeError:
     """A command line that cannot be meant so."""
     from ..base.diagnostics import fail

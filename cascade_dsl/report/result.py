@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.diagnostics import Diagnostic
+from ..base.quantity import show_size
 from ..engine.status import FailureView, NodeCounts
 from ..ir.events import OnFailure, RunStatus
 from ..ir.graph import Json
 from .failure import meaning_of
 from .words import count, show_seconds
+
+_WORTH_SAYING_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class RunResult:
     on_failure: OnFailure = "finish"
     explained: tuple[dict[str, Json], ...] | None = None
     """Of each node that started or was not run, why; None where nobody asked."""
+    freed_bytes: int = 0
+    """What the temporary files took that were removed."""
 
     @property
     def exit_code(self) -> int:
@@ -125,6 +130,8 @@ def last_line(result: RunResult) -> str:
     named = (("failed", nodes.failed), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
     parts += [f"{number} {word}" for word, number in named if number]
     text = f"{', '.join(parts)} in {show_seconds(result.seconds)}"
+    if result.freed_bytes >= _WORTH_SAYING_BYTES:
+        text += f", {show_size(result.freed_bytes)} of temporary files freed"
     match result.status:
         case "done":
             return f"done: {text}"

@@ -181,6 +181,7 @@ class Bodies:
         for twin in ("", f"{key}", f"{self.environ['CASCADE_RUN']} {key}"):
             path = self._project / hidden_path(task, inputs, output, twin)
             if self.is_free(key, str(path)):
+                self._make(path.parent)
                 return path
         raise CannotStart(f"output {output}: there is no place for it")
 

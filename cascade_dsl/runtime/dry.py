@@ -133,8 +133,8 @@ class _Paths:
                 raise Taken(f"it would publish {shown}, which {self._names.of(holder)} publishes too")
 
     def is_free(self, key: NodeKey, path: str) -> bool:
-        """A temporary file that stands is there to be read."""
-        return True
+        """As `Publishing.is_free`."""
+        return self._destinations.other(path, key) is None
 
 
 class DryShell:
@@ -269,7 +269,7 @@ class DryShell:
             case EndRun():
                 self._ended = True
             case Discard():
-                pass  # temporary files stay
+                pass  # what would go once it has been read
             case StopAttempt() | Publish():
                 raise AssertionError(effect)
 

@@ -314,10 +314,10 @@ class Interpreter:
         for event in events:
             if isinstance(event, _KEPT):
                 self.recalling.note(now_ns, event)
-            if self._explainer is not None:
-                self._explainer.note(event)
             if isinstance(event, NOTED):
                 self.discarding.note(event)
+            if self._explainer is not None:
+                self._explainer.note(event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:

@@ -94,7 +94,9 @@ class Judge:
         found = self.cache.find(
             draft.digest for (draft, forced), fault in zip(drafts, said, strict=True) if fault is None and not forced
         )
-        self.hashes.prefetch(self._folder + f.path for e in found.values() for f in e.files if not is_stored(f.path))
+        self.hashes.prefetch(
+            self._folder + f.path for e in found.values() for f in e.files if f.temporary or not is_stored(f.path)
+        )
         return [
             Decision("unsaid", None, None, str(fault))
             if fault is not None
@@ -122,7 +124,7 @@ class Judge:
 
     def _stands(self, file: KeptFile) -> bool:
         path = self._folder + file.path
-        if not is_stored(file.path) or self._paranoid:
+        if not is_stored(file.path) or file.temporary or self._paranoid:
             return self.hashes.published(path) == file.digest
         try:
             found = os.lstat(path)
@@ -132,7 +134,7 @@ class Judge:
 
     def lost(self, entry: Entry) -> list[tuple[str, bool]]:
         """The files of a result that do not stand as they were made: the path, and whether anything is there."""
-        gone = [f for f in entry.files if not self._stands(f)]
+        gone = [f for f in entry.files if not f.temporary and not self._stands(f)]
         return [(f.path, os.path.lexists(self._folder + f.path)) for f in gone]
 
     def learn(self, file: KeptFile, since_ns: int) -> None:
@@ -185,6 +187,7 @@ class Recalling:
         keeps: bool = True,
     ) -> None:
         """`gone`: temporary files that are not there, by absolute path: digest and size; what is recalled without them is added.
+
         `decided` is told of each decision that the engine asked for; a dry run `keeps` nothing.
         """
         self._state = state

@@ -77,10 +77,10 @@ class Terms:
     no_wait: bool = False
     grace_s: float = 5.0
     recall: RecallTerms = field(default_factory=RecallTerms)
-    explain: Told | None = None
-    """Is told why each node starts, or is not run."""
     keeps_temp: bool = False
     """Temporary files stay."""
+    explain: Told | None = None
+    """Is told why each node starts, or is not run."""
     enforce_mem: bool = True
     """Tasks are ended that use more memory than they demand."""
     verbose: bool = False
@@ -100,6 +100,7 @@ class Ended:
     seconds: float
     folder: Path
     on_failure: OnFailure
+    freed_bytes: int = 0
 
 
 def begin(
@@ -233,9 +234,6 @@ def _play(
             cache.begin_run()
         judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
         recipes = Recipes(state.plan, bodies, hashes, folder)
-        explainer = None
-        if terms.explain is not None:
-            explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
         lost, lost_files = lost_results(
             state,
             plans,
@@ -245,6 +243,9 @@ def _play(
             folder,
         )
         first = [*first, lost] if lost.keys else first
+        explainer = None
+        if terms.explain is not None:
+            explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
         interrupted: list[str] = []
         made: list[Interpreter] = []
 
@@ -330,6 +331,7 @@ def _play(
             seconds=(clock.now_ns() - began_ns) / 1e9,
             folder=folder,
             on_failure=state.on_failure,
+            freed_bytes=interpreter.discarding.freed_bytes,
         )
 
 

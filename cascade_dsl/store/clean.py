@@ -26,6 +26,8 @@ from .runs import Project, Run
 from .sweeping import GRACE_S, Object, in_use, remove, size_of, unused
 
 TRASH = "trash"
+TEMPORARY = "temp"
+"""Where temporary outputs lie that have no path."""
 _CLEAN_FILE = "clean"
 _CONTINUABLE = ("cancelled", "drained", "stalled", "interrupted")
 
@@ -146,6 +148,13 @@ def _clean(project: Project, which: Which, *, dry: bool, alone: bool, grace_s: f
             live.append(run.id)
     names = {one.run for one in gone}
     objects, kept = sweep(project, [run for run in runs if run.id not in names], alone=alone, dry=dry, grace_s=grace_s)
+    temporary = project.state / TEMPORARY
+    if alone and len(gone) == len(runs) and temporary.is_dir():
+        # Nobody is left who could read what is there; a result stands without its temporary files.
+        objects = (*objects, Object(temporary, size_of(temporary)))
+        if not dry:
+            trash.mkdir(mode=0o700, exist_ok=True)
+            os.rename(temporary, trash / f"{TEMPORARY}.{os.urandom(4).hex()}")
     if not dry:
         shutil.rmtree(trash, ignore_errors=True)
     return Cleaned(runs=tuple(gone), live=tuple(live), objects=objects, left_bytes=left_bytes, kept=kept)

@@ -1,6 +1,6 @@
 """The layout of a project's state folder: its number, how an older one is brought to it, and who may change it when.
 
-    .cascade/{version, lock, .gitignore, runs/, live/, blobs/, store/, claims/, trash/, *.db}
+    .cascade/{version, lock, .gitignore, runs/, live/, blobs/, store/, temp/, claims/, trash/, *.db}
 
 `version` holds the number. A folder without that file but with runs is of layout 1. Whoever writes into the folder
 holds `lock` shared, from before its first write to its last; who changes what others may rely on holds it alone.

@@ -176,10 +176,10 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
         else:
             final = produced.final
             if produced.is_hidden:
-                _make_read_only(scratch)
+                make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
-            if not produced.folder:
+            if not produced.folder and not produced.is_hidden:
                 open_copy(scratch, digest, store)
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error

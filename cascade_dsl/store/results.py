@@ -49,7 +49,7 @@ def stored_of(project: Project, entry: Entry) -> list[Path]:
     """Where the parts of a result lie that are kept in the state folder: its large value, its files without a path."""
     found = [project.blobs.path(entry.blob)] if entry.blob is not None else []
     for file in entry.files:
-        if file.path.startswith(f"{STATE_FOLDER}/"):
+        if file.path.startswith(f"{STATE_FOLDER}/store/"):
             found.append(project.folder / file.path)
     return found
 

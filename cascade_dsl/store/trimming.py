@@ -212,7 +212,7 @@ def _verify(project: Project, alone: bool) -> Verified:
     newest: dict[str, Entry] = {}
     for entry in reversed(entries):
         for file in entry.files:
-            if not is_stored(file.path):
+            if not is_stored(file.path) and not file.temporary:
                 newest[file.path] = entry
     gone: set[int] = set()
     published = 0
@@ -226,8 +226,10 @@ def _verify(project: Project, alone: bool) -> Verified:
                 wrong.append(Wrong(_shown(project, path), what, entry.node, entry.task))
                 gone.add(entry.id)
         for file in entry.files:
-            if is_stored(file.path) or newest[file.path] is not entry:
+            if is_stored(file.path) or file.temporary or newest[file.path] is not entry:
                 continue
+            if file.temporary and not os.path.lexists(project.folder / file.path):
+                continue  # it has been read by all who wanted it
             published += 1
             what = _state_of(project.folder / file.path, file.digest)
             if what:

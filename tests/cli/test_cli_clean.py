@@ -221,3 +221,40 @@ def test_verify_names_and_drops_what_is_damaged(project: Project, snapshot: Snap
     assert (again.code, again.json["wrong"]) == (0, [])
     assert ran(project, "--k", "2") == (3, 2)
     assert state.is_dir()
+
+
+def test_an_index_that_cannot_be_read_is_said(project: Project) -> None:
+    import sqlite3
+
+    project.write("p.csc", PROGRAM)
+    assert ran(project) == (5, 0)
+    index = project.folder / ".cascade" / "cache.db"
+    db = sqlite3.connect(index)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    for words in (("ls",), ("gc", "--max-size", "1KB", "-n")):
+        done = project.cascade("cache", *words)
+        assert (done.code, done.out) == (2, "")
+        assert project.shown(done.err) == (
+            "error[CSC734]: `HERE/.cascade/cache.db` was written by another version of Cascade\n"
+            "  help: `cascade run` makes an index of the cache that cannot be read anew\n"
+        )
+    assert len(stored(project)) == 4, "nothing is removed where it is not known what is needed"
+    assert ran(project) == (0, 5), "it is made anew from the journals"
+    refused = project.cascade("cache", "ls", "pup")
+    assert refused.err.startswith("error[CSC735]: no result is kept of `pup`\n  help: near to it: `pub`")
+
+
+def test_a_result_whose_temporary_file_is_gone_is_whole(project: Project) -> None:
+    project.write(
+        "t.csc",
+        'task mk() -> page: temp file { sh "echo 1 > {{page}}" }\n'
+        'task named() -> page: temp file = "out/n.txt" { sh "echo 2 > {{page}}" }\n'
+        'task use(a: file, b: file) -> str { sh "cat {{a}} {{b}} | wc -l" }\n'
+        "output n = use(mk(), named())\n",
+    )
+    first = project.cascade("run", "t.csc", "--json")
+    assert (first.code, first.json["outputs"]) == (0, {"n": "2"})
+    done = project.cascade("cache", "verify")
+    assert (done.code, done.out) == (0, "3 results with 0 stored and 0 published files: none wrong\n"), done
+    assert project.cascade("run", "t.csc", "--json").json["nodes"]["cached"] == 3

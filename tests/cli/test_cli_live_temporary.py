@@ -321,3 +321,23 @@ def test_folders_and_patterns_go_as_wholes(project: Project) -> None:
     assert (done.code, done.out) == (0, "total = 123\n"), done.err
     assert left(project) == []
     assert list((project.folder / "parts").iterdir()) == []
+
+
+def test_a_file_of_another_body_at_its_place_is_not_taken_for_it(project: Project) -> None:
+    """A file without a path has one place, whatever the body: it is known by its content."""
+    text = 'task make() -> temp file { sh "echo 1 > {{out}}" }\ntask read(f: file) -> int { sh "cat {{f}}" }\noutput n = read(make())\n'
+    project.write("p.csc", text)
+    project.cascade("run", "p.csc")
+    project.write("p.csc", text.replace("echo 1", "echo 2"))
+    assert project.cascade("run", "p.csc", "--keep-temp").out == "n = 2\n"
+    assert len(left(project)) == 1
+    project.write("p.csc", text.replace("cat", "cat <"))
+    assert project.cascade("run", "p.csc").out == "n = 1\n"
+
+
+def test_results_without_their_temporary_files_are_whole(project: Project) -> None:
+    project.write("p.csc", CHAIN.replace("range(12)", "range(2)"))
+    project.cascade("run", "p.csc")
+    done = project.cascade("cache", "verify")
+    assert done.code == 0, done.out + done.err
+    assert "6 tasks cached" in project.cascade("run", "p.csc").err

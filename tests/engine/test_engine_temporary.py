@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from graphs import Table, call, compute, fan, graph, output, param, task, word
 
+from cascade_dsl.engine.inputs import LimitGiven
 from cascade_dsl.engine.lineage import trace
 from cascade_dsl.engine.plan import plan
 from cascade_dsl.engine.snapshot import snapshot
@@ -159,6 +160,20 @@ def test_a_result_of_the_run_whose_file_is_gone_is_made_again_though_nobody_read
     run = play(program(call(1, "t"), output(2, 1, FILE)), Earlier(1), recalls=True)
     assert told(run, Revived, AttemptFinished) == [("Revived", (1,)), ("AttemptFinished", (1,))]
     assert run.status == "done"
+    assert run.disk == {file_of((1,), "out")}
+
+
+def test_the_run_does_not_end_before_it_is_made_again() -> None:
+    run = Simulation(
+        program(call(1, "t"), output(2, 1, FILE)),
+        Earlier(1),
+        words=(word("cpu", 0),),
+        on_failure="continue",
+        recalls=True,
+    )
+    assert run.play() == "stalled"
+    run.turn(LimitGiven(word=word("cpu", 1000)))
+    assert run.play() == "done"
     assert run.disk == {file_of((1,), "out")}
 
 

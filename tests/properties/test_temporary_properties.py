@@ -138,6 +138,12 @@ def look_at(state: State) -> None:
                     recount[at] += 1
     for at in (At.READY, At.BACKOFF, At.RUNNING):
         assert state.counts[at] == recount[at]
+    gone: Counter[int] = Counter()
+    for frame in (state.root, *state.frames.values()):
+        for site in frame.body.sites:
+            if site.id in state.lineage.makers:
+                gone[site.id] += sum(row < 0 for row in frame.rows[site.pos])
+    assert +gone == Counter(state.lacking)
     for key in state.held:
         frame, index, pos = state.locate(key)
         assert frame.states[pos][index] == At.DONE

@@ -145,11 +145,12 @@ def test_a_run_that_is_just_being_made_stays(project: Project) -> None:
 
 
 def test_what_a_run_or_a_result_names_stays(project: Project) -> None:
-    inner, outer, lone = (project.blobs.put(text) for text in ("inner" * 9, "x", "lone"))
+    inner, lone = (project.blobs.put(text) for text in ("inner" * 9, "lone"))
     nested = project.blobs.put(json.dumps(["a", {"b": inner}]))
+    outer = project.blobs.put(json.dumps([nested]))
     kept, cached, loose = (kept_file(project, digest * 64, digest == "c") for digest in "abc")
     old = add_run(project, computed(lone), at_ns=NOW_NS - S)
-    add_run(project, computed(nested), planned(kept), computed(outer))
+    add_run(project, planned(kept), computed(outer))
     cache = Cache(project)
     entry = Entry(
         recipe="r", t_ns=1, run=old.id, file="main.csc", node="n", task="t", value="1",
@@ -314,3 +315,20 @@ def test_nothing_that_is_named_goes_and_all_else_does(
     left = named[max(0, len(named) - keep) :] if keep else []
     clean(project, Which(keep=keep))
     assert objects(project) == {f"{d}.txt" for digests in left for d in digests}
+
+
+def test_temporary_files_go_with_the_last_run(project: Project) -> None:
+    first, last = add_run(project), add_run(project, at_ns=NOW_NS + S)
+    left = project.state / "temp" / ("0" * 32)
+    left.parent.mkdir(mode=0o700)
+    left.write_text("left by a run that failed")
+    assert [one.run for one in clean(project, Which(keep=1)).runs] == [first.id]
+    assert left.exists(), "the run that is left may read it when it is gone on with"
+    live = add_run(project, at_ns=NOW_NS + 2 * S, live=True)
+    assert [one.run for one in clean(project, Which()).runs] == [last.id]
+    assert left.exists()
+    live.release()
+    (one,) = clean(project, Which(), dry=True).objects
+    assert (one.path, one.size_bytes, left.exists()) == (left.parent, 25, True)
+    clean(project, Which())
+    assert not left.parent.exists()
