@@ -21,6 +21,7 @@ from ..store.reasons import (
     InterpreterChanged,
     LeftOver,
     LineChange,
+    NeededAgain,
     NeverRan,
     NoOutputs,
     NoRecipe,
@@ -87,6 +88,8 @@ def _text(reason: Reason) -> str:
             return f"output `{path}` was {'removed' if how == 'removed' else 'changed since'}"
         case LeftOver(path=path):
             return f"`{path}`, which its newest result published, is no part of the older one that fits"
+        case NeededAgain():
+            return "its temporary output is gone and needed again"
         case ValueLost():
             return "the cache has lost its value"
         case NoRecipe(message=message) | Fails(message=message):

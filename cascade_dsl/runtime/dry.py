@@ -41,7 +41,7 @@ from ..store.blobs import Blobs, digest_of
 from ..store.cache import Cache
 from ..store.hashes import Hashes
 from ..store.journal import StoredValue
-from ..store.reasons import Reason
+from ..store.reasons import NeededAgain, Reason
 from ..store.runs import Project
 from .bodies import Bodies
 from .destinations import Destinations
@@ -299,7 +299,8 @@ class DryShell:
             self._would_run(effect)
 
     def _would_run(self, effect: StartAttempt) -> None:
-        self.started[effect.key] = self._explainer.of(effect.key)
+        again = effect.key in self.recalled
+        self.started[effect.key] = (NeededAgain(),) if again else self._explainer.of(effect.key)
         self._break(effect, "it would run")
 
     def _fails(self, effect: StartAttempt, message: str) -> None:

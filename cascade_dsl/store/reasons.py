@@ -64,6 +64,11 @@ class LeftOver:
 
 
 @dataclass(frozen=True, slots=True)
+class NeededAgain:
+    """Its result stands but for a temporary output, which what runs wants to read."""
+
+
+@dataclass(frozen=True, slots=True)
 class ValueLost:
     """The cache no longer has the value of the earlier result, or it is damaged."""
 
@@ -187,6 +192,7 @@ Reason: TypeAlias = (
     | OutputLost
     | LeftOver
     | ValueLost
+    | NeededAgain
     | BodyChanged
     | CodeChanged
     | InterpreterChanged

@@ -146,3 +146,11 @@ def test_of_a_long_difference_the_first_lines_are_shown() -> None:
     assert [c.text for c in found.changes] == [
         "body\n- echo a0\n- echo a1\n- echo a2\n- … 6 more lines\n+ echo b0\n+ echo b1\n+ echo b2\n+ … 6 more lines"
     ]
+
+
+def test_a_secret_that_is_new_was_not_read_when_the_run_began() -> None:
+    found = between(
+        ("limit task:fetch 3", "secret TOKEN\nlimit task:fetch 3"),
+        ("env { HOST = name }", "env { HOST = name; TOKEN = TOKEN }"),
+    )
+    assert found.refused == ("the secret `TOKEN` is new: secrets are read when a run begins",)

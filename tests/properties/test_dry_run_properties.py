@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,7 +213,7 @@ def _apply(edit: tuple[str, int], sources: Sources, work: Workflow) -> bool:
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
+def folder() -> Generator[Path]:
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:
         yield Path(made)
 
@@ -262,7 +262,7 @@ def _apart(found: Forecast, is_neutral: bool, sources: Sources) -> None:
         assert "alone" in cached
 
 
-@settings(max_examples=SEQUENCES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=SEQUENCES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_the_dry_run_foresees_the_run(sequence: list[tuple[list[tuple[str, int]], bool]]) -> None:
     with at_hand(), folder() as here:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -77,7 +77,7 @@ def play(spec: AttemptSpec) -> Outcome:
 
 
 @contextmanager
-def at_hand() -> Iterator[None]:
+def at_hand() -> Generator[None]:
     """Within it, runs of this process start no processes."""
 
     def make(deliver: Deliver, *_: object, **__: object) -> FakeExecutor:
