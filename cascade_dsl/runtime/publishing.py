@@ -18,10 +18,12 @@ from ..ir.events import PlannedFile, PlannedRemoval
 from ..ir.graph import NodeKey
 from ..store.claims import Claims
 from ..store.earlier import Earlier
+from ..store.flush import flush_folders
 from ..store.publish import perform, redo
 from .bodies import Prepared
 from .destinations import Destinations
 from .disk import Disk
+from .flushing import Flushing
 from .named import Named
 from .names import Names
 from .places import FilePlace, GlobPlace
@@ -51,6 +53,7 @@ class Publishing:
         self._claims = claims
         self._named = named
         self._names = names
+        self._flushing = Flushing()
         self._removing: set[str] = set()
         self._waiting: list[tuple[Publish, Disk, Then]] = []
 
@@ -101,13 +104,13 @@ class Publishing:
     # -- plans ----------------------------------------------------------------------------------------------------
 
     def publish(self, effect: Publish, disk: Disk, then: Then) -> None:
-        """Carry a committed plan out: into free places at once, a rename each; what may take long, in a thread."""
+        """Carry a committed plan out and bring it to disk: free places get their renames at once; what may take long is done
+        in a thread."""
         if self._removing and any(self._is_going(file.final) for file in effect.files):
             self._waiting.append((effect, disk, then))
             return
         others = self._destinations.other
         removals = tuple(one for one in effect.removals if others(one.path, effect.key) is None)
-        job = partial(_carry_out, effect.files, removals, effect.redo, self._project)
         if (
             effect.redo
             or effect.removals
@@ -115,13 +118,15 @@ class Publishing:
             or any(os.path.lexists(file.final) for file in effect.files)
         ):
             self._removing.update(one.path for one in removals)
+            job = partial(_carry_out, effect.files, removals, effect.redo, self._project)
             disk.submit(job, partial(self._on_done, effect, removals, then))
             return
         try:
-            result: bool | Exception = job()
+            changed = perform(effect.files, base=self._project)
         except (CascadeError, OSError) as error:
-            result = error
-        then(effect, result)
+            then(effect, error)
+            return
+        self._flushing.flush(changed, disk, lambda fault: then(effect, True if fault is None else fault))
 
     def _on_done(
         self, effect: Publish, removals: tuple[PlannedRemoval, ...], then: Then, result: bool | Exception
@@ -151,5 +156,5 @@ def _carry_out(
 ) -> bool:
     if again:
         return redo(files, removals, base=project)
-    perform(files, removals, base=project)
+    flush_folders(perform(files, removals, base=project))
     return True

@@ -8,7 +8,9 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,15 +35,20 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
+from ..store.boot import boot_id
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
 from ..store.journal import Journal, JournalReader
+from ..store.leftovers import sweep_scratch
 from ..store.runs import Project, Run
+from ..store.wal import was_restarted
 from .bodies import Bodies
 from .clock import Clock
+from .dead import clear_dead
 from .desk import Desk, Sentences
 from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
+from .interrupts import SIGNALS, Interrupts
 from .machine import machine_words
 from .named import Named
 from .names import Names
@@ -51,11 +58,10 @@ from .publishing import Publishing
 from .results import store_value
 from .sources import SourceLines
 from .values import Values
-from .warden import sweep
+from .warden import PASSED_ON
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SWEPT_RUNS = 20
-"""Of so many of the newest runs that died, what they left behind is looked for."""
+_FLUSH_AFTER_S = 0.5
+"""A run that is shorter has its journal flushed at its end, and needs nothing but that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +145,7 @@ def go_on(
     project = Project(folder)
     run = _continued(project, name)
     run.take()
+    run.was_continued = True
     try:
         graph = graph_from_text(run.graph.read_text("utf-8"))
         with Journal.open(run.journal) as journal:
@@ -160,7 +167,10 @@ def go_on(
             plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
             told = tuple(e for _, _, e in events if isinstance(e, PICTURED))
             clock = Clock(not_before_ns=events[-1][1])
-            run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running"))
+            if was_restarted(run.folder):
+                until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(events[-1][1] // 1_000_000_000))
+                reporter.note(f"the machine was started again meanwhile: the journal is complete up to {until}")
+            run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running", boot=boot_id()))
             request = ContinueRequested(words=machine_words())
             return _play(project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told)
     finally:
@@ -194,8 +204,7 @@ def _play(
     plans: dict[NodeKey, PublishPlanned],
     told: Sequence[Event],
 ) -> Ended:
-    recent = project.runs()[:_SWEPT_RUNS]
-    sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
+    clear_dead(project, run)
     folder = project.folder
     environ = dict(os.environ)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
@@ -205,7 +214,7 @@ def _play(
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
-        interrupted: list[str] = []
+        interrupts: list[Interrupts] = []
 
         async def main() -> Interpreter:
             interpreter = Interpreter(
@@ -235,16 +244,26 @@ def _play(
                 await desk.serve(run.socket, task_status=task_status)
 
             async def signals(*, task_status: trio.TaskStatus[None]) -> None:
-                with trio.open_signal_receiver(*_SIGNALS) as receiver:
+                with trio.open_signal_receiver(*SIGNALS) as receiver:
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, (PASSED_ON,))
                     task_status.started()
+                    interrupts.append(Interrupts(partial(_interrupt, interpreter, reporter)))
                     async for number in receiver:
-                        _on_signal(number, interpreter, reporter, interrupted)
+                        if number == signal.SIGHUP:
+                            reporter.mute()
+                        else:
+                            interrupts[0].on(number)
+
+            async def flush(*, task_status: trio.TaskStatus[None]) -> None:
+                task_status.started()
+                await trio.sleep(_FLUSH_AFTER_S)
+                await trio.to_thread.run_sync(run.flush, abandon_on_cancel=True)
 
             reporter.start(graph.file, run.id)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
-            await interpreter.run(first, [control, signals])
+            await interpreter.run(first, [control, signals, flush])
             return interpreter
 
         # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
@@ -256,7 +275,9 @@ def _play(
         finally:
             publishing.earlier.close()
             signal.signal(signal.SIGCONT, before)
-        run.write_info(run.info()._replace(state=state.status or "running"))
+        with suppress(CascadeError):  # for people alone, and the disk may be full: the journal knows it
+            run.write_info(run.info()._replace(state=state.status or "running"))
+        sweep_scratch(run)
         if not interpreter.attempts.kept:
             run.clear_scratch()
         outputs = {
@@ -268,7 +289,7 @@ def _play(
         return Ended(
             run=run.id,
             status=state.status,
-            interrupted=bool(interrupted),
+            interrupted=any(one.steps for one in interrupts),
             outputs=outputs,
             nodes=counts(state),
             failures=tuple(interpreter.picture.failures),
@@ -317,15 +338,9 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return next((e for e in leaves if isinstance(e, CascadeError)), leaves[0])
 
 
-def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:
-    if number == signal.SIGHUP:
-        reporter.mute()
-        return
-    if number == signal.SIGTERM and not interrupted:
-        interrupted.append("SIGTERM")
-    interrupted.append("SIGINT")
+def _interrupt(interpreter: Interpreter, reporter: Reporter, step: int) -> None:
     interpreter.attempts.interrupted.set()
-    match len(interrupted):
+    match step:
         case 1:
             reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")
             interpreter.tell(DrainAsked(why="interrupted"))

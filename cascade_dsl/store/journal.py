@@ -359,7 +359,9 @@ def _open_existing(path: Path, *, is_ours: bool) -> sqlite3.Connection:
     if not path.is_file():
         raise fail("CSC700", f"there is no journal `{path}`", help="`cascade history` lists the runs of a project")
     if (is_ours or not is_live(path.parent)) and is_cut(path):
-        raise _damaged(path, "turns that were committed are lost", f"`{path.name}-wal` beside it is not what was written")
+        raise _damaged(
+            path, "turns that were committed are lost", f"`{path.name}-wal` beside it is not what was written"
+        )
     db = _connect(path)
     try:
         application, schema = _header(path, db)

@@ -60,7 +60,9 @@ def left() -> Iterator[dict[str, Files]]:
     for kind, rounds in ROUNDS.items():
         folder = base / kind
         folder.mkdir()
-        ended = subprocess.run([sys.executable, "-c", WRITER, folder / "journal.db", str(rounds), kind[:6]], check=False)
+        ended = subprocess.run(
+            [sys.executable, "-c", WRITER, folder / "journal.db", str(rounds), kind[:6]], check=False
+        )
         assert ended.returncode in (0, -signal.SIGKILL)
         found[kind] = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(found["closed"]) == {"journal.db"}
@@ -239,7 +241,11 @@ def test_a_journal_is_read_in_a_folder_that_may_not_be_written(
     os.mkdir(f"{path}-shm")
     os.mkdir(f"{path}-wal")
     monkeypatch.setattr("cascade_dsl.store.journal._connect", connect)
-    monkeypatch.setattr("cascade_dsl.store.journal.is_cut", lambda path: False)
+
+    def is_cut(at: Path) -> bool:
+        return False
+
+    monkeypatch.setattr("cascade_dsl.store.journal.is_cut", is_cut)
     with pytest.raises(CascadeError, match="cannot be opened: unable to open database file"), JournalReader(path):
         pass
     os.rmdir(f"{path}-wal")

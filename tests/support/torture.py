@@ -24,6 +24,7 @@ from pathlib import Path
 
 from live_runs import LiveRun, Project, is_alive, wait_until
 
+from cascade_dsl.base.diagnostics import CascadeError
 from cascade_dsl.ir.events import AttemptFinished
 from cascade_dsl.store.claims import Claims
 from cascade_dsl.store.journal import JournalReader
@@ -209,8 +210,9 @@ class _Place:
             with JournalReader(copy / "journal.db") as reader:
                 events = [event for _, _, event in reader.events()]
                 names.update((row.key, row.name) for row in reader.attempts())
-        except Exception as error:
-            assert "it has no tables" in str(error), error  # killed in the instant between its creation and its tables
+        except CascadeError as error:
+            if "it has no tables" not in str(error):  # killed in the instant between its creation and its tables
+                raise
             return [], {}
         began = [()] if events else []
         return began + [event.key for event in events if isinstance(event, AttemptFinished)], names
@@ -249,7 +251,7 @@ class _Place:
             p for run in (state / "runs").iterdir() for p in (run / "scratch").iterdir() if self.run_folder() == run
         ]
         left += [p for p in project.folder.rglob("*") if p.name.endswith((".tmp", ".cascade-old"))]
-        left += [p for p in project.folder.rglob(".cascade-*")]
+        left += list(project.folder.rglob(".cascade-*"))
         assert left == []
 
 
