@@ -19,7 +19,9 @@ class Disk:
     What finishes together is handed back together: one wake-up of the loop for many results.
     """
 
-    def __init__(self, threads: int = 4) -> None:
+    def __init__(self, fail: Callable[[Exception], None], threads: int = 4) -> None:
+        """`fail` is called in the trio thread with what a `then` raises: the loop itself would not survive it."""
+        self._fail = fail
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._done: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._lock = threading.Lock()
@@ -61,4 +63,7 @@ class Disk:
             done = list(self._done)
             self._done.clear()
         for then, result in done:
-            then(result)
+            try:
+                then(result)
+            except Exception as error:
+                self._fail(error)

@@ -275,11 +275,11 @@ def _play(
         finally:
             publishing.earlier.close()
             signal.signal(signal.SIGCONT, before)
-        with suppress(CascadeError):  # for people alone, and the disk may be full: the journal knows it
-            run.write_info(run.info()._replace(state=state.status or "running"))
         sweep_scratch(run)
         if not interpreter.attempts.kept:
             run.clear_scratch()
+        with suppress(CascadeError):  # for people, and the disk may be full: the journal knows it
+            run.write_info(run.info()._replace(state=state.status or "running"))
         outputs = {
             node.name: values.get(handle(state, node.node, ()))
             for node in graph.nodes

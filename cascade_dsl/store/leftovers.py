@@ -65,6 +65,8 @@ def sweep_scratch(run: Run, spared: Collection[str] = ()) -> None:
 
 def sweep_dead(run: Run) -> None:
     """What a run left behind whose engine is dead; the caller holds its lock. CascadeError for a damaged journal."""
+    if run.journal.exists() and run.ended() == "done":
+        run.clear_scratch()  # killed after its end
     plans = _open_plans(run) if run.journal.exists() else []
     for file in plans:
         settle_aside(file.final)

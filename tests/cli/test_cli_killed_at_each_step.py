@@ -1,4 +1,4 @@
-"""A whole run, killed before each change of a file or folder that it makes; what goes on with it is killed too.
+"""A whole run, killed before each change of a file or folder that it makes, or on a disk that is full from there on.
 
 Held: before the plan of a node is in the journal its outputs are the old ones, all of them; in the end all are the new ones;
 no body runs again whose finish was in the journal; nothing is left over.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
-from killing import begin, go_on, run_killed
+from killing import begin, go_on, play
 
 from cascade_dsl.api import load_graph
 from cascade_dsl.base.diagnostics import CascadeError
@@ -22,13 +23,13 @@ from cascade_dsl.ir.events import AttemptFinished, Event, PublishPlanned
 from cascade_dsl.store.journal import JournalReader
 from cascade_dsl.store.runs import Project
 
-PROGRAM = """\
+PROGRAM = '''\
 param n: int
 param diary: str
 
 task make(n: int, diary: str) -> (a: file = "out/a", deep: file = "deep/{{n}}/er/b", d: dir = "d", parts: list[file] = "parts/*", kept: file, size: int) {
   in scratch
-  sh '''
+  sh """
     echo make >> {{diary}}
     echo a{{n}} > {{a}}
     echo b{{n}} > {{deep}}
@@ -40,7 +41,7 @@ task make(n: int, diary: str) -> (a: file = "out/a", deep: file = "deep/{{n}}/er
     echo q{{n}} > parts/q
     echo k{{n}} > {{kept}}
     echo {{n}} > {{size}}
-  '''
+  """
 }
 
 task read(a: file, d: dir, kept: file, diary: str) -> text: file = "text" {
@@ -50,8 +51,7 @@ task read(a: file, d: dir, kept: file, diary: str) -> text: file = "text" {
 made = make(n, diary)
 output text = read(made.a, made.d, made.kept, diary)
 output size = made.size
-"""
-OLD_AND_NEW = ("out/a", "d/in/x", "parts/q", "text")
+'''
 FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -87,58 +87,107 @@ def newest_events(folder: Path, after: int) -> list[Event]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose disk answers at once."""
-    import tempfile
-
     base = Path(tempfile.mkdtemp(dir=FAST))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
     yield base
     shutil.rmtree(base)
 
 
+class World:
+    """A project in which the program has run with n = 1, and is to run with n = 2; it can be had again as it was."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.folder, self._old, self.diary = place / "p", place / "old", place / "diary"
+        self.folder.mkdir()
+        (self.folder / "p.csc").write_text(PROGRAM)
+        self._graph = load_graph(self.folder / "p.csc")
+        assert play(self.start(1), place).how == "done"
+        assert tree(self.folder) == expected(1)
+        shutil.copytree(self.folder, self._old, symlinks=True)
+
+    def start(self, n: int = 2) -> Callable[[], str]:
+        return partial(begin, self._graph, self.folder, n=n, diary=str(self.diary))
+
+    def go_on(self) -> str:
+        return go_on(self.folder)
+
+    def again(self) -> None:
+        """As it was before n = 2."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._old, self.folder, symlinks=True)
+        self.diary.write_text("")
+
+    def bodies(self) -> list[str]:
+        return self.diary.read_text().splitlines()
+
+    def counted(self, kind: type[Event]) -> int:
+        return sum(isinstance(event, kind) for event in newest_events(self.folder, 1))
+
+
+@pytest.fixture
+def world(place: Path) -> World:
+    return World(place)
+
+
 @pytest.mark.timeout(300)
-def test_killed_before_each_change_and_again_while_it_recovers(place: Path) -> None:
-    folder, old, diary, trace = place / "p", place / "old", place / "diary", place / "trace"
-    folder.mkdir()
-    (folder / "p.csc").write_text(PROGRAM)
-    graph = load_graph(folder / "p.csc")
-    start = partial(begin, graph, folder, n=1, diary=str(diary))
-    assert not run_killed(start, None, trace)
-    assert tree(folder) == expected(1)
-    shutil.copytree(folder, old, symlinks=True)
-    start = partial(begin, graph, folder, n=2, diary=str(diary))
-    assert not run_killed(start, None, trace)
-    assert tree(folder) == expected(2)
-    changes = trace.read_text().splitlines()
-    kinds = {line.split(" ")[0] for line in changes}
-    assert kinds >= {"commit", "rename", "exchange", "unlink", "fsync", "mkdir"}
+def test_killed_before_each_change_and_again_while_it_recovers(world: World) -> None:
+    changes = play(world.start(), world.place).changes
+    assert tree(world.folder) == expected(2)
+    assert {line.split(" ")[0] for line in changes} >= {"commit", "rename", "exchange", "unlink", "fsync", "mkdir"}
     died, redone = 0, 0
-    for before in range(len(changes)):
-        shutil.rmtree(folder)
-        shutil.copytree(old, folder, symlinks=True)
-        diary.write_text("")
-        if not run_killed(start, before, trace):
+    for at in range(len(changes)):
+        world.again()
+        if play(world.start(), world.place, at=at).how != "killed":
             continue  # threads have gone another way, with fewer changes
         died += 1
-        events = newest_events(folder, 1)
-        finished = sum(isinstance(event, AttemptFinished) for event in events)
-        planned = sum(isinstance(event, PublishPlanned) for event in events)
+        finished, planned = world.counted(AttemptFinished), world.counted(PublishPlanned)
         redone += planned > finished
-        now = tree(folder)
         if not planned:
-            assert now == expected(1), changes[before]
-        begun = len(diary.read_text().splitlines())
-        if events:
-            run_killed(partial(go_on, folder), before * 7 % 60, trace)
-        ended = bool(newest_events(folder, 1)) and Project(folder).continuable() == []
-        if not ended:
-            again = partial(go_on, folder) if events else start
-            assert not run_killed(again, None, trace), changes[before]
-        assert tree(folder) == expected(2), changes[before]
-        bodies = diary.read_text().splitlines()[begun:]
-        assert bodies.count("make") <= (0 if finished else 2), changes[before]
-        assert bodies.count("read") <= (0 if finished > 1 else 2), changes[before]
-        run = Project(folder).runs()[0]
-        assert [p.name for p in run.scratch.iterdir()] == [], changes[before]
+            assert tree(world.folder) == expected(1), changes[at]
+        began, begun = bool(newest_events(world.folder, 1)), len(world.bodies())
+        if began and at % 3 == 0:
+            play(world.go_on, world.place, at=at * 7 % 60)
+        killed_after_its_end = bool(newest_events(world.folder, 1)) and Project(world.folder).continuable() == []
+        if not killed_after_its_end:
+            assert play(world.go_on if began else world.start(), world.place).how == "done", changes[at]
+        assert tree(world.folder) == expected(2), changes[at]
+        bodies = world.bodies()[begun:]
+        assert bodies.count("make") <= (0 if finished else 2), changes[at]
+        assert bodies.count("read") <= (0 if finished > 1 else 2), changes[at]
+        run = Project(world.folder).runs()[0]
+        if killed_after_its_end:
+            assert play(world.start(), world.place).how == "done", "the next run clears what it left"
+        assert [p.name for p in run.scratch.iterdir()] == [], changes[at]
     assert died >= 60
     assert redone >= 10
+
+
+@pytest.mark.timeout(300)
+def test_on_a_disk_that_is_full_from_any_change_on(world: World) -> None:
+    """A sentence with a code or a failed node, the earlier outputs as they were, and all of it once there is room."""
+    changes = play(world.start(), world.place, "full").changes
+    said: dict[str, str] = {}
+    for at in range(len(changes)):
+        world.again()
+        found = play(world.start(), world.place, "full", at)
+        finished = world.counted(AttemptFinished)
+        if not world.counted(PublishPlanned):
+            assert tree(world.folder) == expected(1), changes[at]
+        if found.how == "done":
+            assert tree(world.folder) == expected(2), changes[at]
+            continue
+        if found.how == "refused":
+            said.setdefault(found.said.split(":")[0], found.said)
+        begun = len(world.bodies())
+        # A node that failed for want of room ended the run: that is run again; what was stopped is gone on with.
+        can_go_on = any(run.id == Project(world.folder).runs()[0].id for run in Project(world.folder).continuable())
+        again = play(world.go_on if can_go_on else world.start(), world.place)
+        assert again.how == "done", (changes[at], found, again)
+        assert tree(world.folder) == expected(2), changes[at]
+        if can_go_on:
+            assert world.bodies()[begun:].count("make") <= (0 if finished else 1), changes[at]
+    assert set(said) >= {"CSC700", "CSC702", "CSC706"}, said
+    assert not set(said) & {"CSC900"}
