@@ -37,7 +37,7 @@ from .disk import Disk
 from .evaluating import Evaluator
 from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
-from .publishing import Publishing, Taken
+from .publishing import Publishing, Taken, is_of_the_disk, unfinished
 from .ran import OutOfMemory, ran_of
 from .results import BadResult, Results, left_in_place, read_results
 from .values import INLINE_BYTES
@@ -279,7 +279,7 @@ class Attempts:
     def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
         code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
-        message = outcome.message or self._sentence(prepared, outcome)
+        message = (outcome.message or self._sentence(prepared, outcome)) + _gone(prepared)
         if outcome.place:
             message = f"{message}, at {outcome.place}"
         log = prepared.spec.log_path
@@ -397,6 +397,9 @@ class Attempts:
         elif result is False:
             why = "its results were not all there after a crash"
             self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
+        elif is_of_the_disk(result):
+            # The plan is committed and stays so: half of it may be done. `continue` carries out the rest.
+            self._fail(unfinished(self._names.of(effect.key), result))
         elif isinstance(result, CascadeError | OSError):
             what = "; ".join(d.message for d in result.diagnostics) if isinstance(result, CascadeError) else str(result)
             message = f"its results could not be published: {what}"
@@ -415,6 +418,12 @@ class Attempts:
         self._tell(
             AttemptBroke(key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log)
         )
+
+
+def _gone(prepared: Prepared) -> str:
+    """Why a body may have failed that ran while somebody removed files, as the end of a sentence."""
+    gone = [path for path in prepared.inputs if not os.path.lexists(path)]
+    return f", and its input {os.path.relpath(gone[0], prepared.spec.cwd)} is gone" if gone else ""
 
 
 def _look_at(places: list[GlobPlace]) -> dict[str, dict[str, Stamp]]:

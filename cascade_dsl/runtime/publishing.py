@@ -7,12 +7,13 @@ only where nobody else has it or names it; what is being removed is published by
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from ..base.diagnostics import CascadeError
+from ..base.diagnostics import CascadeError, fail
 from ..engine.effects import Publish
 from ..ir.events import PlannedFile, PlannedRemoval
 from ..ir.graph import NodeKey
@@ -145,6 +146,25 @@ class Publishing:
             one == path or one.startswith(f"{path}{os.sep}") or path.startswith(f"{one}{os.sep}")
             for one in self._removing
         )
+
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+
+
+def is_of_the_disk(error: bool | Exception) -> bool:
+    """The disk refuses, whatever is written to it: not a fault of what is published."""
+    cause = error.__cause__ if isinstance(error, CascadeError) else error
+    return isinstance(cause, OSError) and cause.errno in _OF_THE_DISK
+
+
+def unfinished(name: str, error: bool | Exception) -> CascadeError:
+    """CSC740: a committed plan could not be carried out to its end. The run stops, since half of it may be done."""
+    what = "; ".join(d.message for d in error.diagnostics) if isinstance(error, CascadeError) else str(error)
+    return fail(
+        "CSC740",
+        f"what {name} made is published in part: {what}",
+        help="make room on the disk, then go on with `cascade continue`: it publishes the rest",
+    )
 
 
 class Taken(Exception):

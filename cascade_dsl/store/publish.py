@@ -163,6 +163,12 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
     try:
         found = os.lstat(scratch)
     except FileNotFoundError:
+        if not scratch.parent.exists():
+            raise fail(
+                "CSC710",
+                f"the output `{produced.name}` is gone: the folder `{scratch.parent}` was removed while the body ran",
+                help="leave `.cascade` alone while a run is live; run it again",
+            ) from None
         raise fail(
             "CSC710",
             f"the output `{produced.name}` was not written",

@@ -31,7 +31,6 @@ from cascade_dsl.store.journal import Journal
 _SHRINKING = ("unlink", "rmdir", "truncate", "ftruncate")
 """What a full disk still does."""
 _CHANGES = ("rename", "replace", "mkdir", "symlink", "link", "write", "fsync", "chmod", *_SHRINKING)
-_WRITING = os.O_WRONLY | os.O_RDWR
 
 Fate = Literal["killed", "full"]
 
@@ -93,7 +92,7 @@ def _arm(fate: Fate, at: int | None, trace: Path) -> None:
             write(out, f"{name} {shown}\n".encode())
         return is_due and name not in _SHRINKING
 
-    def watched(name: str, function: Callable[..., Any], counts: Callable[..., bool] = lambda *_, **__: True) -> Any:
+    def watched(name: str, function: Callable[..., Any], counts: Callable[..., bool] = _always) -> Any:
         def call(*args: Any, **named: Any) -> Any:
             if os.getpid() == me and counts(*args, **named):
                 shown = next((str(a) for a in args if isinstance(a, str | os.PathLike)), "")
@@ -113,13 +112,21 @@ def _arm(fate: Fate, at: int | None, trace: Path) -> None:
     exchange.exchange = watched("exchange", exchange.exchange)
     Journal.commit = watched("commit", Journal.commit)
     if fate == "full":
-        os.open = watched("open", os.open, lambda path, flags, *_, **__: bool(flags & os.O_CREAT))
-        opens = watched(
-            "open",
-            builtins.open,
-            lambda file, mode="r", *_, **__: isinstance(file, str | os.PathLike) and "r" not in mode,
-        )
+        os.open = watched("open", os.open, _creates)
+        opens = watched("open", builtins.open, _writes)
         builtins.open = io.open = opens
+
+
+def _always(*_: Any, **__: Any) -> bool:
+    return True
+
+
+def _creates(_: Any, flags: int, *__: Any, **___: Any) -> bool:
+    return bool(flags & os.O_CREAT)
+
+
+def _writes(file: Any, mode: str = "r", *_: Any, **__: Any) -> bool:
+    return isinstance(file, str | os.PathLike) and "r" not in mode
 
 
 def begin(graph: Graph, folder: Path, **params: Any) -> str:
