@@ -79,7 +79,7 @@ def continue_run(
     """Go on with a run of the folder that was killed or drained, the newest where no id is given."""
     from ..runtime import session
 
-    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s)
+    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s, keeps_temp=options.keep_temp)
     ended = session.go_on(
         folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -106,7 +106,9 @@ def _graph_from_json(path: Path, drawn: bool) -> Graph:
 
 def _terms(graph: Graph, options: RunOptions) -> Terms:
     from ..ir.requirement import Layer, Limit, Scope
+    from ..ir.select import calls_named
     from ..runtime.machine import machine_words
+    from ..runtime.recalling import RecallTerms
     from ..runtime.session import Terms
 
     limits: list[Limit] = []
@@ -120,7 +122,19 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         from ..lang.sentence import parse_sentence
 
         limits += [parse_sentence(text, graph, layer=Layer.COMMAND_LINE) for text in options.limits]
-    return Terms(limits=tuple(limits), on_failure=options.on_failure, no_wait=options.no_wait, grace_s=options.grace_s)
+    return Terms(
+        limits=tuple(limits),
+        on_failure="continue" if options.touch else options.on_failure,
+        no_wait=options.no_wait,
+        grace_s=options.grace_s,
+        keeps_temp=options.keep_temp,
+        recall=RecallTerms(
+            forced=calls_named(graph, options.force) if options.force else frozenset(),
+            force_all=options.force_all,
+            touch=options.touch,
+            paranoid=options.paranoid,
+        ),
+    )
 
 
 def _sentences() -> Any:

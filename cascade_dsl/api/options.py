@@ -21,4 +21,13 @@ class RunOptions:
     verbose: bool = False
     json: bool = False
     dry_run: bool = False
+    force: tuple[str, ...] = ()
+    """Names of bindings, outputs and tasks that are to run although they are up to date."""
+    force_all: bool = False
+    touch: bool = False
+    """Run nothing: the outputs that are there are taken for the results."""
+    paranoid: bool = False
+    """Files are read again instead of trusting their size and times."""
+    keep_temp: bool = False
+    """Temporary files are not removed."""
     grace_s: float = 5.0

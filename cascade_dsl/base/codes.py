@@ -129,6 +129,7 @@ CODES: dict[str, str] = {
     "CSC509": "A file that is not there",
     "CSC520": "The engine was killed",
     # control 6xx (control)
+    "CSC545": "A temporary output that is no file",
     "CSC600": "A control request that cannot be read",
     "CSC601": "Another version of the control protocol",
     "CSC602": "An unknown control verb",
@@ -182,6 +183,7 @@ CODES: dict[str, str] = {
     "CSCW360": "Output files that are written in place",
     "CSCW361": "An output that the body never names",
     "CSCW362": "A fan-out whose calls share a pattern",
+    "CSCW545": "A temporary file that is a result of the run",
 }
 """Code → title of its page."""
 
@@ -206,5 +208,6 @@ WARNINGS: dict[str, str] = {
     "CSCW360": "written-in-place",
     "CSCW361": "output-not-named",
     "CSCW362": "shared-pattern",
+    "CSCW545": "kept-temp",
 }
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
-from .options import _RUN, FLAG, MANY, VERBS, Option, Verb
+from .options import _RUN, FLAG, MANY, MAYBE, VERBS, Option, Verb
+from .parse import PROGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +156,13 @@ class _Line:
             takes = option.kind != FLAG if option is not None else self._takes_value(name)
             name = name.replace("_", "-") if option is None else option.name
             self.given[name] = value
-            if takes and not equals:
+            if option is not None and option.kind == MAYBE and not equals:
+                if at == len(before):
+                    self.open_option = option
+                elif not before[at].startswith("-") and not before[at].endswith(PROGRAMS):
+                    self.given[name] = before[at]
+                    at += 1
+            elif takes and not equals:
                 if at == len(before):
                     self.open_option, self.open_param = option, "" if option is not None else name
                 else:
@@ -167,7 +174,7 @@ class _Line:
     def reply(self) -> Reply:
         """What fits at the cursor."""
         current = self.current
-        if self.open_option is not None:
+        if self.open_option is not None and (self.open_option.kind != MAYBE or not current.startswith("-")):
             return self._value(self.open_option, current)
         if self.open_param:
             return self._param_value(self.open_param, current)
@@ -195,7 +202,7 @@ class _Line:
                 shown = "--" + option[2:].replace("-", "_") if "_" in current else option
                 items.append((shown, param["about"]))
         for option in self.verb.options:
-            if option.name not in self.given or option.kind == MANY:
+            if option.name not in self.given or option.kind in (MANY, MAYBE):
                 items.append((option.name, option.help))
         items.append(("--help", "Explain the verb, or the program that is named."))
         return _fitting(current, items)
@@ -203,6 +210,10 @@ class _Line:
     def _value(self, option: Option, current: str) -> Reply:
         if option.choices:
             return _fitting(current, ((choice, "") for choice in option.choices))
+        if option.kind == MAYBE:
+            reply = _fitting(current, self.file.targets)
+            reply.files = None if self.args else ("csc", "json")
+            return reply
         if option.name == "--params":
             return Reply(files=("json", "toml", "yaml", "yml") if "YAML" in option.help else ("json", "toml"))
         if option.name == "--param":
@@ -302,7 +313,13 @@ def _value_of(param: dict[str, Any], current: str) -> Reply:
 
 def program_among(verb: Verb, words: list[str]) -> str:
     """The program that a line names, as far as can be told without it: what follows an unknown option may be its value."""
-    takes = {name for option in verb.options if option.kind != FLAG for name in (option.name, option.short) if name}
+    takes = {
+        name
+        for option in verb.options
+        if option.kind not in (FLAG, MAYBE)
+        for name in (option.name, option.short)
+        if name
+    }
     plain: list[str] = []
     after_option: list[str] = []
     before = ""
@@ -310,13 +327,7 @@ def program_among(verb: Verb, words: list[str]) -> str:
         if not word.startswith("-") and before not in takes:
             (after_option if before.startswith("--") and "=" not in before else plain).append(word)
         before = word
-    fits = (
-        word
-        for found in (plain, after_option)
-        for ending in (".csc", ".json")
-        for word in found
-        if word.endswith(ending)
-    )
+    fits = (word for found in (plain, after_option) for ending in PROGRAMS for word in found if word.endswith(ending))
     return next(fits, "")
 
 

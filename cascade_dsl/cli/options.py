@@ -6,11 +6,14 @@ import this.
 
 from __future__ import annotations
 
-FLAG, VALUE, MANY = "flag", "value", "many"
+FLAG, VALUE, MANY, MAYBE = "flag", "value", "many", "maybe"
 
 
 class Option:
-    """An option: `name` with its dashes, `kind` a flag, a value, or a value that may be given several times."""
+    """An option: `name` with its dashes, `kind` a flag, a value, a value that may be given several times, or that may lack.
+
+    After one that may lack its value, a word that is no option and names no program is its value.
+    """
 
     __slots__ = ("choices", "help", "kind", "metavar", "name", "short")
 
@@ -45,6 +48,7 @@ _RUN = Option("--run", VALUE, "The live run that is meant, where there are sever
 _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is not given.", "ID")
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
+_KEEP_TEMP = Option("--keep-temp", FLAG, "Leave temporary files where they are.")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
@@ -75,6 +79,10 @@ RUN = Verb(
         ),
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
+        _KEEP_TEMP,
+        Option("--force", MAYBE, "Run what is up to date too: all, or what a name stands for.", "[TARGET]"),
+        Option("--touch", FLAG, "Run nothing: take the outputs that are there for the results."),
+        Option("--paranoid", FLAG, "Read every file again instead of trusting its size and times."),
         _NO_WAIT,
         _VERBOSE,
         _JSON,
@@ -82,7 +90,10 @@ RUN = Verb(
     open=True,
 )
 CONTINUE = Verb(
-    "continue", "Go on with a run that was killed or stopped.", (("RUN", "maybe"),), (_NO_WAIT, _VERBOSE, _JSON)
+    "continue",
+    "Go on with a run that was killed or stopped.",
+    (("RUN", "maybe"),),
+    (_KEEP_TEMP, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from .options import FLAG, MANY, Option, Verb
+from .options import FLAG, MANY, MAYBE, Option, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..base.diagnostics import CascadeError
+
+
+PROGRAMS = (".csc", ".json")
+"""How the names of programs end."""
 
 
 class Parsed:
@@ -53,6 +57,12 @@ def parse(verb: Verb, words: list[str]) -> Parsed:
             if equals:
                 raise misuse(verb, f"`{option.name}` takes no value")
             parsed.flags.add(option.name)
+        elif option.kind == MAYBE and not equals:
+            if at < len(words) and not words[at].startswith("-") and not words[at].endswith(PROGRAMS):
+                _give(parsed, option, words[at])
+                at += 1
+            else:
+                parsed.flags.add(option.name)
         else:
             if not equals:
                 if at == len(words):
@@ -70,7 +80,7 @@ def _give(parsed: Parsed, option: Option, value: str) -> None:
 
         message = f"`{option.name}` is one of {', '.join(option.choices)}, not `{value}`"
         raise misuse(parsed.verb, message, did_you_mean(value, option.choices))
-    if option.kind == MANY:
+    if option.kind in (MANY, MAYBE):
         parsed.many.setdefault(option.name, []).append(value)
     elif option.name in parsed.values:
         raise misuse(parsed.verb, f"`{option.name}` is given twice")

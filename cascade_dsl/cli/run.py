@@ -187,6 +187,8 @@ def options_of(parsed: Parsed) -> RunOptions:
             raise misuse(parsed.verb, "`--keep-going` and `--on-failure cancel` contradict each other")
         on_failure = "continue"
     assert on_failure in ("finish", "continue", "cancel")
+    if "--touch" in parsed.flags and ("--force" in parsed.flags or "--force" in parsed.many):
+        raise misuse(parsed.verb, "`--touch` and `--force` contradict each other: one runs nothing, the other all")
     return RunOptions(
         jobs=jobs,
         limits=tuple(parsed.many.get("--limit", ())),
@@ -195,6 +197,11 @@ def options_of(parsed: Parsed) -> RunOptions:
         verbose="--verbose" in parsed.flags,
         json="--json" in parsed.flags,
         dry_run="--dry-run" in parsed.flags,
+        force=tuple(parsed.many.get("--force", ())),
+        force_all="--force" in parsed.flags,
+        touch="--touch" in parsed.flags,
+        paranoid="--paranoid" in parsed.flags,
+        keep_temp="--keep-temp" in parsed.flags,
     )
 
 

@@ -24,16 +24,19 @@ from ..ir.events import (
     Closed,
     Computed,
     ComputeFailed,
+    Discarded,
     DrainBegan,
     Event,
     Expanded,
     Extended,
     FactsKnown,
     Gathered,
+    Gone,
     Missed,
     ParamBound,
     PublishPlanned,
     Recalled,
+    Revived,
     RunContinued,
     RunEnded,
     RunStarted,
@@ -48,6 +51,7 @@ from ..ir.requirement import Layer
 from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
 from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
+from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
 
 
 def apply(state: State, event: Event, t_ns: int) -> None:
@@ -66,6 +70,7 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
     state.started_ns = t_ns
     state.phase = "running"
     state.recalls = event.recalls
+    state.keeps_temp = event.keeps_temp
     for word in event.words:
         state.ledger.set_word(word)
     grow(state, state.root, 1)
@@ -76,6 +81,7 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
 def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.phase = "running"
     state.status = None
+    state.keeps_temp = state.keeps_temp or event.keeps_temp
     state.ledger.drop_layer(Layer.MACHINE)
     for word in event.words:
         state.ledger.set_word(word)
@@ -187,7 +193,7 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
         opened.unmeasured = True
         advance(state, opened)
         check_end(state, opened)
-    else:
+    elif not ended_badly(state, key):
         end(state, frame, index, pos, At.FAILED, state.seq)
 
 
@@ -205,6 +211,7 @@ def _on_recalled(state: State, event: Recalled, _: int) -> None:
     if event.length is not None and frame.body.sites[pos].is_source:
         state.lengths[event.key] = event.length
     end(state, frame, index, pos, At.DONE, state.seq)
+    on_recalled(state, event)
 
 
 def _on_missed(state: State, event: Missed, _: int) -> None:
@@ -250,7 +257,6 @@ def _leave(state: State, key: NodeKey, epoch: int, attempt: int) -> Running:
 
 def _forget(state: State, key: NodeKey) -> None:
     state.attempts.pop(key, None)
-    state.epochs.pop(key, None)
     state.facts.pop(key, None)
 
 
@@ -260,6 +266,9 @@ def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
     row, length = state.seq, event.length
     if running.plan is not None:
         row, length = running.plan_row, running.plan.length
+    hold(state, event.key, made_files(state, running))
+    if ended_well(state, running, row):
+        return
     if length is not None and running.frame.body.sites[running.pos].is_source:
         state.lengths[event.key] = length
     end(state, running.frame, running.index, running.pos, At.DONE, row)
@@ -275,7 +284,8 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     else:
         _forget(state, key)
         state.failed.append((key, state.seq))
-        end(state, running.frame, running.index, running.pos, At.FAILED, state.seq)
+        if not ended_badly(state, key):
+            end(state, running.frame, running.index, running.pos, At.FAILED, state.seq)
 
 
 def _on_attempt_lost(state: State, event: AttemptLost, _: int) -> None:
@@ -329,6 +339,9 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     AttemptFinished: _on_attempt_finished,
     AttemptFailed: _on_attempt_failed,
     AttemptLost: _on_attempt_lost,
+    Discarded: lambda state, event, _: on_discarded(state, event),
+    Gone: lambda state, event, _: on_gone(state, event),
+    Revived: lambda state, event, _: on_revived(state, event),
     BackoffEnded: _on_backoff_ended,
     DrainBegan: _on_drain_began,
     CancelBegan: _on_cancel_began,

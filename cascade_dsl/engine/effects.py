@@ -73,9 +73,17 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Discard:
+    """Remove temporary files that nobody reads any more, those that are unchanged."""
+
+    key: NodeKey
+    removals: tuple[PlannedRemoval, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EndRun:
     status: RunStatus
 
 
 Ask: TypeAlias = Evaluate | EvaluateFacts | Recall | Measure | Gather
-Effect: TypeAlias = Ask | StartAttempt | StopAttempt | Publish | EndRun
+Effect: TypeAlias = Ask | StartAttempt | StopAttempt | Publish | Discard | EndRun

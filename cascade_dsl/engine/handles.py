@@ -48,7 +48,7 @@ def _output(state: State, frame: Frame, at: int) -> Handle:
         frame = inner
     body = frame.body
     if body.result is not None:
-        return frame.rows[body.result][at]
+        return abs(frame.rows[body.result][at])
     assert body.result_node is not None
     return handle(state, body.result_node, (*frame.path, at))
 

@@ -21,12 +21,23 @@ class RunRequested:
     versions: tuple[tuple[str, str], ...] = ()
     recalls: bool = False
     """Whether calls whose results are kept ask for an earlier one."""
+    keeps_temp: bool = False
+    """Whether temporary files stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinueRequested:
     words: tuple[Word, ...]
     """The machine layer as it is now."""
+    keeps_temp: bool = False
+    """Whether temporary files stay from now on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsGone:
+    """Files of finished calls were found to be gone or changed."""
+
+    keys: tuple[NodeKey, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,10 @@ class ResultRecalled:
     value: str | None
     blob: str | None = None
     length: int | None = None
+    temporary: tuple[PlannedRemoval, ...] = ()
+    """Temporary files of it that stand there."""
+    gone: bool = False
+    """Temporary files of it have been removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +208,7 @@ class StallAccepted:
 Input: TypeAlias = (
     RunRequested
     | ContinueRequested
+    | ResultsGone
     | Evaluated
     | FactsEvaluated
     | ResultRecalled

@@ -248,6 +248,7 @@ def task_expressions(task: TaskDef, clauses: Clauses) -> list[Expr]:
     found += [e for _, e in clauses.env]
     if clauses.retry is not None:
         found += [clauses.retry.count, clauses.retry.backoff_min, clauses.retry.backoff_max]
+    found += [e for e in (clauses.cache.by, clauses.cache.ttl) if e is not None]
     found += [o.path for o in task.outputs if o.path is not None]
     match task.body:
         case ShellBody(values=values):

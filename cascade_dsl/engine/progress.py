@@ -9,9 +9,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from heapq import heappop, heappush
 
-from ..ir.graph import Call, Compute, FanOut, Output
+from ..ir.graph import Call, Compute, FanOut, NodeKey, Output
 from .effects import Evaluate, EvaluateFacts, Gather, Measure, Recall
-from .state import ENDED, NO_VALUE, NOT_KEPT, PENDING, VALUE, At, Frame, Hot, State
+from .readers import lacks_files, touch
+from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, PENDING, VALUE, At, Frame, Hot, State
 
 
 class EngineFault(Exception):
@@ -25,6 +26,8 @@ def settle(state: State) -> None:
         frame, index, pos, how = work.popleft()
         if pos < 0:
             deliver(state, frame, index, how)
+        elif how == GIVE_UP:
+            give_up(state, frame.key(index, pos), At.SKIPPED)
         else:
             tell(state, frame, index, pos, how)
 
@@ -48,6 +51,8 @@ def end(state: State, frame: Frame, index: int, pos: int, at: At, row: int = 0) 
     move(state, frame, index, pos, at)
     frame.rows[pos][index] = row
     state.work.append((frame, index, pos, at))
+    if state.watched:
+        touch(state, frame.key(index, pos))
 
 
 def _begin(state: State, frame: Frame, index: int, pos: int) -> None:
@@ -63,10 +68,7 @@ def _begin(state: State, frame: Frame, index: int, pos: int) -> None:
         else:
             want(state, frame, index, pos)
     elif isinstance(node, Compute):
-        key = frame.key(index, pos)
-        state.asked[key] = ask = Evaluate(key)
-        state.outbox.append(ask)
-        move(state, frame, index, pos, At.ASKED)
+        compute(state, frame, index, pos)
     elif isinstance(node, FanOut):
         _open(state, frame, index, pos)
     elif isinstance(node, Output):
@@ -74,18 +76,33 @@ def _begin(state: State, frame: Frame, index: int, pos: int) -> None:
         end(state, frame, index, pos, At.DONE, state.root.rows[target.pos][0])
 
 
-def want(state: State, frame: Frame, index: int, pos: int) -> None:
-    """A call that is to run: queued once its facts are known."""
-    if frame.body.sites[pos].facts is not None:
-        queue(state, frame, index, pos)
+def compute(state: State, frame: Frame, index: int, pos: int) -> None:
+    """An expression whose values are there: asked for."""
+    if state.lacking and _awaits_files(state, frame, index, pos):
         return
     key = frame.key(index, pos)
+    state.asked[key] = ask = Evaluate(key)
+    state.outbox.append(ask)
+    move(state, frame, index, pos, At.ASKED)
+
+
+def want(state: State, frame: Frame, index: int, pos: int) -> None:
+    """A call that is to run: queued once its facts are known."""
+    key = frame.key(index, pos)
+    if frame.body.sites[pos].facts is not None or key in state.facts:
+        queue(state, frame, index, pos)
+        return
+    if state.lacking and _awaits_files(state, frame, index, pos):
+        return
     state.asked[key] = ask = EvaluateFacts(key)
     state.outbox.append(ask)
     move(state, frame, index, pos, At.ASKED)
 
 
 def queue(state: State, frame: Frame, index: int, pos: int) -> None:
+    """A call that may start as soon as there is room; where files that it reads are gone, when they are back."""
+    if state.lacking and _awaits_files(state, frame, index, pos):
+        return
     site = frame.body.sites[pos]
     key = frame.key(index, pos)
     facts = site.facts if site.facts is not None else state.facts[key]
@@ -93,6 +110,81 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     rank = (-facts.priority, 0 if begun else 1, -site.height)
     state.ledger.enqueue(key, site.shape, rank, facts.amounts)
     move(state, frame, index, pos, At.READY)
+
+
+def _awaits_files(state: State, frame: Frame, index: int, pos: int) -> bool:
+    """Files that an instance reads are gone: it waits for who makes them; where they cannot be made, it is skipped."""
+    gone = lacks_files(state, frame, index, pos)
+    if not gone:
+        return False
+    move(state, frame, index, pos, At.WAITING)
+    key = frame.key(index, pos)
+    state.awaiting[key] = len(gone)
+    for maker in gone:
+        state.wanted.setdefault(maker, []).append(key)
+        its_frame, its_index, its_pos = state.locate(maker)
+        at = its_frame.states[its_pos][its_index]
+        if at > At.DONE:
+            state.work.append((frame, index, pos, GIVE_UP))
+        elif maker not in state.revived:
+            state.to_revive[maker] = None
+    return True
+
+
+def give_up(state: State, key: NodeKey, at: At) -> None:
+    """What waited for files that cannot be made does not run; who waits for its files in turn does not either."""
+    stack = [(key, at)]
+    while stack:
+        key, at = stack.pop()
+        frame, index, pos = state.locate(key)
+        if state.awaiting.pop(key, None) is None and at == At.SKIPPED:
+            continue  # it has given up already
+        if key not in state.revived:
+            end(state, frame, index, pos, at)
+            continue
+        _unguard(state, key)
+        move(state, frame, index, pos, at)  # its row stays: others have its value
+        stack += [(reader, At.SKIPPED) for reader in state.wanted.pop(key, ())]
+        if state.watched:
+            touch(state, key)
+
+
+def restore(state: State, frame: Frame, index: int, pos: int, row: int) -> None:
+    """The files of a call that was made again are there: who waited for them goes on."""
+    key = frame.key(index, pos)
+    _unguard(state, key)
+    move(state, frame, index, pos, At.DONE)
+    frame.rows[pos][index] = row
+    count_lacking(state, key[0], -1)
+    if state.watched:
+        touch(state, key)
+    for reader in state.wanted.pop(key, ()):
+        left = state.awaiting.get(reader, 0) - 1
+        if left > 0:
+            state.awaiting[reader] = left
+        elif state.awaiting.pop(reader, None) is not None:
+            its_frame, its_index, its_pos = state.locate(reader)
+            if its_frame.body.sites[its_pos].is_call:
+                want(state, its_frame, its_index, its_pos)
+            else:
+                compute(state, its_frame, its_index, its_pos)
+
+
+def _unguard(state: State, key: NodeKey) -> None:
+    for maker in state.revived.pop(key):
+        guards = state.guarded[maker]
+        del guards[key]
+        if not guards:
+            del state.guarded[maker]
+
+
+def count_lacking(state: State, maker: int, change: int) -> None:
+    """An instance of a call has lost its files, or has them again."""
+    count = state.lacking.get(maker, 0) + change
+    if count:
+        state.lacking[maker] = count
+    else:
+        del state.lacking[maker]
 
 
 def _open(state: State, frame: Frame, index: int, pos: int) -> None:
@@ -116,7 +208,7 @@ def _open(state: State, frame: Frame, index: int, pos: int) -> None:
         outer_key = (outer, *path[: other.depth])
         at_frame, at_index, at_pos = state.locate(outer_key)
         at = at_frame.states[at_pos][at_index]
-        if at == At.DONE:
+        if at == At.DONE or outer_key in state.revived:
             continue
         opened.doomed[outer] = at >= ENDED
         if at < ENDED:
@@ -136,6 +228,8 @@ def _open(state: State, frame: Frame, index: int, pos: int) -> None:
     hot = frame.hot[index]
     for user in site.streams_to:
         _met(state, frame, hot, user)
+    if state.watched:
+        touch(state, key)
 
 
 def _met(state: State, frame: Frame, hot: Hot, pos: int) -> None:
@@ -269,7 +363,8 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
         _give(state, frame, index, NO_VALUE if bad else NOT_KEPT if dropped else VALUE)
     path = (*frame.path, index)
     for site in body.sites:
-        if site.inner is not None and not (body.flatten and site.pos == body.result):
+        keep = site.id in state.lineage.stays or (body.flatten and site.pos == body.result)
+        if site.inner is not None and not keep:
             state.frames.pop((site.id, *path), None)
         if site.is_source:
             state.lengths.pop((site.id, *path), None)
@@ -297,6 +392,9 @@ def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
     state.counts[At.COLD] -= body.calls
     state.counts[At.DROPPED if out == NOT_KEPT else At.SKIPPED] += body.calls
     frame.ended += 1
+    if state.watched:
+        for pos in range(len(frame.states)):
+            touch(state, frame.key(index, pos))
     _give(state, frame, index, out)
     check_end(state, frame)
 
@@ -370,6 +468,8 @@ def advance(state: State, frame: Frame) -> None:
                     offsets.append(offsets[-1])
                 elif inner.out_closed:
                     offsets.append(offsets[-1] + inner.out_known)
+                    if state.watched:
+                        touch(state, (inner.body.region, *inner.path))
                 else:
                     break
         site = frame.body.parent

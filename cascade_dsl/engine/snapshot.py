@@ -1,7 +1,7 @@
 """A canonical, comparable picture of the engine's state: what `replay == state` compares.
 
 Left out is what can be derived and is pruned lazily: owed effects, streams that may have grown, windows that may
-widen, timers that mean nothing any more.
+widen, timers that mean nothing any more, whose temporary files are to be looked at.
 """
 
 from __future__ import annotations
@@ -33,6 +33,15 @@ def snapshot(state: State) -> dict[str, Any]:
         "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
         "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
         "failed": tuple(state.failed),
+        "keeps_temp": state.keeps_temp,
+        "held": dict(sorted(state.held.items())),
+        "lacking": dict(sorted(state.lacking.items())),
+        "revived": dict(sorted(state.revived.items())),
+        "guarded": {key: tuple(sorted(by)) for key, by in sorted(state.guarded.items())},
+        "awaiting": dict(sorted(state.awaiting.items())),
+        "wanted": {key: tuple(sorted(readers)) for key, readers in sorted(state.wanted.items())},
+        "to_revive": tuple(sorted(state.to_revive)),
+        "earlier": tuple(sorted(state.earlier)),
         "paused": dict(sorted(state.paused.items())),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
-from ..ir.events import Facts, OnFailure, PublishPlanned, RunStatus
+from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import NodeKey
 from ..limits.ledger import Ledger
 from .effects import Ask, Effect
+from .lineage import Lineage, trace
 from .plan import Body, Plan, Site
 
 WINDOW = 1024
@@ -42,6 +43,9 @@ class At(IntEnum):
 
 ENDED = At.DONE
 """States from this one on are final."""
+
+GIVE_UP = -1
+"""In `State.work`: an instance that waits for files that cannot be made."""
 
 PENDING, VALUE, NO_VALUE, NOT_KEPT = 0, 1, 2, 3
 """What an element gives: not known yet, a value, none because something failed, or dropped by the filter."""
@@ -169,13 +173,20 @@ class State:
     __slots__ = (
         "asked",
         "attempts",
+        "awaiting",
         "counts",
+        "earlier",
         "epochs",
         "facts",
         "failed",
         "frames",
+        "guarded",
+        "held",
+        "keeps_temp",
+        "lacking",
         "ledger",
         "lengths",
+        "lineage",
         "on_failure",
         "outbox",
         "paused",
@@ -183,6 +194,7 @@ class State:
         "plan",
         "recalled",
         "recalls",
+        "revived",
         "root",
         "run",
         "running",
@@ -191,10 +203,14 @@ class State:
         "started_ns",
         "status",
         "timers",
+        "to_check",
         "to_expand",
         "to_extend",
+        "to_revive",
         "to_widen",
         "waiters",
+        "wanted",
+        "watched",
         "why",
         "work",
     )
@@ -218,7 +234,7 @@ class State:
         self.attempts: dict[NodeKey, int] = {}
         """Failed attempts of instances that are to be tried again."""
         self.epochs: dict[NodeKey, int] = {}
-        """How often an attempt was lost, where it was."""
+        """How often an attempt was lost, or the result that it gave, where it was."""
         self.facts: dict[NodeKey, Facts] = {}
         """Of hot calls whose facts differ from instance to instance."""
         self.lengths: dict[NodeKey, int] = {}
@@ -237,6 +253,30 @@ class State:
         """Calls ask for earlier results."""
         self.recalled = 0
         """Call instances that are done by an earlier result."""
+        self.lineage: Lineage = trace(plan)
+        self.keeps_temp = False
+        """Temporary files are not removed."""
+        self.held: dict[NodeKey, tuple[PlannedRemoval, ...]] = {}
+        """Calls whose temporary files stand and are to go."""
+        self.lacking: dict[int, int] = {}
+        """Calls of the template → how many of their instances have ended well and lack their files. Such an instance
+        has a row below zero; while it is made again it has not ended."""
+        self.revived: dict[NodeKey, tuple[NodeKey, ...]] = {}
+        """Calls that had ended and are made again, with those whose files they read; who waits for their value has it."""
+        self.guarded: dict[NodeKey, dict[NodeKey, None]] = {}
+        """The same the other way: calls → who of `revived` reads their files."""
+        self.awaiting: dict[NodeKey, int] = {}
+        """Instances that wait for files to be made again → for how many calls."""
+        self.wanted: dict[NodeKey, list[NodeKey]] = {}
+        """Calls whose files are gone → who waits for them."""
+        self.to_revive: dict[NodeKey, None] = {}
+        """Calls whose files are gone and wanted."""
+        self.earlier: set[NodeKey] = set()
+        """Calls with temporary files that are done by an earlier result."""
+        self.to_check: dict[NodeKey, None] = {}
+        """Of `held`, those whose readers may all have ended."""
+        self.watched: dict[NodeKey, list[NodeKey]] = {}
+        """Instances that have not ended → those of `held` that they read."""
         self.outbox: list[Effect] = []
         """Effects of the events since the last turn; not part of the state that is compared."""
         self.to_expand: deque[NodeKey] = deque()
@@ -246,8 +286,8 @@ class State:
         self.to_widen: dict[NodeKey, None] = {}
         """FanOut instances whose window is full."""
         self.work: deque[tuple[Frame, int, int, int]] = deque()
-        """What ended and has not been told: (frame, element, position, `At`) for a site, (frame, element, -1, out)
-        for an element of a stream. Empty between events."""
+        """What ended and has not been told: (frame, element, position, `At` or GIVE_UP) for a site, (frame, element, -1,
+        out) for an element of a stream. Empty between events."""
 
     def site_of(self, key: NodeKey) -> Site:
         """The site of an instance."""

@@ -23,6 +23,7 @@ from ..ir.events import (
     Closed,
     Computed,
     ComputeFailed,
+    Discarded,
     DrainBegan,
     Event,
     Expanded,
@@ -30,9 +31,11 @@ from ..ir.events import (
     Facts,
     FactsKnown,
     Gathered,
+    Gone,
     Missed,
     PublishPlanned,
     Recalled,
+    Revived,
     RunContinued,
     RunEnded,
     RunStarted,
@@ -66,6 +69,7 @@ from .inputs import (
     NothingRecalled,
     PauseAsked,
     ResultRecalled,
+    ResultsGone,
     ResumeAsked,
     RunRequested,
     StallAccepted,
@@ -74,6 +78,7 @@ from .inputs import (
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
 from .state import At, State
+from .temporary import next_released, next_revival
 
 FAILURE = "a task failed"
 """Why a run drains or is cancelled by its own policy, and not by an operator."""
@@ -97,12 +102,19 @@ def new_state(graph: Graph) -> State:
 def replay(graph: Graph, events: Iterable[tuple[int, Event]]) -> State:
     """The state after (instant, event) pairs, and the effects that are still owed in `state.outbox`.
 
-    Running attempts are not among these: `ContinueRequested` decides what becomes of them.
+    Running attempts are not among these: `ContinueRequested` decides what becomes of them. Temporary files that were to
+    go may be gone already.
     """
     state = new_state(graph)
+    discards: dict[NodeKey, Effect] = {}
     for t_ns, event in events:
         apply(state, event, t_ns)
+        if isinstance(event, Discarded):
+            discards[event.key] = state.outbox[-1]
+        elif isinstance(event, Revived):
+            discards.pop(event.key, None)
         state.outbox.clear()
+    state.outbox.extend(discards.values())
     state.outbox.extend(state.asked.values())
     return state
 
@@ -199,6 +211,7 @@ class _Turn:
                 zone=given.zone,
                 versions=given.versions,
                 recalls=given.recalls,
+                keeps_temp=given.keeps_temp,
             )
         )
         for bound in given.params:
@@ -222,7 +235,11 @@ class _Turn:
                         why="the engine died while it ran",
                     )
                 )
-        self.emit(RunContinued(words=given.words))
+        self.emit(RunContinued(words=given.words, keeps_temp=given.keeps_temp))
+
+    def on_results_gone(self, given: ResultsGone) -> None:
+        if given.keys:
+            self.emit(Gone(keys=given.keys))
 
     def on_evaluated(self, given: Evaluated) -> None:
         if self._asked(given.key):
@@ -235,7 +252,15 @@ class _Turn:
     def on_result_recalled(self, given: ResultRecalled) -> None:
         if self._asked(given.key):
             self.emit(
-                Recalled(key=given.key, recipe=given.recipe, value=given.value, blob=given.blob, length=given.length)
+                Recalled(
+                    key=given.key,
+                    recipe=given.recipe,
+                    value=given.value,
+                    blob=given.blob,
+                    length=given.length,
+                    temporary=given.temporary,
+                    gone=given.gone,
+                )
             )
 
     def on_nothing_recalled(self, given: NothingRecalled) -> None:
@@ -391,6 +416,8 @@ class _Turn:
         state = self.state
         while state.phase == "running":
             self._expand()
+            while (revived := next_revival(state)) is not None:
+                self.emit(revived)
             chosen = state.ledger.choose()
             if chosen is not None:
                 self.emit(
@@ -403,6 +430,8 @@ class _Turn:
                 )
             elif not self._widen():
                 break
+        while state.phase != "ended" and (released := next_released(state)) is not None:
+            self.emit(released)
         status = self._ending()
         if status is not None:
             self.emit(RunEnded(status=status))
@@ -456,7 +485,7 @@ class _Turn:
         state = self.state
         if state.phase in ("new", "ended") or state.running:
             return None
-        whole = not state.root.hot
+        whole = not state.root.hot and not state.revived and not state.to_revive
         if state.phase == "running" and not whole:
             return None
         if whole and not state.failed:
@@ -492,6 +521,7 @@ def _is_among(on: tuple[int | str, ...], reason: str, exit_code: int | None) -> 
 _ON: dict[type, Callable[[_Turn, Any], None]] = {
     RunRequested: _Turn.on_run_requested,
     ContinueRequested: _Turn.on_continue_requested,
+    ResultsGone: _Turn.on_results_gone,
     Evaluated: _Turn.on_evaluated,
     FactsEvaluated: _Turn.on_facts_evaluated,
     ResultRecalled: _Turn.on_result_recalled,

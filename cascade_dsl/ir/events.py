@@ -41,6 +41,8 @@ class RunStarted:
     versions: tuple[tuple[str, str], ...] = ()
     recalls: bool = False
     """Calls ask for an earlier result before they are queued. Added later; a row that lacks it asked for none."""
+    keeps_temp: bool = False
+    """Temporary files are not removed. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class RunContinued:
     """A new engine took the run over. Attempts that had begun and not ended are lost; `words` is the machine layer of now."""
 
     words: tuple[Word, ...]
+    keeps_temp: bool = False
+    """From now on temporary files are not removed. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +173,15 @@ class FactsKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRemoval:
+    """A file or folder that goes: absolute, removed if it is unchanged."""
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
     """An earlier result of the same recipe stands, checked: the call is done without an attempt."""
 
@@ -177,6 +190,10 @@ class Recalled:
     value: str | None
     blob: str | None = None
     length: int | None = None
+    temporary: tuple[PlannedRemoval, ...] = ()
+    """Temporary files of it that stand there, to be removed when they have been read. Added later."""
+    gone: bool = False
+    """Temporary files of it have been removed: it runs when somebody has to read them. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,15 +235,8 @@ class PlannedFile:
     size: int
     digest: str
     inode: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedRemoval:
-    """A file or folder of an earlier result of the node that it no longer produces: absolute, removed if it is unchanged."""
-
-    path: str
-    size: int
-    digest: str
+    temporary: str = ""
+    """The temporary output that it belongs to; empty: it stays. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +295,29 @@ class AttemptLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded:
+    """Everybody who reads the temporary files of a finished call has ended: `removals` go. Performed again after a crash."""
+
+    key: NodeKey
+    removals: tuple[PlannedRemoval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """Files of finished calls were removed or changed by somebody else. Calls that nobody needs do not run again."""
+
+    keys: tuple[NodeKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revived:
+    """The files of a finished call are gone and needed: it runs again, under `epoch`; who reads them waits for it."""
+
+    key: NodeKey
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackoffEnded:
     key: NodeKey
 
@@ -332,6 +365,9 @@ Event: TypeAlias = (
     | AttemptFinished
     | AttemptFailed
     | AttemptLost
+    | Discarded
+    | Gone
+    | Revived
     | BackoffEnded
     | DrainBegan
     | CancelBegan

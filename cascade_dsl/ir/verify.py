@@ -163,8 +163,6 @@ class _Check:
                 fault = _output_fault(output)
                 if fault:
                     self.wrong(f"the output `{output.name}` of {where} {fault}")
-                if output.temp:
-                    self.not_built(f"the output `{output.name}` of {where}: a temporary file")
                 if output.path is not None:
                     self.expr(output.path, where, top, inputs)
             if not task.record and len(task.outputs) > 1:
@@ -460,6 +458,8 @@ def _output_fault(output: OutputSpec) -> str:
                 return f"is of type {output.type}, and what matches a pattern"
             return "" if output.path is not None else "is what matches a pattern, and there is none"
         case "value":
+            if output.temp:
+                return "is a value, and temporary"
             return "" if output.path is None else "is a value, and has a path"
 
 

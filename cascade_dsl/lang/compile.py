@@ -33,6 +33,7 @@ from .raws import warn_of_raws
 from .requirements import Requirements, sentences_of
 from .symbols import Refused, Report, Scope, Symbol, Task, Value
 from .tasks import Tasks
+from .temporary import warn_of_kept
 from .warnings import Warner, scripts_of
 
 _FRAMES = 5000
@@ -142,7 +143,7 @@ class _Compiler:
         made = tuple(nodes.body)
         finisher = Finisher(moved_ids(made), changed)
         name = self.source.path.rsplit("/", 1)[-1]
-        return Graph(
+        graph = Graph(
             name=name.removesuffix(".csc"),
             file=name,
             tasks=tuple(map(finisher.task, lowered)),
@@ -155,6 +156,8 @@ class _Compiler:
             ),
             doc=module.doc,
         )
+        warn_of_kept(self.report, graph, statements)
+        return graph
 
     # ---- the names of the file ----
 

@@ -18,6 +18,7 @@ from .dependencies import free_uses
 from .expressions import Expressions
 from .suspect import writes_itself
 from .symbols import Report, Scope, Task
+from .temporary import may_be_temporary
 
 PathContext = Callable[[Task], Context]
 """What the path of an output of a task sees."""
@@ -56,18 +57,17 @@ class Outputs:
         return tuple(out)
 
     def _one(self, task: Task, decl: ast.OutputDecl, name: str, type_: Type) -> OutputSpec | None:
-        if decl.temp:
-            self.report.unbuilt(decl.span, "a `temp` output")
+        if decl.temp and not may_be_temporary(self.report, decl, type_):
             return None
         plain = type_.inner if isinstance(type_, OptionalType) else type_
         if plain in (FILE, DIR):
             path = None if decl.path is None else self._path(task, decl.path, name, plain)
-            return OutputSpec(name=name, type=type_, form="path", path=path)
+            return OutputSpec(name=name, type=type_, form="path", path=path, temp=decl.temp)
         if decl.path is None:
             return OutputSpec(name=name, type=type_, form="value")
         if isinstance(type_, ListType) and type_.item in (FILE, DIR):
             path = self._path(task, decl.path, name, type_)
-            return None if path is None else OutputSpec(name=name, type=type_, form="glob", path=path)
+            return None if path is None else OutputSpec(name=name, type=type_, form="glob", path=path, temp=decl.temp)
         if isinstance(plain, ListType) and plain.item in (FILE, DIR):
             help = f"declare it as {plain}: `[]` where nothing matches"
             self.report.error("CSC347", decl.type.span, f"a pattern gives a list, never none, found {type_}", help=help)

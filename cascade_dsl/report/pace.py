@@ -25,7 +25,7 @@ class Pace:
 
     def look(self, now_ns: int, nodes: NodeCounts) -> None:
         """The run has come so far."""
-        at = (now_ns, ended(nodes) - nodes.skipped)
+        at = (now_ns, ended(nodes) - nodes.skipped - nodes.cached)
         if self._first is None:
             self._first = at
         if not self._seen or now_ns - self._seen[-1][0] >= _EVERY_NS:

@@ -119,7 +119,11 @@ def closing_lines(result: RunResult) -> list[str]:
 def last_line(result: RunResult) -> str:
     """What happened, in one line."""
     nodes = result.nodes
-    parts = [f"{count(nodes.done + nodes.cached, 'task')} done"]
+    if nodes.cached and not nodes.done:
+        parts = [f"{count(nodes.cached, 'task')} cached"]
+    else:
+        parts = [f"{count(nodes.done, 'task')} done"]
+        parts += [f"{nodes.cached} cached"] if nodes.cached else []
     named = (("failed", nodes.failed), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
     parts += [f"{number} {word}" for word, number in named if number]
     text = f"{', '.join(parts)} in {show_seconds(result.seconds)}"

@@ -64,11 +64,15 @@ def done(nodes: NodeCounts) -> str:
 
 
 def states(nodes: NodeCounts) -> list[tuple[int, str]]:
-    """How many are in each other state, with its word, what matters most first; those in which none is are left out."""
+    """How many are in each state, with its word, what matters most first; those in which none is are left out.
+
+    Those that are cached are among the `done`.
+    """
     named = (
         (nodes.running, "running"),
         (nodes.failed, "failed"),
         (nodes.backoff, "retrying"),
+        (nodes.cached, "cached"),
         (nodes.skipped, "skipped"),
         (nodes.cancelled, "not run"),
         (nodes.ready, "ready"),

@@ -39,6 +39,7 @@ from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
 from .publishing import Publishing, Taken, is_of_the_disk, unfinished
 from .ran import OutOfMemory, ran_of
+from .recalling import Recalling
 from .results import BadResult, Results, left_in_place, read_results
 from .values import INLINE_BYTES
 
@@ -46,6 +47,8 @@ _CLAIM_EVERY_S = 0.2
 _FILE_TICK_NS = 20_000_000
 """File systems stamp with a clock that goes on every 4 to 10 ms."""
 _INTERRUPT_IS_KNOWN_AFTER_S = 0.5
+_FEW_FILES = 32
+"""So many are looked at once more in the loop's thread."""
 
 
 class Attempts:
@@ -62,6 +65,7 @@ class Attempts:
         project: Path,
         store: Path,
         publishing: Publishing,
+        recalling: Recalling,
         grace_s: float,
         tell: Callable[[Input], None],
         note: Callable[[str], None],
@@ -75,6 +79,7 @@ class Attempts:
         self._project = project
         self._store = store
         self._publishing = publishing
+        self._recalling = recalling
         self._grace_s = grace_s
         self._tell = tell
         self._note = note
@@ -140,14 +145,27 @@ class Attempts:
 
     def start(self, effect: StartAttempt) -> None:
         """Prepare an attempt and hand it to its executor; whatever goes wrong is an input."""
+        if self._recalling.touches:
+            self._pass_over(effect)
+            return
         site = self._state.plan.sites[effect.key[0]]
         path = effect.key[1:]
-        if self._evaluator.may_be_slow(site) and any(
-            self._evaluator.is_slow(e, path) for e in self._bodies.expressions(site)
-        ):
+        if self._evaluator.may_be_slow(site) and self._evaluator.is_slow_call(site, path):
             self._later(partial(self._start_slowly, effect))
             return
         self._launch(effect, partial(self._prepare, effect, self._evaluator.value_of(path)))
+
+    def _pass_over(self, effect: StartAttempt) -> None:
+        """Nothing is run: what has no outputs counts as done, what keeps none cannot be adopted."""
+        task = self._state.plan.sites[effect.key[0]].task
+        assert task is not None
+        key, epoch, attempt = effect.key, effect.epoch, effect.attempt
+        if task.outputs:
+            message = "it is not adopted: its results are never kept (`cache off`)"
+            self._break(key, epoch, attempt, "value", None, message, "")
+        else:
+            self._note(f"{self._names.of(key)} is not run: it has no outputs")
+            self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
 
     async def _start_slowly(self, effect: StartAttempt) -> None:
         try:
@@ -172,6 +190,8 @@ class Attempts:
             return
         if refused:
             self._later(partial(self._await_claim, effect, prepared, refused))
+        elif self._recalling.wants(effect.key):
+            self._recalling.make(effect.key, partial(self._look, effect, prepared))
         else:
             self._look(effect, prepared)
 
@@ -219,7 +239,10 @@ class Attempts:
                 self._break(key, effect.epoch, effect.attempt, "cancelled", None, message, "")
                 return
             refused = self._publishing.take(prepared)
-        self._look(effect, prepared)
+        if self._recalling.wants(key):
+            self._recalling.make(key, partial(self._look, effect, prepared))
+        else:
+            self._look(effect, prepared)
 
     # -- outcomes -------------------------------------------------------------------------------------------------
 
@@ -261,13 +284,15 @@ class Attempts:
 
     def _read_results(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         """A short value here, it has just been written; files and what is long in a thread."""
-        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs, before)
+        draft = self._recalling.draft(prepared.key)
+        read = partial(read_results, prepared, outcome, self._project, self._store, self._blobs, before, draft=draft)
         earlier = self._publishing.earlier
         if earlier.may_have(prepared.task.name):
             of = partial(earlier.of, prepared.key, self._names.of(prepared.key), prepared.task.name)
             self._disk.submit(lambda: read(earlier=of()), partial(self._on_results, prepared))
             return
-        if prepared.places or outcome.result_file or not _is_short(prepared.stdout_path):
+        is_made_of_many = draft is not None and len(draft.files) > _FEW_FILES
+        if prepared.places or outcome.result_file or is_made_of_many or not _is_short(prepared.stdout_path):
             self._disk.submit(read, partial(self._on_results, prepared))
             return
         try:
@@ -359,6 +384,7 @@ class Attempts:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         stored = results.stored
         self._first.pop(key, None)
+        self._recalling.read(key, results.since_ns)
         removals = self._publishing.removable(key, results.removals) if results.removals else ()
         published = bool(results.files or removals)
         if published:
@@ -373,6 +399,7 @@ class Attempts:
                 length=stored.length,
                 files=results.files,
                 removals=removals,
+                recipe=results.recipe,
             )
         )
         if not published:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, Shel
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
 from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
+from .hidden import hidden_path
 from .places import FilePlace, GlobPlace, Place, Places, ValueOf
 from .refusals import CannotStart, no_nul
 from .scripts import chosen_shell, command_line, default_shell, render
@@ -72,6 +74,8 @@ class Bodies:
         self.has_bash = bash is not None
         sources = frozenset(str(project / source.path) for source in plan.graph.sources)
         self._places = Places(project=project, scratch=scratch, sources=sources)
+        self.is_free: Callable[[NodeKey, str], bool] = lambda key, path: True
+        """Whether nobody else publishes an absolute path."""
         self._expressions: dict[int, list[Expr]] = {}
         self._log_folders: set[int] = set()
 
@@ -122,7 +126,10 @@ class Bodies:
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
             files = tuple(path for i in task.inputs for path in files_in(i.type, given[i.name]))
             work = folder / "work" if clauses.scratch else None
-            places = self._places.of(task, serial, work=work, plain=plain, inputs=files, value_of=value_of)
+            hidden = partial(self._hidden, key, task.name, inputs)
+            places = self._places.of(
+                task, serial, work=work, plain=plain, inputs=files, value_of=value_of, hidden=hidden
+            )
             home = self._project / task.folder
             cwd = home if clauses.workdir is None else home / show(value_of(clauses.workdir, plain))
             if work is not None:
@@ -163,6 +170,14 @@ class Bodies:
                 clauses.scratch or isinstance(made.spec, PythonSpec) or made.spec.argv[-1].startswith(str(folder))
             ),
         )
+
+    def _hidden(self, key: NodeKey, task: str, inputs: dict[str, Any], output: str) -> Path:
+        """Where a temporary file lies that has no path; no two nodes, and no two live runs, have one place."""
+        for twin in ("", f"{key}", f"{self.environ['CASCADE_RUN']} {key}"):
+            path = self._project / hidden_path(task, inputs, output, twin)
+            if self.is_free(key, str(path)):
+                return path
+        raise CannotStart(f"output {output}: there is no place for it")
 
     def _make(self, folder: Path) -> None:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -254,7 +269,7 @@ def _words(body: ExecBody, seen: dict[str, Any], value_of: ValueOf) -> tuple[str
 
 def absolute(type_: Type, value: Any, project: Path) -> Any:
     """A value as a body sees it: its files and folders as absolute paths."""
-    if not _has_files(type_):
+    if not has_files(type_):
         return value
     match type_:
         case Scalar():
@@ -273,7 +288,7 @@ def absolute(type_: Type, value: Any, project: Path) -> Any:
 
 def files_in(type_: Type, value: Any) -> Iterator[str]:
     """The files and folders in a value that `absolute` gave."""
-    if value is None or not _has_files(type_):
+    if value is None or not has_files(type_):
         return
     match type_:
         case Scalar():
@@ -293,14 +308,15 @@ def files_in(type_: Type, value: Any) -> Iterator[str]:
             pass
 
 
-def _has_files(type_: Type) -> bool:
+def has_files(type_: Type) -> bool:
+    """Whether values of a type hold files or folders."""
     match type_:
         case Scalar(name):
             return name in ("file", "dir")
         case OptionalType(inner) | ListType(inner) | DictType(inner):
-            return _has_files(inner)
+            return has_files(inner)
         case RecordType(fields):
-            return any(_has_files(t) for _, t in fields)
+            return any(has_files(t) for _, t in fields)
         case _:
             return False
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import trio
 
 from ..base.diagnostics import CascadeError
-from ..engine.effects import Ask, Evaluate, EvaluateFacts, Gather, Measure
+from ..engine.effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
 from ..engine.facts import facts_of
 from ..engine.handles import elements, handle, source_list
 from ..engine.inputs import Evaluated, EvaluationFailed, FactsEvaluated, GatherBuilt, Input, Measured
@@ -140,8 +140,8 @@ class Evaluator:
                         raise EvalError(f"`for` wants a list, found {describe(items)}")
                     many: list[Any] = items  # pyright: ignore[reportUnknownVariableType]
                     self._answer(Measured(key=key, length=len(many)))
-                case Gather():
-                    raise AssertionError("gathers are built elsewhere")
+                case Gather() | Recall():
+                    raise AssertionError("gathers are built and results recalled elsewhere")
         except EvalError as error:
             self._answer(EvaluationFailed(key=key, message=told(error, self._state.plan.name_of)))
         except (ValueError, CannotStart) as error:
@@ -168,7 +168,7 @@ class Evaluator:
             assert isinstance(site.node, Compute)
             return self.is_slow(site.node.expr, ask.key[1:])
         if isinstance(ask, EvaluateFacts):
-            return any(self.is_slow(e, ask.key[1:]) for e in self._bodies.expressions(site))
+            return self.is_slow_call(site, ask.key[1:])
         return False
 
     def may_be_slow(self, site: Site) -> bool:
@@ -177,6 +177,10 @@ class Evaluator:
         if known is None:
             known = self._slow_sites[site.id] = any(needs_worker(e) for e in self._bodies.expressions(site))
         return known
+
+    def is_slow_call(self, site: Site, path: tuple[int, ...]) -> bool:
+        """True where an expression of a call's instance must not be evaluated in this process."""
+        return any(self.is_slow(e, path) for e in self._bodies.expressions(site))
 
     def is_slow(self, expr: Expr, path: tuple[int, ...]) -> bool:
         """True where an expression must not be evaluated in this process."""

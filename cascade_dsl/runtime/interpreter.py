@@ -14,7 +14,18 @@ from typing import Any, Protocol
 import trio
 
 from ..base.quantity import NS_PER_S
-from ..engine.effects import EndRun, Evaluate, EvaluateFacts, Gather, Measure, Publish, StartAttempt, StopAttempt
+from ..engine.effects import (
+    Discard,
+    EndRun,
+    Evaluate,
+    EvaluateFacts,
+    Gather,
+    Measure,
+    Publish,
+    Recall,
+    StartAttempt,
+    StopAttempt,
+)
 from ..engine.inputs import (
     Input,
     LimitGiven,
@@ -28,6 +39,7 @@ from ..engine.state import State
 from ..engine.status import FailureView, Status
 from ..engine.step import is_stalled, next_due, step, take_effects
 from ..ir.events import (
+    AttemptFailed,
     AttemptFinished,
     AttemptStarted,
     Computed,
@@ -35,6 +47,7 @@ from ..ir.events import (
     Gathered,
     ParamBound,
     PublishPlanned,
+    Recalled,
 )
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
@@ -42,16 +55,20 @@ from ..store.journal import AttemptRow, Journal
 from .attempts import Attempts
 from .bodies import Bodies
 from .clock import Clock
+from .discarding import NOTED, Discarding
 from .evaluating import Evaluator
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
+from .recalling import Judge, Recalling, RecallTerms
+from .recipes import Recipes
 from .sources import SourceLines
 from .values import Values
 
 _SYNC_EVERY_S = 1.0
 _VIEW_SHARE = 20
-_VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned)
+_VALUED = (AttemptFinished, Computed, Gathered, ParamBound, PublishPlanned, Recalled)
+_KEPT = (AttemptFinished, PublishPlanned, AttemptFailed)
 
 
 class Reporter(Protocol):
@@ -104,6 +121,10 @@ class Interpreter:
         file: str,
         sources: SourceLines,
         publishing: Publishing,
+        recipes: Recipes,
+        judge: Judge,
+        plans: dict[NodeKey, PublishPlanned],
+        recall: RecallTerms,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -121,6 +142,26 @@ class Interpreter:
         self._orders: list[Order] = []
         self._bell = trio.Event()
         self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
+        self.discarding = Discarding(state=state, names=names, note=reporter.note)
+        bodies.is_free = publishing.is_free
+        self.recalling = Recalling(
+            state=state,
+            evaluator=self._evaluator,
+            recipes=recipes,
+            judge=judge,
+            names=names,
+            publishing=publishing,
+            project=project,
+            run=run,
+            file=file,
+            plans=plans,
+            terms=recall,
+            now_ns=clock.now_ns,
+            gone=self.discarding.gone,
+            tell=self._tell,
+            note=reporter.note,
+            fail=self._fail,
+        )
         self.attempts = Attempts(
             state=state,
             evaluator=self._evaluator,
@@ -130,6 +171,7 @@ class Interpreter:
             project=project,
             store=store,
             publishing=publishing,
+            recalling=self.recalling,
             grace_s=grace_s,
             tell=self._tell,
             note=reporter.note,
@@ -157,10 +199,12 @@ class Interpreter:
             for serve in serve_beside:
                 await nursery.start(serve)
             nursery.start_soon(self._evaluator.serve)
+            await nursery.start(self.recalling.serve)
             nursery.start_soon(self._keep_synced)
             if self._reporter.status_every_s is not None:
                 nursery.start_soon(self._show_status, self._reporter.status_every_s)
             await self._turns(list(first))
+            await self.discarding.finish()
             nursery.cancel_scope.cancel()
 
     # -- inputs ---------------------------------------------------------------------------------------------------
@@ -256,6 +300,10 @@ class Interpreter:
         self._journal.commit(now_ns, events, attempts)
         event_of, wanted = self._reporter.event, self._reporter.wants
         for event in events:
+            if isinstance(event, _KEPT):
+                self.recalling.note(now_ns, event)
+            if isinstance(event, NOTED):
+                self.discarding.note(event)
             if isinstance(event, PICTURED):
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
@@ -276,6 +324,10 @@ class Interpreter:
                 self.attempts.publish(effect)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
                 self._evaluator.ask(effect)
+            case Recall(key=key):
+                self.recalling.ask(key)
+            case Discard():
+                self.discarding.perform(effect)
             case EndRun():
                 pass
             case _:

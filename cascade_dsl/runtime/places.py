@@ -31,6 +31,8 @@ class FilePlace:
     spec: OutputSpec
     scratch: Path
     final: Path | None
+    is_hidden: bool = False
+    """A temporary file that has no path in the project."""
 
     @property
     def is_folder(self) -> bool:
@@ -88,8 +90,10 @@ class Places:
         plain: Mapping[str, Any],
         inputs: Sequence[str],
         value_of: ValueOf,
+        hidden: Callable[[str], Path],
     ) -> tuple[Place, ...]:
-        """The places of an attempt. `work` is its own scratch folder, where it has one; `inputs` are absolute paths.
+        """The places of an attempt. `work` is its own scratch folder, where it has one; `inputs` are absolute paths; `hidden`
+        says where a temporary output lies that has no path.
 
         Raises CannotStart, and CascadeError where a path may not be.
         """
@@ -101,7 +105,11 @@ class Places:
                     if task.record and isinstance(task.body, ShellBody | ExecBody):
                         places.append(ValuePlace(spec=spec, scratch=self._scratch / f"{name}{_ending(spec.type)}"))
                 case "path":
-                    places.append(self._file(spec, name, plain, inputs, value_of))
+                    if spec.temp and spec.path is None:
+                        final, scratch = hidden(spec.name), self._scratch / name
+                        places.append(FilePlace(spec=spec, scratch=scratch, final=final, is_hidden=True))
+                    else:
+                        places.append(self._file(spec, name, plain, inputs, value_of))
                 case "glob":
                     places.append(self._glob(spec, work, plain, value_of))
         return tuple(places)

@@ -73,6 +73,23 @@ class Publishing:
             return ()
         return self._take(prepared.key, finals, patterns)
 
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: Iterable[str]) -> tuple[str, ...]:
+        """The same for what an earlier result published, which stands there: absolute paths. Raises Taken."""
+        if self.earlier.is_possible:
+            self._named.add(inputs)
+        return self._take(key, finals, []) if finals else ()
+
+    def is_free(self, key: NodeKey, path: str) -> bool:
+        """Whether no other node and no other live run publishes an absolute path; then it is this run's."""
+        return self._destinations.other(path, key) is None and not self._claims.take((self._destinations.place(path),))
+
+    def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Of paths as the user knows them, those that another live run has now."""
+        places = {self._destinations.place(str(self._project / path)): path for path in paths}
+        refused = self._claims.take(places)
+        self._claims.release(place for place in places if place not in refused)
+        return tuple(places[place] for place in refused)
+
     def take_matched(self, key: NodeKey, paths: Iterable[str]) -> tuple[str, ...]:
         """The same for files that a body has made. Raises Taken."""
         return self._take(key, list(paths), [])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..values.faults import EvalError
 from ..values.typing import ValueMismatch, check_value, describe, parse_text
 from .bodies import Prepared, shown_path
 from .places import FilePlace, GlobPlace, ValuePlace
+from .recipes import Draft
 from .values import INLINE_BYTES
 
 _SHOWN_CHARACTERS = 80
@@ -47,6 +49,10 @@ class Results:
     """Final paths of files that were not known before the body ran."""
     removals: tuple[PlannedRemoval, ...] = ()
     """What an earlier result of the node had, stands there unchanged, and this one has not."""
+    recipe: str = ""
+    """Under what the result may be kept; empty: it may not."""
+    since_ns: int = 0
+    """An instant before the files were read."""
 
 
 class BadResult(Exception):
@@ -74,18 +80,23 @@ def read_results(
     blobs: Blobs,
     before: Mapping[str, Mapping[str, Stamp]],
     earlier: Sequence[PlannedRemoval] = (),
+    draft: Draft | None = None,
 ) -> Results:
     """The results of an attempt whose body ended well; raises BadResult.
 
     `before`: what matched the patterns of outputs in place when it began, by output; `earlier`: what an earlier result
-    of the node published.
+    of the node published; `draft`: what it was made from, where the result is to be kept if that is still so.
     """
+    since_ns = time.time_ns()
     try:
-        return _read(prepared, outcome, project, store, blobs, before, earlier)
+        results = _read(prepared, outcome, project, store, blobs, before, earlier)
     except CascadeError as error:
         raise BadResult("; ".join(d.message for d in error.diagnostics)) from None
     except OSError as error:
         raise BadResult(f"its results could not be read: {error}") from None
+    if draft is None or not draft.is_still_so():
+        return results
+    return replace(results, recipe=draft.digest, since_ns=since_ns)
 
 
 def _read(
@@ -109,7 +120,11 @@ def _read(
                 if place.is_optional and not os.path.lexists(place.scratch):
                     values[spec.name] = None
                 else:
-                    produced.append(Produced(place.scratch, place.final, place.is_folder, spec.name))
+                    produced.append(
+                        Produced(
+                            place.scratch, place.final, place.is_folder, spec.name, spec.temp, is_hidden=place.is_hidden
+                        )
+                    )
             case GlobPlace(spec=spec):
                 found = _matched(place, project, before.get(spec.name, {}))
                 produced += found
@@ -161,7 +176,7 @@ def _matched(place: GlobPlace, project: Path, before: Mapping[str, Stamp]) -> li
             continue  # it lies in a folder that matches too, and goes with it
         if place.of_folders:
             outers.append(path)
-        found.append(Produced(place.root / path, final, place.of_folders, place.spec.name))
+        found.append(Produced(place.root / path, final, place.of_folders, place.spec.name, place.spec.temp))
     return found
 
 

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -30,14 +30,17 @@ from ..ir.events import (
     OnFailure,
     ParamBound,
     PublishPlanned,
+    Recalled,
     RunEnded,
     RunStatus,
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Limit
 from ..store.boot import boot_id
+from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
+from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.leftovers import sweep_scratch
 from ..store.runs import Project, Run
@@ -49,12 +52,15 @@ from .desk import Desk, Sentences
 from .destinations import Destinations
 from .interpreter import Interpreter, Reporter
 from .interrupts import SIGNALS, Interrupts
+from .lost import lost_results
 from .machine import machine_words
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
 from .preflight import preflight, wants_bash
 from .publishing import Publishing
+from .recalling import Judge, RecallTerms
+from .recipes import Recipes
 from .results import store_value
 from .sources import SourceLines
 from .values import Values
@@ -73,6 +79,9 @@ class Terms:
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
+    recall: RecallTerms = field(default_factory=RecallTerms)
+    keeps_temp: bool = False
+    """Temporary files stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +131,8 @@ def begin(
             params=tuple(bound),
             zone=time.strftime("%z"),
             versions=(("cascade", __version__), ("python", platform.python_version())),
+            recalls=not terms.recall.force_all,
+            keeps_temp=terms.keeps_temp,
         )
         with Journal.create(run.journal) as journal:
             assert journal.next_seq == 1
@@ -165,13 +176,13 @@ def go_on(
                 )
             state = replay(graph, ((t_ns, event) for _, t_ns, event in events))
             plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
-            told = tuple(e for _, _, e in events if isinstance(e, PICTURED))
+            told = tuple(e for _, _, e in events if isinstance(e, (*PICTURED, Recalled)))
             clock = Clock(not_before_ns=events[-1][1])
             if was_restarted(run.folder):
                 until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(events[-1][1] // 1_000_000_000))
                 reporter.note(f"the machine was started again meanwhile: the journal is complete up to {until}")
             run.write_info(run.info()._replace(pid=os.getpid(), warden=warden, state="running", boot=boot_id()))
-            request = ContinueRequested(words=machine_words())
+            request = ContinueRequested(words=machine_words(), keeps_temp=terms.keeps_temp)
             return _play(project, run, graph, state, journal, [request], clock, terms, reporter, sentences, plans, told)
     finally:
         run.release()
@@ -215,6 +226,23 @@ def _play(
         publishing = _publishing(project, run, graph, state, values, names, plans)
         bodies = Bodies(state.plan, run=run.id, project=folder, scratch=run.scratch, logs=run.logs, environ=environ)
         interrupts: list[Interrupts] = []
+        paranoid = terms.recall.paranoid
+        hashes = Hashes(folder, project.state, paranoid=paranoid)
+        cache = Cache(project, run.id)
+        if state.phase != "new":
+            cache.begin_run()
+        judge = Judge(cache, hashes, project.blobs, folder, paranoid=paranoid)
+        recipes = Recipes(state.plan, bodies, hashes, folder)
+        lost, lost_files = lost_results(
+            state,
+            plans,
+            {event.key: event for event in told if isinstance(event, Recalled)},
+            lambda key: values.get(handle(state, key[0], key[1:])),
+            hashes,
+            folder,
+        )
+        first = [*first, lost] if lost.keys else first
+        made: list[Interpreter] = []
 
         async def main() -> Interpreter:
             interpreter = Interpreter(
@@ -232,12 +260,20 @@ def _play(
                 file=graph.file,
                 sources=SourceLines(graph, folder),
                 publishing=publishing,
+                recipes=recipes,
+                judge=judge,
+                plans=plans,
+                recall=terms.recall,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
             )
+            made.append(interpreter)
+            for key, files in lost_files.items():
+                interpreter.discarding.lost(key, files)
             for event in told:
-                interpreter.picture.note(state, event)
+                if isinstance(event, PICTURED):
+                    interpreter.picture.note(state, event)
             desk = Desk(interpreter, graph, sentences)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
@@ -274,6 +310,8 @@ def _play(
             raise _first(group) from group
         finally:
             publishing.earlier.close()
+            for each in made:
+                each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
         sweep_scratch(run)
         if not interpreter.attempts.kept:

@@ -131,7 +131,7 @@ class Earlier:
         """Tasks of which this run itself published something."""
         if not self._own:
             return frozenset()
-        tasks = _tasks_of(self._project.run(self._run))
+        tasks = tasks_of(self._project.run(self._run))
         return frozenset(tasks.get(key[0], "") for key in self._own)
 
     def _discard(self) -> None:
@@ -182,7 +182,7 @@ class _Adding:
         self._project = project
         self._file = run.info().file
         self._names = {row.key: row.name for row in journal.attempts()}
-        self._tasks = _tasks_of(run)
+        self._tasks = tasks_of(run)
 
     def __call__(self, t_ns: int, plan: PublishPlanned, *, finished: bool) -> None:
         folder = os.path.normpath(self._project) + os.sep
@@ -227,7 +227,7 @@ def _stamp(run: Run) -> str:
     return " ".join(found)
 
 
-def _tasks_of(run: Run) -> dict[int, str]:
+def tasks_of(run: Run) -> dict[int, str]:
     """The task of each call of a run's graph, whatever version wrote it."""
     with closing(open(run.graph, encoding="utf-8")) as file:
         stack: list[Any] = [json.load(file)]

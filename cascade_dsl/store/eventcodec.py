@@ -43,18 +43,27 @@ def _read_facts(data: Json) -> Facts:
     return Facts(**(data | {"amounts": tuple(data["amounts"])}))
 
 
+def _write_removals(removals: tuple[PlannedRemoval, ...]) -> list[dict[str, Any]]:
+    return [dict(zip(_fields(PlannedRemoval), _removal_of(one), strict=True)) for one in removals]
+
+
+def _read_removals(data: Json) -> tuple[PlannedRemoval, ...]:
+    return tuple(PlannedRemoval(**one) for one in data)
+
+
 _WRITE: dict[str, _Change] = {
     "words": lambda words: [codec.encode(word) for word in words],
     "word": codec.encode,
     "scope": lambda scope: None if scope is None else codec.encode(scope),
     "facts": lambda facts: dict(zip(_fields(Facts), _facts_of(facts), strict=True)),
     "files": lambda files: [dict(zip(_fields(PlannedFile), _file_of(file), strict=True)) for file in files],
-    "removals": lambda removals: [
-        dict(zip(_fields(PlannedRemoval), _removal_of(one), strict=True)) for one in removals
-    ],
+    "keys": lambda keys: [list(key) for key in keys],
+    "removals": _write_removals,
+    "temporary": _write_removals,
 }
 _READ: dict[str, _Change] = {
     "key": tuple,
+    "keys": lambda keys: tuple(tuple(key) for key in keys),
     "region": tuple,
     "words": lambda words: tuple(codec.decode(Word, word) for word in words),
     "word": lambda word: codec.decode(Word, word),
@@ -63,7 +72,8 @@ _READ: dict[str, _Change] = {
     "versions": lambda pairs: tuple((name, version) for name, version in pairs),
     "facts": _read_facts,
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
-    "removals": lambda removals: tuple(PlannedRemoval(**one) for one in removals),
+    "removals": _read_removals,
+    "temporary": _read_removals,
 }
 """By the name of a field: how its value becomes JSON, and how it comes back. Others stand as they are."""
 

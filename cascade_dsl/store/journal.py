@@ -304,6 +304,22 @@ class JournalReader:
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, str(error)) from error
 
+    def results(self) -> Iterator[tuple[int, int, PublishPlanned | AttemptFinished]]:
+        """(seq, t_ns, event) of every plan and every finish, in order. Their chain is not verified."""
+        statement = (
+            "SELECT seq, t_ns, kind, schema, payload FROM events "
+            "WHERE kind IN ('PublishPlanned', 'AttemptFinished') ORDER BY seq"
+        )
+        try:
+            cursor = self._db.execute(statement)
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                for seq, t_ns, kind, schema, payload in rows:
+                    event = _decoded(self.path, seq, kind, schema, payload)
+                    assert isinstance(event, PublishPlanned | AttemptFinished)
+                    yield seq, t_ns, event
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, str(error)) from error
+
     def attempts(self) -> list[AttemptRow]:
         """Every attempt that was started, oldest first."""
         try:

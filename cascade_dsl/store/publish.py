@@ -39,6 +39,9 @@ class Produced(NamedTuple):
     """It was declared as a `dir`, or is one of a list of them."""
     name: str = "out"
     """The name of the output, for messages."""
+    temporary: bool = False
+    is_hidden: bool = False
+    """Nobody is to change it: it is made read-only."""
 
 
 def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
@@ -184,12 +187,19 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
             _make_read_only(scratch)
         else:
             final = produced.final
+            if produced.is_hidden:
+                _make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error
     return PlannedFile(
-        scratch=os.path.abspath(scratch), final=os.path.abspath(final), size=size, digest=digest, inode=found.st_ino
+        scratch=os.path.abspath(scratch),
+        final=os.path.abspath(final),
+        size=size,
+        digest=digest,
+        inode=found.st_ino,
+        temporary=produced.name if produced.temporary else "",
     )
 
 
@@ -241,6 +251,11 @@ def _describe(path: str | Path, *, sync: bool) -> tuple[str, int]:
         if sync:
             _sync(at)
     return state.hexdigest(), total
+
+
+def digest_file(path: str | Path) -> str:
+    """The digest of a file's bytes. Raises OSError."""
+    return _digest_file(path, False)[0]
 
 
 def _digest_file(path: str | Path, sync: bool) -> tuple[str, int]:

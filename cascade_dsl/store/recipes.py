@@ -13,7 +13,9 @@ from typing import Literal, TypeAlias
 PartKind: TypeAlias = Literal["task", "body", "code", "env", "value", "by", "input", "file"]
 """`task`: its outputs and what else of its declaration shapes the result; `body`: the text that would run; `code`: a function
 or module of the project that it calls; `env`: a declared variable; `value`: a param or constant that it uses; `by`: what
-`cache by` gives; `input`: the value of an input; `file`: the content of a file or folder in an input."""
+`cache by` gives; `input`: the value of an input; `file`: the content of a file or folder in an input or a value, named
+`INPUT:PATH`. The one `body` has no name, nor has `task`; `code` is named `FILE:FUNCTION`, or `FILE` alone for what of it runs
+when it is imported, and `python` for the interpreter."""
 
 DIGEST_BYTES = 16
 

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from ..engine.effects import (
+    Discard,
     Effect,
     EndRun,
     Evaluate,
@@ -38,12 +39,14 @@ from ..engine.inputs import (
     Measured,
     NothingRecalled,
     ResultRecalled,
+    ResultsGone,
     RunRequested,
     TimeReached,
 )
 from ..engine.state import State
 from ..engine.step import is_stalled, new_state, next_due, replay, step, take_effects
-from ..ir.events import Event, Facts, OnFailure, ParamBound, PlannedFile, Word
+from ..engine.temporary import holders
+from ..ir.events import Event, Facts, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Graph, NodeKey, Param
 
 
@@ -71,6 +74,10 @@ class Oracle(Protocol):
         """Whether an earlier result stands, and the length of its list where it is one; not asked where `recalls` is off."""
         ...
 
+    def remains(self, key: NodeKey) -> bool:
+        """Whether the temporary files of that earlier result stand."""
+        ...
+
     def length(self, key: NodeKey) -> int | str: ...
     def facts(self, key: NodeKey) -> Facts | str: ...
     def param_length(self, node: int) -> int | None: ...
@@ -88,6 +95,7 @@ class Simulation:
         on_failure: OnFailure = "finish",
         run: str = "simulated",
         recalls: bool = False,
+        keeps_temp: bool = False,
         check: Callable[[State], None] | None = None,
     ) -> None:
         self.graph = graph
@@ -96,6 +104,8 @@ class Simulation:
         self.now_ns = 0
         self.events: list[tuple[int, Event]] = []
         self.status: str | None = None
+        self.disk: set[str] = set()
+        """Files of outputs that are there, named by `file_of`."""
         self._check = check
         self._due: list[tuple[int, int, Input]] = []
         self._count = 0
@@ -113,6 +123,7 @@ class Simulation:
                 words=tuple(words),
                 params=params,
                 recalls=recalls,
+                keeps_temp=keeps_temp,
             )
         )
 
@@ -165,14 +176,24 @@ class Simulation:
         return self.status
 
     def crash(self, words: Iterable[Word] = ()) -> None:
-        """The engine dies, or the run was stopped, and another takes over: what was in flight is forgotten, the journal is not."""
+        """The engine dies, or the run was stopped, and another takes over: what was in flight is forgotten, the journal is not.
+
+        Files that are not on `disk` any more and that somebody needs are reported.
+        """
         self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
         self.status = None
-        self.state = replay(self.graph, self.events)
-        for effect in take_effects(self.state):
-            self._perform(effect)
-        self.turn(ContinueRequested(words=tuple(words)))
+        self.state = replay(self.graph, self.events)  # what is owed is done after the first turn, as in a real run
+        gone = tuple(key for key in holders(self.state) if not self._files(key) <= self.disk)
+        self.turn(ContinueRequested(words=tuple(words)), ResultsGone(keys=gone))
+
+    def _outputs(self, key: NodeKey) -> tuple[tuple[str, bool], ...]:
+        """The outputs of a call that are files, and whether they are temporary."""
+        task = self.state.site_of(key).task
+        return () if task is None else tuple((o.name, o.temp) for o in task.outputs if o.form != "value")
+
+    def _files(self, key: NodeKey) -> set[str]:
+        return {file_of(key, name) for name, _ in self._outputs(key)}
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -186,9 +207,19 @@ class Simulation:
                         key=key, epoch=epoch, attempt=attempt, reason="exit", exit=played.exit, message="failed"
                     )
                 else:
-                    files = (
-                        (PlannedFile(scratch="s", final="f", size=0, digest="", inode=0),) if played.publishes else ()
+                    files = tuple(
+                        PlannedFile(
+                            scratch="s",
+                            final=file_of(key, name),
+                            size=0,
+                            digest="",
+                            inode=0,
+                            temporary=name if temporary else "",
+                        )
+                        for name, temporary in self._outputs(key)
                     )
+                    if played.publishes and not files:
+                        files = (PlannedFile(scratch="s", final="f", size=0, digest="", inode=0),)
                     end = AttemptSucceeded(
                         key=key, epoch=epoch, attempt=attempt, value="null", length=played.length, files=files
                     )
@@ -209,7 +240,8 @@ class Simulation:
                             message="stopped",
                         ),
                     )
-            case Publish(key=key, epoch=epoch, attempt=attempt):
+            case Publish(key=key, epoch=epoch, attempt=attempt, files=files):
+                self.disk.update(file.final for file in files)
                 self.at(self.now_ns, FilesPublished(key=key, epoch=epoch, attempt=attempt))
             case Evaluate(key=key):
                 value = self.oracle.value(key)
@@ -228,8 +260,7 @@ class Simulation:
                 if found is False:
                     self.at(self.now_ns, NothingRecalled(key=key))
                 else:
-                    length = None if found is True else found
-                    self.at(self.now_ns, ResultRecalled(key=key, recipe="r", value="null", length=length))
+                    self.at(self.now_ns, self._recalled(key, None if found is True else found))
             case Measure(key=key):
                 length = self.oracle.length(key)
                 if isinstance(length, str):
@@ -239,8 +270,28 @@ class Simulation:
             case Gather(key=key):
                 count = sum(1 for _ in elements(self.state, key))
                 self.at(self.now_ns, GatherBuilt(key=key, value="null", length=count))
+            case Discard(removals=removals):
+                self.disk.difference_update(one.path for one in removals)
             case EndRun(status=status):
                 self.status = status
+
+    def _recalled(self, key: NodeKey, length: int | None) -> ResultRecalled:
+        stand = self.oracle.remains(key)
+        temporary = [file_of(key, name) for name, temporary in self._outputs(key) if temporary]
+        self.disk |= self._files(key) - (set() if stand else set(temporary))
+        return ResultRecalled(
+            key=key,
+            recipe="r",
+            value="null",
+            length=length,
+            temporary=tuple(PlannedRemoval(path=path, size=0, digest="") for path in temporary) if stand else (),
+            gone=bool(temporary) and not stand,
+        )
+
+
+def file_of(key: NodeKey, output: str) -> str:
+    """The name of a simulated file."""
+    return f"{'.'.join(map(str, key))}/{output}"
 
 
 _OWN = (

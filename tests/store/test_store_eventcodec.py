@@ -48,7 +48,7 @@ FACTS = st.builds(
     priority=INT64,
 )
 REMOVALS = st.builds(ev.PlannedRemoval, path=TEXT, size=COUNT, digest=TEXT)
-FILES = st.builds(ev.PlannedFile, scratch=TEXT, final=TEXT, size=COUNT, digest=TEXT, inode=COUNT)
+FILES = st.builds(ev.PlannedFile, scratch=TEXT, final=TEXT, size=COUNT, digest=TEXT, inode=COUNT, temporary=TEXT)
 STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "str": TEXT,
     "int": INT64,
@@ -57,6 +57,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "bool | None": st.none() | st.booleans(),
     "NodeKey": KEYS,
+    "tuple[NodeKey, ...]": st.lists(KEYS, max_size=3).map(tuple),
     "Word": WORDS,
     "tuple[Word, ...]": st.lists(WORDS, max_size=2).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),

@@ -26,7 +26,7 @@ from cascade_dsl.ir.graph import (
     TaskDef,
 )
 from cascade_dsl.ir.requirement import Layer, Limit, Resource, Scope
-from cascade_dsl.ir.types import INT, JSON, ListType
+from cascade_dsl.ir.types import FILE, INT, JSON, ListType
 from cascade_dsl.testing.simulate import Played
 
 LIST = ListType(JSON)
@@ -41,12 +41,18 @@ def task(
     timeout: float | None = None,
     priority: int | None = None,
     tags: tuple[str, ...] = (),
+    makes: str = "value",
 ) -> TaskDef:
+    """`makes`: a `value`, a `file`, or a `temp` file."""
     wants: dict[str, object] = {"cpu": 1, **(requires or {})}
     return TaskDef(
         name=name,
         inputs=(Input(name="x", type=JSON),),
-        outputs=(OutputSpec(name="out", type=JSON, form="value"),),
+        outputs=(
+            OutputSpec(name="out", type=JSON, form="value")
+            if makes == "value"
+            else OutputSpec(name="out", type=FILE, form="path", temp=makes == "temp"),
+        ),
         clauses=Clauses(
             requires=tuple(Requirement(resource=k, amount=_amount(v)) for k, v in wants.items()),
             retry=None
@@ -147,6 +153,7 @@ class Table:
         seed: str = "",
         failing: int = 0,
         known: int = 0,
+        standing: int = 100,
     ) -> None:
         self.lengths = lengths or {}
         self.takes_ns = takes_ns
@@ -159,6 +166,8 @@ class Table:
         """Percent of attempts that fail."""
         self.known = known
         """Percent of calls that have an earlier result, where they ask for one."""
+        self.standing = standing
+        """Percent of these whose temporary files stand."""
 
     def chance(self, *what: object) -> int:
         return int.from_bytes(blake2b(repr((self.seed, *what)).encode(), digest_size=4).digest(), "big")
@@ -185,6 +194,9 @@ class Table:
             return False
         length = self.lengths.get(key[0])
         return True if length is None else length
+
+    def remains(self, key: NodeKey) -> bool:
+        return self.chance("remains", key) % 100 < self.standing
 
     def length(self, key: NodeKey) -> int | str:
         return self.lengths.get(key[0], 2)

@@ -95,7 +95,7 @@ def _arm(fate: Fate, at: int | None, trace: Path) -> None:
     def watched(name: str, function: Callable[..., Any], counts: Callable[..., bool] = _always) -> Any:
         def call(*args: Any, **named: Any) -> Any:
             if os.getpid() == me and counts(*args, **named):
-                shown = next((str(a) for a in args if isinstance(a, str | os.PathLike)), "")
+                shown = next((str(a) for a in args if isinstance(a, str | Path)), "")
                 if is_due(name, shown):
                     if name == "commit":
                         full = sqlite3.OperationalError("database or disk is full")

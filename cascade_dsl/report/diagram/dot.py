@@ -15,7 +15,7 @@ _COLOURS = {
     "fan": ("#e7f1fd", "#3b7dc4"), "region": ("#eef0f2", "#6e7781"), "output": ("#dff3f4", "#1f7a8c"),
     "pool": ("#fdeef6", "#bf3989"), "failed": ("#ffe3e3", "#cf222e"), "running": ("#d9ecff", "#0969da"),
     "waiting": ("#fff4cf", "#9a6700"), "done": ("#dcf5e3", "#1a7f37"), "skipped": ("#efe7fb", "#7a4fc9"),
-    "cancelled": ("#e6e8eb", "#57606a"), "dropped": ("#f3f4f6", "#8c959f"),
+    "cancelled": ("#e6e8eb", "#57606a"), "dropped": ("#f3f4f6", "#8c959f"), "cached": ("#e0f5f0", "#2a8f7a"),
 }  # fmt: skip
 _EDGES = {
     "data": "",

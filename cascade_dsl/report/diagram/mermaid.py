@@ -25,6 +25,7 @@ _CLASSES = {
     "running": "fill:#d9ecff,stroke:#0969da,stroke-width:2px,color:#1f2328", "waiting": "fill:#fff4cf,stroke:#9a6700,color:#1f2328",
     "done": "fill:#dcf5e3,stroke:#1a7f37,color:#1f2328", "skipped": "fill:#efe7fb,stroke:#7a4fc9,color:#1f2328",
     "cancelled": "fill:#e6e8eb,stroke:#57606a,color:#1f2328", "dropped": "fill:#f3f4f6,stroke:#8c959f,color:#1f2328",
+    "cached": "fill:#e0f5f0,stroke:#2a8f7a,color:#1f2328",
 }  # fmt: skip
 
 

@@ -11,9 +11,9 @@ BoxKind = Literal["param", "value", "call", "fan", "region", "output", "pool"]
 AreaKind = Literal["fan", "flow", "branch", "side", "try", "repeat", "finally", "chain", "alike"]
 """`side`: one of the two bodies of a branch or a try; `chain` and `alike` hold boxes that `packing` put together."""
 EdgeKind = Literal["data", "after", "needs"]
-State = Literal["done", "running", "waiting", "failed", "skipped", "cancelled", "dropped"]
+State = Literal["done", "cached", "running", "waiting", "failed", "skipped", "cancelled", "dropped"]
 
-STATES: tuple[State, ...] = ("failed", "running", "waiting", "done", "skipped", "cancelled", "dropped")
+STATES: tuple[State, ...] = ("failed", "running", "waiting", "done", "cached", "skipped", "cancelled", "dropped")
 """In the order in which they are said: what wants to be seen comes first."""
 
 

@@ -14,7 +14,7 @@ from ...engine.apply import apply
 from ...engine.plan import Body
 from ...engine.state import ENDED, At, Frame
 from ...engine.step import new_state
-from ...ir.events import Event, ParamBound, RunStatus
+from ...ir.events import AttemptStarted, Event, ParamBound, Recalled, RunStatus
 from ...ir.graph import Graph, NodeKey
 from .model import STATES, Tally
 from .model import State as Word
@@ -56,14 +56,20 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
     state = new_state(graph)
     kept = state.frames = _Kept()
     lengths: dict[int, int] = {}
+    recalled: set[NodeKey] = set()
     for t_ns, event in events:
-        if isinstance(event, ParamBound) and event.length is not None:
+        if isinstance(event, Recalled):
+            recalled.add(event.key)
+        elif isinstance(event, AttemptStarted):  # it is made again
+            recalled.discard(event.key)
+        elif isinstance(event, ParamBound) and event.length is not None:
             lengths[event.node] = event.length
         apply(state, event, t_ns)
         state.outbox.clear()
     frames: dict[int, list[Frame]] = {}
     for frame in (state.root, *kept.values(), *kept.dropped):
         frames.setdefault(frame.body.region, []).append(frame)
+    cached = Counter(key[0] for key in recalled)
     going = live and state.status is None
     tallies: dict[int, Tally] = {}
     elements: dict[int, tuple[int, bool]] = {}
@@ -73,6 +79,8 @@ def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -
             for at, number in Counter(frame.states[site.pos]).items():
                 word = _WORDS[At(at)]
                 counts[word if going or at >= ENDED else "cancelled"] += number
+        counts["cached"] = min(cached[site.id], counts["done"])
+        counts["done"] -= counts["cached"]
         more = going and _grows(site.body, frames)
         if site.inner is not None:
             count = sum(frame.count for frame in frames.get(site.id, ()))

@@ -33,6 +33,7 @@ _STATES: dict[str, tuple[str, str, str, str]] = {
     "running": ("#d9ecff", "#0969da", "#0f2f55", "#539bf5"),
     "waiting": ("#fff4cf", "#9a6700", "#3a2f0b", "#c69026"),
     "done": ("#dcf5e3", "#1a7f37", "#12331e", "#57ab5a"),
+    "cached": ("#e0f5f0", "#2a8f7a", "#10332b", "#4ac6a4"),
     "skipped": ("#efe7fb", "#7a4fc9", "#2b2145", "#a371f7"),
     "cancelled": ("#e6e8eb", "#57606a", "#30363d", "#909dab"),
     "dropped": ("#f3f4f6", "#8c959f", "#24292f", "#768390"),
