@@ -94,7 +94,7 @@ class Attempts:
         self._on: dict[str, Executor] = {}
         self._commands: Executor = ProcessExecutor(self._on_outcome)
         self._python: Executor = PythonExecutor(self._on_outcome)
-        self._disk = Disk(fail)
+        self._disk = Disk(fail=fail)
         self._slow: deque[Callable[[], Awaitable[None]]] = deque()
         self._slow_bell = trio.Event()
         self.interrupted = trio.Event()

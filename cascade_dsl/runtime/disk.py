@@ -19,8 +19,10 @@ class Disk:
     What finishes together is handed back together: one wake-up of the loop for many results.
     """
 
-    def __init__(self, fail: Callable[[Exception], None], threads: int = 4) -> None:
-        """`fail` is called in the trio thread with what a `then` raises: the loop itself would not survive it."""
+    def __init__(self, threads: int = 4, *, fail: Callable[[Exception], None] | None = None) -> None:
+        """`fail` is called in the trio thread with what a `then` raises, which the loop itself would not survive: to be given
+        where one may.
+        """
         self._fail = fail
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._done: deque[tuple[Callable[[Any], None], Any]] = deque()
@@ -66,4 +68,6 @@ class Disk:
             try:
                 then(result)
             except Exception as error:
+                if self._fail is None:
+                    raise
                 self._fail(error)

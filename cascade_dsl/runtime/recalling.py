@@ -260,7 +260,7 @@ class Recalling:
 
     def _submit(self, drafted: list[_Drafted]) -> None:
         if self._disk is None:
-            self._disk = Disk(self._fail)
+            self._disk = Disk(fail=self._fail)
         wanted = [(one.draft, one.then is not None or self._is_forced(one.key)) for one in drafted]
         decide = partial(self._judge.decide_all, wanted, self._recipes, self._now_ns())
 
@@ -455,7 +455,7 @@ class Recalling:
         await trio.sleep(_FLUSH_EVERY_S)
         self._flushing = False
         if self._disk is None:
-            self._disk = Disk(self._fail)
+            self._disk = Disk(fail=self._fail)
         self._disk.submit(self._keeping.flush, _ignore)
 
     def close(self, *, ended: bool) -> None:
