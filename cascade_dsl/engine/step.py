@@ -414,6 +414,7 @@ class _Turn:
     def settle(self) -> None:
         """Lists that have become known, admission, the end."""
         state = self.state
+        self._release()  # before what follows starts: it may want the room
         while state.phase == "running":
             self._expand()
             while (revived := next_revival(state)) is not None:
@@ -430,11 +431,15 @@ class _Turn:
                 )
             elif not self._widen():
                 break
-        while state.phase != "ended" and (released := next_released(state)) is not None:
-            self.emit(released)
+        self._release()
         status = self._ending()
         if status is not None:
             self.emit(RunEnded(status=status))
+
+    def _release(self) -> None:
+        """Temporary files that nobody has to read any more go."""
+        while self.state.phase != "ended" and (released := next_released(self.state)) is not None:
+            self.emit(released)
 
     def _expand(self) -> None:
         state = self.state

@@ -22,7 +22,7 @@ import trio
 from ..base.diagnostics import CascadeError
 from ..base.quantity import show_duration
 from ..engine.effects import Publish, StartAttempt
-from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input
+from ..engine.inputs import AttemptBroke, AttemptSucceeded, AttemptVanished, FilesPublished, Input, ResultsGone
 from ..engine.state import State
 from ..engine.status import Ran
 from ..executors.process import ProcessExecutor
@@ -35,13 +35,14 @@ from ..store.output_paths import Stamp, stamps
 from .bodies import Bodies, Prepared
 from .disk import Disk
 from .evaluating import Evaluator
+from .lost import removed_inputs
 from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
 from .publishing import Publishing, Taken, is_of_the_disk, unfinished
 from .ran import OutOfMemory, ran_of
 from .recalling import Recalling
 from .results import BadResult, Results, left_in_place, read_results
-from .values import INLINE_BYTES
+from .values import INLINE_BYTES, Values
 
 _CLAIM_EVERY_S = 0.2
 _FILE_TICK_NS = 20_000_000
@@ -66,6 +67,7 @@ class Attempts:
         store: Path,
         publishing: Publishing,
         recalling: Recalling,
+        values: Values,
         grace_s: float,
         tell: Callable[[Input], None],
         note: Callable[[str], None],
@@ -80,6 +82,7 @@ class Attempts:
         self._store = store
         self._publishing = publishing
         self._recalling = recalling
+        self._values = values
         self._grace_s = grace_s
         self._tell = tell
         self._note = note
@@ -184,6 +187,8 @@ class Attempts:
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
         try:
             prepared = prepare()
+            if self._lacks_inputs(effect, prepared):
+                return
             refused = self._publishing.take(prepared)
         except (CannotStart, Taken) as error:
             self._break(effect.key, effect.epoch, effect.attempt, "value", None, str(error), "")
@@ -194,6 +199,18 @@ class Attempts:
             self._recalling.make(effect.key, partial(self._look, effect, prepared))
         else:
             self._look(effect, prepared)
+
+    def _lacks_inputs(self, effect: StartAttempt, prepared: Prepared) -> bool:
+        """Somebody has removed what an earlier node made: that is made again first."""
+        lost = removed_inputs(self._state, self._values, effect.key, prepared.inputs, self._project)
+        if not lost:
+            return False
+        names = ", ".join(map(self._names.of, lost))
+        self._tell(ResultsGone(keys=lost))
+        why = f"what {names} made was removed before it was read"
+        self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
+        self._tidy(prepared)
+        return True
 
     def _look(self, effect: StartAttempt, prepared: Prepared) -> None:
         """Begin an attempt; where it writes in place, look first at what is there."""

@@ -23,6 +23,10 @@ from ..store.publish import remove
 from .disk import Disk
 from .names import Names
 
+_LISTED = 5
+_FEW = 16
+_SMALL_BYTES = 64_000_000
+"""So few files that are so small, and that nobody has touched, are removed at once; to remove a large one takes its time."""
 _Mark = tuple[int, int, int, int]
 
 
@@ -39,8 +43,7 @@ class Discarding:
         self._marks: dict[str, _Mark] = {}
         """Files that this run has published and that are to go, as they were then."""
         self._plans: dict[NodeKey, PublishPlanned] = {}
-        self._was: dict[NodeKey, dict[str, str]] = {}
-        """Calls that are made again → the digests of what they made before."""
+        self._again: list[NodeKey] = []
         self.gone: dict[str, tuple[str, int]] = {}
         """Absolute path of a temporary file that is gone → its digest and size: what is made from it is known by these."""
         self.freed_bytes = 0
@@ -59,9 +62,20 @@ class Discarding:
                 for one in removals:
                     self.gone[one.path] = one.digest, one.size
             case Revived(key=key):
-                self._note(f"{self._names.of(key)} runs again: what it made is gone, and is needed")
+                self._again.append(key)
             case _:
                 pass
+
+    def tell(self) -> None:
+        """Say which calls run again, after the events of a turn."""
+        again, self._again = self._again, []
+        if again:
+            some = ", ".join(self._names.of(key) for key in again[:_LISTED])
+            more = f" and {len(again) - _LISTED} more" if len(again) > _LISTED else ""
+            one = len(again) == 1
+            self._note(
+                f"{some}{more} {'runs' if one else 'run'} again: what {'it' if one else 'they'} made is gone, and is needed"
+            )
 
     def lost(self, key: NodeKey, files: Iterable[PlannedRemoval]) -> None:
         """Files of a finished call are not there any more."""
@@ -90,10 +104,13 @@ class Discarding:
 
     def perform(self, effect: Discard) -> None:
         """Remove the files of a call that nobody reads any more."""
+        marks = {one.path: mark for one in effect.removals if (mark := self._marks.pop(one.path, None)) is not None}
+        if len(marks) == len(effect.removals) <= _FEW and all(one.size <= _SMALL_BYTES for one in effect.removals):
+            self.freed_bytes += _discard(effect.removals, marks)
+            return
         if self._disk is None:
             self._disk = Disk(threads=1)
         self._open += 1
-        marks = {one.path: mark for one in effect.removals if (mark := self._marks.pop(one.path, None)) is not None}
         self._disk.submit(partial(_discard, effect.removals, marks), self._on_done)
 
     def _on_done(self, result: Any) -> None:

@@ -172,6 +172,7 @@ class Interpreter:
             store=store,
             publishing=publishing,
             recalling=self.recalling,
+            values=values,
             grace_s=grace_s,
             tell=self._tell,
             note=reporter.note,
@@ -298,6 +299,10 @@ class Interpreter:
                 log = self._bodies.log_path(event.serial)
                 attempts.append(AttemptRow(event.serial, event.key, self._names.of(event.key), log, now_ns))
         self._journal.commit(now_ns, events, attempts)
+        self._say(now_ns, events)
+
+    def _say(self, now_ns: int, events: list[Event]) -> None:
+        """Tell everybody of events that are committed."""
         event_of, wanted = self._reporter.event, self._reporter.wants
         for event in events:
             if isinstance(event, _KEPT):
@@ -311,6 +316,7 @@ class Interpreter:
             if wanted is None or isinstance(event, wanted):
                 key: NodeKey | None = getattr(event, "key", None)
                 event_of(now_ns, event, "" if key is None else self._names.of(key))
+        self.discarding.tell()
 
     # -- effects --------------------------------------------------------------------------------------------------
 

@@ -1,22 +1,26 @@
-"""When a run goes on: which files of finished calls, that somebody still needs, are gone or are not what they were.
+"""Files of finished calls, that somebody still needs, and that are gone or are not what they were.
 
-A file is looked at by its digest, which is remembered by its stamp. What is lost is told to
-the engine in its first turn.
+When a run goes on all of them are looked at, by their digests, which are remembered by stamps; what is lost is told to the
+engine in its first turn. While it runs an attempt looks whether what it is given is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..engine.handles import handle
 from ..engine.inputs import ResultsGone
+from ..engine.readers import makers
 from ..engine.state import State
 from ..engine.temporary import holders
 from ..ir.events import PlannedRemoval, PublishPlanned, Recalled
 from ..ir.graph import NodeKey
 from ..store.hashes import Hashes
 from .bodies import absolute, files_in
+from .values import Values
 
 
 def lost_results(
@@ -51,3 +55,22 @@ def lost_results(
             if any(hashes.published(path) is None for path in files_in(task.result, value)):
                 gone[key] = ()
     return ResultsGone(keys=tuple(gone)), gone
+
+
+def removed_inputs(
+    state: State, values: Values, key: NodeKey, inputs: Sequence[str], project: Path
+) -> tuple[NodeKey, ...]:
+    """The calls that made files which an attempt is given, absolute paths, and which are not there."""
+    lineage = state.lineage
+    sources = lineage.sources.get(key[0])
+    if not sources or all(map(os.path.lexists, inputs)):
+        return ()
+    frame, index, _ = state.locate(key)
+    found: list[NodeKey] = []
+    for maker in makers(state, lineage, key[0], frame, index, sources):
+        task = state.plan.sites[maker[0]].task
+        assert task is not None
+        value = absolute(task.result, values.get(handle(state, maker[0], maker[1:])), project)
+        if any(path in inputs and not os.path.lexists(path) for path in files_in(task.result, value)):
+            found.append(maker)
+    return tuple(found)
