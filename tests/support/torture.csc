@@ -1,6 +1,7 @@
-## What `torture.py` kills: 300 nodes with fan-out, retries, several outputs, folders, values, files without a path.
+## What `torture.py` kills: 300 nodes with fan-out, retries, several outputs, folders, values, temporary files.
 
 param diary: str            ## each body appends a line here, outside the project, when it begins
+param pause: float = 0.02   ## how long a body takes, in seconds
 param markers: str          ## a folder outside the project, by which a body knows that it has failed before
 
 limit cpu 8
@@ -19,7 +20,7 @@ task page(i: int, diary: str) -> (text: file = "out/pages/{{i}}.txt", note: file
   retry 60 backoff 10ms..40ms
   sh """
     echo "pages[{{i}}] {{attempt}}" >> {{diary}}
-    sleep 0.02
+    sleep {{pause}}
     echo "page {{i}}" > {{text}}
     echo "note {{i}}" > {{note}}
     echo {{i}} > {{size}}
@@ -31,15 +32,17 @@ task measure(text: file, i: int, diary: str) -> {i: int, words: list[str]} {
   python """
     with open(diary, "a") as file:
       file.write(f"sizes[{i}] {attempt}\n")
+    __import__("time").sleep(pause)
     words = open(text).read().split()
     return {"i": i, "words": words * (1 + 600 * (i % 9 == 0))}
   """
 }
 
-task copy(text: file, i: int, diary: str) -> file {
+task copy(text: file, i: int, diary: str) -> temp file = "out/draft/{{i}}" {
   retry 60 backoff 10ms..40ms
   sh """
     echo "copies[{{i}}] {{attempt}}" >> {{diary}}
+    sleep {{pause}}
     cat {{text}} {{text}} > {{out}}
   """
 }
@@ -48,6 +51,7 @@ task tree(i: int, diary: str, markers: str) -> dir = "out/trees/{{i}}" {
   retry 60 backoff 10ms..40ms
   sh """
     echo "trees[{{i}}] {{attempt}}" >> {{diary}}
+    sleep {{pause}}
     mkdir -p {{out}}/deep
     echo {{i}} > {{out}}/deep/a
     if [ ! -e {{markers}}/{{i}} ]; then echo > {{markers}}/{{i}}; exit 3; fi
@@ -60,7 +64,7 @@ task check(tree: dir, twice: file, i: int, diary: str) -> int {
   sh """
     echo "sums[{{i}}] {{attempt}}" >> {{diary}}
     cat {{tree}}/deep/a {{tree}}/b {{twice}} > /dev/null
-    sleep 0.01
+    sleep {{pause}}
     cat {{tree}}/b
   """
 }
@@ -70,11 +74,12 @@ task bump(n: int, i: int, diary: str) -> int {
   python """
     with open(diary, "a") as file:
       file.write(f"bumped[{i}] {attempt}\n")
+    __import__("time").sleep(pause)
     return n + 1
   """
 }
 
-task report(sizes: list[{i: int, words: list[str]}], sums: list[int], diary: str) -> table: file = "out/report.txt" {
+task report(sizes: list[{i: int, words: list[str]}], sums: list[int], diary: str) -> (table: file = "out/report.txt", copy: file) {
   retry 60 backoff 10ms..40ms
   python """
     with open(diary, "a") as file:
@@ -83,6 +88,8 @@ task report(sizes: list[{i: int, words: list[str]}], sums: list[int], diary: str
       for one in sizes:
         print(one["i"], len(one["words"]), file=file)
       print(sum(sums), file=file)
+    with open(copy, "w") as file:
+      print("kept", file=file)
   """
 }
 
@@ -95,6 +102,6 @@ sums = [check(trees[i], copies[i], i, diary) for i in found]
 bumped = [bump(sums[i], i, diary) for i in range(48)]
 last = report(sizes, bumped, diary)
 
-output table = last
+output table = last.table
 output total = sum(bumped)
-output kept = copies
+output kept = last.copy
