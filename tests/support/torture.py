@@ -95,15 +95,11 @@ def _kill_on(place: _Place, chance: random.Random, kills: int, report: Report) -
         report.starts += 1
         left = kills - report.kills.total()
         if left <= 0:
-            code = run.warden.wait(300)
-            assert code == 0, run.finish()
-            return
-        if not place.wait_for_the_instant(run, chance, left):
-            assert run.finish().code == 0, run.finish()
+            assert run.warden.wait(300) == 0, run.finish()
             return
         victim = chance.choice(_VICTIMS)
-        if not place.kill(run, victim, chance):
-            assert run.finish().code == 0, run.finish()
+        if not place.wait_for_the_instant(run, chance, left) or not place.kill(run, victim, chance):
+            assert run.warden.wait(300) == 0, run.finish()
             return
         report.kills[victim] += 1
         if not project.runs() or not (place.run_folder() / "journal.db").exists():
@@ -170,6 +166,7 @@ class _Place:
         Of a task only a process is killed, then the engine a little later: the run itself goes on after the first.
         """
         warden = run.warden.pid
+        wait_until(lambda: _children(warden) or run.warden.poll() is not None, "the engine")
         engine = next(iter(_children(warden)), None)
         if victim == "task":
             some = [pid for pid in self.project.alive() if pid not in (warden, engine)]
