@@ -50,6 +50,9 @@ class Scripted:
     def value(self, key: NodeKey) -> tuple[int | None, bool | None]:
         return self.each, None
 
+    def recalled(self, key: NodeKey) -> int | bool:
+        return False
+
     def length(self, key: NodeKey) -> int:
         return self.each
 

@@ -72,7 +72,7 @@ def _body(source: str, inputs: dict[str, Any]) -> Any:
 def install(script: Callable[[AttemptSpec], Outcome] = succeed) -> None:
     """From now on a run in this process starts no process."""
 
-    def fake(deliver: Deliver) -> FakeExecutor:
+    def fake(deliver: Deliver, *_: object) -> FakeExecutor:
         return Forgetful(deliver, script)
 
     for name in ("ProcessExecutor", "PythonExecutor"):

@@ -79,7 +79,13 @@ def continue_run(
     """Go on with a run of the folder that was killed or drained, the newest where no id is given."""
     from ..runtime import session
 
-    terms = session.Terms(no_wait=options.no_wait, grace_s=options.grace_s, keeps_temp=options.keep_temp)
+    terms = session.Terms(
+        no_wait=options.no_wait,
+        grace_s=options.grace_s,
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
+        keeps_temp=options.keep_temp,
+    )
     ended = session.go_on(
         folder=folder, name=run_id, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -134,6 +140,8 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
             touch=options.touch,
             paranoid=options.paranoid,
         ),
+        enforce_mem=options.enforce_mem,
+        verbose=options.verbose,
     )
 
 

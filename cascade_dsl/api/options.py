@@ -31,3 +31,5 @@ class RunOptions:
     keep_temp: bool = False
     """Temporary files are not removed."""
     grace_s: float = 5.0
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""

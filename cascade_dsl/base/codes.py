@@ -128,6 +128,7 @@ CODES: dict[str, str] = {
     "CSC508": "No log of this name",
     "CSC509": "A file that is not there",
     "CSC520": "The engine was killed",
+    "CSC560": "Nothing was measured",
     # control 6xx (control)
     "CSC545": "A temporary output that is no file",
     "CSC600": "A control request that cannot be read",

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil
 
 NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
 DURATION_UNITS_NS: dict[str, int] = {
     "ms": 1_000_000,
     "s": NS_PER_S,

@@ -48,6 +48,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade resume", "lift every pause"),
         ("cascade resume task:fetch", "lift this one"),
     ),
+    "suggest": (
+        ("cascade suggest", "what each task asked for and used, and the lines to change"),
+        ("cascade suggest align --all", "one task, over all runs of this folder"),
+    ),
     "completion": (
         ('eval "$(cascade completion bash)"', "now; the same line in ~/.bashrc, for good"),
         ('eval "$(cascade completion zsh)"', "in ~/.zshrc, after compinit"),
@@ -72,6 +76,7 @@ ARGS: dict[str, str] = {
     "SCOPE": "global, task:NAME, tag:NAME (* matches) or a resource.",
     "AMOUNT": "How many, or how much with its unit; none takes the limit back.",
     "NODE": "A node, as its failure calls it: index, pages[oslo].",
+    "TASK": "The name of a task; all where it is not given.",
     "SHELL": "bash, zsh or fish.",
 }
 

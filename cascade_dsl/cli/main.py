@@ -90,6 +90,10 @@ def _dispatch(words: list[str]) -> int:
             from .scripts import show_script
 
             return show_script(parse(known, rest))
+        case "suggest":
+            from .suggest import suggest
+
+            return suggest(parse(known, rest))
         case "completion":
             from .shells import completion
 

@@ -50,6 +50,7 @@ _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _KEEP_TEMP = Option("--keep-temp", FLAG, "Leave temporary files where they are.")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_NO_ENFORCE_MEM = Option("--no-enforce-mem", FLAG, "Let tasks use more memory than they demand.")
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
     Option("--burst", VALUE, "How many may start at once under a rate.", "N"),
@@ -83,6 +84,7 @@ RUN = Verb(
         Option("--force", MAYBE, "Run what is up to date too: all, or what a name stands for.", "[TARGET]"),
         Option("--touch", FLAG, "Run nothing: take the outputs that are there for the results."),
         Option("--paranoid", FLAG, "Read every file again instead of trusting its size and times."),
+        _NO_ENFORCE_MEM,
         _NO_WAIT,
         _VERBOSE,
         _JSON,
@@ -93,7 +95,7 @@ CONTINUE = Verb(
     "continue",
     "Go on with a run that was killed or stopped.",
     (("RUN", "maybe"),),
-    (_KEEP_TEMP, _NO_WAIT, _VERBOSE, _JSON),
+    (_KEEP_TEMP, _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 
@@ -153,6 +155,16 @@ VERBS: dict[str, Verb] = {
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
         Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
         Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb(
+            "suggest",
+            "Show what tasks demand against what their attempts used, and the edit to make. Changes nothing.",
+            (("TASK", "maybe"),),
+            (
+                Option("--run", VALUE, "Look at one run of this folder; the 20 newest where it is not given.", "ID"),
+                Option("--all", FLAG, "Look at all runs of this folder."),
+                _JSON,
+            ),
+        ),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
         Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
         Verb(

@@ -57,6 +57,7 @@ from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, 
 def apply(state: State, event: Event, t_ns: int) -> None:
     """Change the state by one event that happened at `t_ns`; raises EngineFault for an event that cannot be."""
     state.seq += 1
+    state.now_ns = t_ns
     _ON[type(event)](state, event, t_ns)
     settle(state)
 
@@ -225,6 +226,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     site = frame.body.sites[pos]
     facts = site.facts if site.facts is not None else state.facts[key]
     state.ledger.start(key)
+    del state.queued_ns[key]
     state.serial = event.serial
     state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
     move(state, frame, index, pos, At.RUNNING)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer, Scope
+from ..ir.used import Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,7 @@ class AttemptSucceeded:
     removals: tuple[PlannedRemoval, ...] = ()
     recipe: str = ""
     """Under what the result may be kept; empty: it may not."""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ class AttemptBroke:
     exit: int | None
     message: str
     log: str = ""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,7 @@ class AttemptVanished:
     epoch: int
     attempt: int
     why: str
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,7 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     begun = site.begun or key in state.epochs  # what was lost had begun
     rank = (-facts.priority, 0 if begun else 1, -site.height)
     state.ledger.enqueue(key, site.shape, rank, facts.amounts)
+    state.queued_ns[key] = state.now_ns
     move(state, frame, index, pos, At.READY)
 
 

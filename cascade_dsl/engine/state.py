@@ -187,11 +187,13 @@ class State:
         "ledger",
         "lengths",
         "lineage",
+        "now_ns",
         "on_failure",
         "outbox",
         "paused",
         "phase",
         "plan",
+        "queued_ns",
         "recalled",
         "recalls",
         "revived",
@@ -226,6 +228,8 @@ class State:
         self.seq = 0
         self.serial = 0
         self.started_ns = 0
+        self.now_ns = 0
+        """The instant of the last event."""
         self.root = Frame(plan.root, (), None, None)
         self.frames: dict[NodeKey, Frame] = {}
         """FanOut instances that are open, or whose elements somebody may still read."""
@@ -235,6 +239,8 @@ class State:
         """Failed attempts of instances that are to be tried again."""
         self.epochs: dict[NodeKey, int] = {}
         """How often an attempt was lost, or the result that it gave, where it was."""
+        self.queued_ns: dict[NodeKey, int] = {}
+        """Since when instances are ready."""
         self.facts: dict[NodeKey, Facts] = {}
         """Of hot calls whose facts differ from instance to instance."""
         self.lengths: dict[NodeKey, int] = {}

@@ -58,6 +58,8 @@ class FailureView:
     """The first of them."""
     out_of_memory: bool = False
     """The kernel killed something for want of memory while it ran."""
+    mem_line: int = 0
+    """Where its task demands `mem`, of one that was ended because it used more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

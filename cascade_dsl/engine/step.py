@@ -12,6 +12,7 @@ from hashlib import blake2b
 from heapq import heappop
 from typing import Any
 
+from ..base.quantity import NS_PER_MS
 from ..ir.events import (
     AttemptFailed,
     AttemptFinished,
@@ -302,6 +303,7 @@ class _Turn:
                     length=given.length,
                     removals=given.removals,
                     recipe=given.recipe,
+                    used=given.used,
                 )
             )
         else:
@@ -314,6 +316,7 @@ class _Turn:
                     blob=given.blob,
                     length=given.length,
                     recipe=given.recipe,
+                    used=given.used,
                 )
             )
 
@@ -327,9 +330,13 @@ class _Turn:
             raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
         if running.stopping == "cancelled":
             # It did not fail: it was taken away, and `continue` runs it again.
-            self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped"))
+            self.emit(
+                AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped", used=given.used)
+            )
             return
-        reason, message = given.reason, given.message
+        reason, message, used = given.reason, given.message, given.used
+        if used is None and running.plan is not None:
+            used = running.plan.used
         if running.stopping is not None:
             reason = running.stopping
         retry_at = None
@@ -349,6 +356,7 @@ class _Turn:
                 message=message,
                 retry_at_ns=retry_at,
                 log=given.log,
+                used=used,
             )
         )
         if retry_at is None:
@@ -364,7 +372,7 @@ class _Turn:
             self.emit(DrainBegan(why=FAILURE))
 
     def on_attempt_vanished(self, given: AttemptVanished) -> None:
-        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why))
+        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why, used=given.used))
 
     def on_time_reached(self, given: TimeReached) -> None:
         state = self.state
@@ -427,6 +435,7 @@ class _Turn:
                         epoch=state.epochs.get(chosen, 0),
                         attempt=state.attempts.get(chosen, 0) + 1,
                         serial=state.serial + 1,
+                        queued_ms=(self.now - state.queued_ns[chosen]) // NS_PER_MS,
                     )
                 )
             elif not self._widen():

@@ -82,7 +82,7 @@ class _Worker:
         """End it, wait for that, and say how it had ended. What was killed is gone in a moment."""
         self._group.send(signal.SIGKILL)
         self._stream.socket.close()
-        code, number, _ = self._group.reap()
+        code, number = self._group.reap()
         return f"by {signal.Signals(number).name}" if number is not None else f"with exit code {code}"
 
 

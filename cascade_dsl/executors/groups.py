@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
-from .protocol import AttemptSpec, CommandSpec, StartFailed, Usage
+from ..ir.used import PeakFrom, Used
+from . import procfs
+from .monitor import Seen
+from .protocol import AttemptSpec, CommandSpec, StartFailed
 
 _PR_GET_CHILD_SUBREAPER = 37
+
+_SAME_PEAK_KB = 1024
+"""The kernel counts memory in batches for each core: two peaks that differ by less may be the same."""
 
 _LEADERS: set[int] = set()
 """Children that somebody here will wait for. Process-wide, as children are."""
@@ -25,7 +33,7 @@ _LEADERS: set[int] = set()
 class Group:
     """A started process, leader of its session and group, with a descriptor that is readable once it has ended."""
 
-    __slots__ = ("pid", "pidfd")
+    __slots__ = ("_began", "_cpu_s", "_ended", "_floor_kb", "_maxrss_kb", "_moved", "pid", "pidfd")
 
     def __init__(
         self,
@@ -49,6 +57,12 @@ class Group:
             pass_fds=pass_fds,
             start_new_session=True,
         )
+        self._began = self._ended = time.monotonic()
+        # Linux lets a process begin with the peak memory of the one that started it: of a smaller one nothing is known.
+        self._floor_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._cpu_s = 0.0
+        self._maxrss_kb = 0
+        self._moved: procfs.Moved | None = None
         self.pid = process.pid
         process.returncode = 0  # it is ours to reap: keeps Popen from waiting, and from warning that nobody did
         _LEADERS.add(self.pid)
@@ -59,22 +73,41 @@ class Group:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-    def reap(self) -> tuple[int | None, int | None, Usage]:
-        """Exit code, signal and usage of the ended leader; what it left in its group is killed."""
+    def reap(self) -> tuple[int | None, int | None]:
+        """Exit code and signal of the ended leader; what it left in its group is killed."""
         self.send(signal.SIGKILL)
+        self._ended = time.monotonic()
+        self._moved = procfs.moved(self.pid)
         _, status, used = os.wait4(self.pid, 0)
         os.close(self.pidfd)
         _LEADERS.discard(self.pid)
-        usage = Usage(user_s=used.ru_utime, sys_s=used.ru_stime, maxrss_kb=used.ru_maxrss)
+        self._count(used)
         if os.WIFSIGNALED(status):
-            return None, os.WTERMSIG(status), usage
-        return os.WEXITSTATUS(status), None, usage
+            return None, os.WTERMSIG(status)
+        return os.WEXITSTATUS(status), None
+
+    def _count(self, used: resource.struct_rusage) -> None:
+        self._cpu_s += used.ru_utime + used.ru_stime
+        self._maxrss_kb = max(self._maxrss_kb, used.ru_maxrss)
+
+    def used(self, seen: Seen | None) -> Used:
+        """After `reap`: what the leader, and all that it and we waited for, used together."""
+        moved = self._moved or procfs.Moved(0, 0)
+        peak, peak_from = _peak(seen, self._maxrss_kb, self._floor_kb)
+        return Used(
+            cpu_ms=round(self._cpu_s * 1000),
+            peak_bytes=peak,
+            read_bytes=moved.read_bytes,
+            written_bytes=moved.written_bytes,
+            wall_ms=round((self._ended - self._began) * 1000),
+            peak_from=peak_from,
+        )
 
     def is_empty(self) -> bool:
         """After `reap`: nothing of the group is left. Must not be asked again once true."""
         with suppress(ChildProcessError):
-            while os.waitpid(-self.pid, os.WNOHANG)[0]:  # members that became our children, in a subreaper
-                pass
+            while (ended := os.wait4(-self.pid, os.WNOHANG))[0]:  # members that became our children, in a subreaper
+                self._count(ended[2])
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
@@ -82,6 +115,15 @@ class Group:
         except PermissionError:  # somebody there has another owner: not ours to end
             return False
         return False
+
+
+def _peak(seen: Seen | None, maxrss_kb: int, floor_kb: int) -> tuple[int, PeakFrom]:
+    """The most memory of an attempt, from what was seen of it and the kernel's peak of its largest process."""
+    is_known = maxrss_kb > floor_kb + _SAME_PEAK_KB
+    if seen is None or not seen.looks:
+        return maxrss_kb * 1024, "process" if is_known else "atmost"
+    largest = maxrss_kb * 1024 - seen.mapped if is_known else 0
+    return max(seen.peak, largest), "sampled"
 
 
 def reap_orphans() -> None:

@@ -10,11 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
+from .cgroups import Cgroup, Cgroups
 from .groups import Group, reap_orphans, start_failed
 from .logs import Floods, is_flooded, open_log, open_value, size_of
+from .monitor import Monitor, Watch, bound_of, kill
 from .protocol import VALUE_BYTES_MAX, AttemptExited, AttemptLost, AttemptSpec, CommandSpec, Deliver, Outcome
 from .reactor import Reactor
 
@@ -30,7 +34,7 @@ _TOO_LARGE = (
 
 
 class _Attempt:
-    __slots__ = ("group", "hollowed", "id", "log", "message", "outcome", "stdout")
+    __slots__ = ("cgroup", "group", "hollowed", "id", "log", "message", "outcome", "stdout", "watch")
 
     def __init__(self, id: str, group: Group, log: str, stdout: str | None) -> None:
         self.id = id
@@ -39,6 +43,8 @@ class _Attempt:
         self.stdout = stdout
         self.hollowed = 0
         self.message = ""
+        self.watch: Watch | None = None
+        self.cgroup: Cgroup | None = None
         self.outcome: AttemptExited | None = None
         """Set once the leader is reaped."""
 
@@ -46,8 +52,13 @@ class _Attempt:
 class ProcessExecutor:
     """Runs `CommandSpec`s."""
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, monitor: Monitor | None = None, cgroups: Cgroups | None = None) -> None:
         self._deliver = deliver
+        self._monitor = monitor
+        """Without it nobody looks at the memory of what runs, and no demand is enforced."""
+        self._cgroups = cgroups
+        """Where given, what asked for an amount of memory gets a control group."""
+        self._token: trio.lowlevel.TrioToken | None = None
         self._reactor = Reactor()
         self._running: dict[str, _Attempt] = {}
         self._floods = Floods()
@@ -56,6 +67,7 @@ class ProcessExecutor:
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled; then kill what still runs, wait until it is dead, and deliver its outcomes."""
+        self._token = trio.lowlevel.current_trio_token()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._floods.serve)
@@ -94,6 +106,8 @@ class ProcessExecutor:
             for fd in {log, stdout} - {-1}:
                 os.close(fd)
         attempt = _Attempt(spec.id, group, spec.log_path, work.stdout_path)
+        if self._monitor is not None:
+            self._watch(self._monitor, attempt, spec)
         self._running[spec.id] = attempt
         self._reactor.watch(group.pidfd, lambda: self._on_leader_ended(attempt))
         if not self._ticking:
@@ -117,18 +131,43 @@ class ProcessExecutor:
         attempt = self._running.get(id)
         return attempt.group.pid if attempt is not None and attempt.outcome is None else None
 
+    def _watch(self, monitor: Monitor, attempt: _Attempt, spec: AttemptSpec) -> None:
+        bound = None if spec.mem_bytes is None else bound_of(spec.mem_bytes)
+        if bound is not None and self._cgroups is not None:
+            cgroup = self._cgroups.make(spec.id, bound)
+            if cgroup is not None and cgroup.enter(attempt.group.pid):
+                attempt.cgroup = cgroup
+        token = self._token
+        assert token is not None
+
+        def over() -> None:
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(self._on_over, attempt)
+
+        attempt.watch = monitor.watch(attempt.group.pid, bound=bound, cgroup=attempt.cgroup, over=over)
+
+    def _on_over(self, attempt: _Attempt) -> None:
+        """It uses more memory than it asked for: all of it is ended, what left its group too."""
+        if attempt.outcome is None and attempt.watch is not None:
+            self._kill(attempt)
+            kill(attempt.watch)
+            if attempt.cgroup is not None:
+                attempt.cgroup.kill()
+
     def _kill(self, attempt: _Attempt) -> None:
         if attempt.outcome is None:
             attempt.group.send(signal.SIGKILL)
 
     def _on_leader_ended(self, attempt: _Attempt) -> None:
         self._reactor.unwatch(attempt.group.pidfd)
-        code, number, usage = attempt.group.reap()
+        if attempt.watch is not None and self._monitor is not None:
+            self._monitor.end(attempt.watch)
+        code, number = attempt.group.reap()
         message = attempt.message
         if attempt.stdout is not None and size_of(attempt.stdout) > VALUE_BYTES_MAX:
             message = _TOO_LARGE
             os.truncate(attempt.stdout, 0)
-        attempt.outcome = AttemptExited(id=attempt.id, code=code, signal=number, usage=usage, message=message)
+        attempt.outcome = AttemptExited(id=attempt.id, code=code, signal=number, message=message)
         self._await_stragglers(attempt, _STRAGGLER_TRIES)
 
     def _await_stragglers(self, attempt: _Attempt, tries: int) -> None:
@@ -136,12 +175,31 @@ class ProcessExecutor:
         outcome = attempt.outcome
         assert outcome is not None
         if attempt.group.is_empty() or tries == 0:
+            outcome = self._measured(attempt, outcome)
             if is_flooded(attempt.log):
                 self._floods.close_up(attempt.log, lambda: self._end(attempt, outcome))
             else:
                 self._end(attempt, outcome)
             return
         self._reactor.at(trio.current_time() + _STRAGGLER_S, lambda: self._await_stragglers(attempt, tries - 1))
+
+    def _measured(self, attempt: _Attempt, outcome: AttemptExited) -> AttemptExited:
+        watch, cgroup = attempt.watch, attempt.cgroup
+        used = attempt.group.used(None if watch is None else watch.seen)
+        over = 0 if watch is None else watch.over_bytes
+        if cgroup is not None and self._cgroups is not None:
+            peak, cpu_ms = cgroup.peak(), cgroup.cpu_ms()
+            if peak is not None and peak < used.peak_bytes:
+                used = replace(used, peak_bytes=peak)
+            if cpu_ms is not None and cpu_ms > used.cpu_ms:
+                used = replace(used, cpu_ms=cpu_ms)
+            if cgroup.was_bound() and watch is not None and watch.bound is not None:
+                over = over or watch.bound
+                used = replace(used, peak_bytes=max(used.peak_bytes, watch.bound), peak_from="sampled")
+            self._cgroups.give_back(cgroup)
+        if over and outcome.code == 0:
+            over = 0  # it had ended well before the signal came
+        return replace(outcome, used=used, over_bytes=over)
 
     def _end(self, attempt: _Attempt, outcome: Outcome) -> None:
         del self._running[attempt.id]

@@ -12,8 +12,11 @@ from typing import Protocol, TypeAlias
 
 import trio
 
+from ..ir.used import Used
+
 VALUE_BYTES_MAX = 64 * 1024 * 1024
 """A value that is larger fails the attempt: a file is the place for it."""
+NOTHING = Used()
 RESULT_INLINE_BYTES = 4096
 """A python result of up to so many bytes of JSON travels in its outcome, a larger one through its file."""
 
@@ -59,18 +62,8 @@ class AttemptSpec:
     cwd: str
     env: dict[str, str]
     log_path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What an attempt used: a process and the children that it waited for; a python call, with its worker's memory.
-
-    Linux lets a process begin with the peak memory of the one that started it: small peaks are shown as the engine's.
-    """
-
-    user_s: float = 0.0
-    sys_s: float = 0.0
-    maxrss_kb: int = 0
+    mem_bytes: int | None = None
+    """How much memory it asked for; it is ended when it uses more than `monitor.bound_of` that. None: nobody looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +73,9 @@ class AttemptExited:
     id: str
     code: int | None = None
     signal: int | None = None
-    usage: Usage = Usage()
+    used: Used = NOTHING
+    over_bytes: int = 0
+    """What it used when it was ended because that was more than `AttemptSpec.mem_bytes`; 0: it was not."""
     result: str | None = None
     """JSON text of what a python body returned, where it is short."""
     result_file: bool = False

@@ -11,14 +11,19 @@ import os
 import signal
 import socket
 import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import trio
 
+from ..ir.used import Used
 from .groups import Group, reap_orphans, start_failed
 from .logs import Floods, is_flooded, open_log
-from .protocol import AttemptExited, AttemptLost, AttemptSpec, Deliver, Outcome, PythonSpec, StartFailed, Usage
+from .monitor import Monitor, Seen, Watch, bound_of, kill
+from .protocol import AttemptExited, AttemptLost, AttemptSpec, Deliver, Outcome, PythonSpec, StartFailed
 from .reactor import Reactor
 
 IDLE_S = 30.0
@@ -29,11 +34,13 @@ _DEATH_BOUND_S = 10.0
 _PACKET_MAX = 60_000
 """A longer request travels as a memory file; see REQUEST_BYTES_MAX of the worker."""
 _ANSWER_MAX = 65536
+_REST_SHARE = 2
+"""A call that asked for an amount of memory gets no worker of which earlier calls left more than half of that."""
 _PROGRAM = str(Path(__file__).with_name("worker.py"))
 
 
 class _Worker:
-    __slots__ = ("call", "doomed", "env", "group", "idle_since", "key", "socket")
+    __slots__ = ("call", "doomed", "env", "group", "idle_since", "key", "rest_bytes", "socket", "spent")
 
     def __init__(self, group: Group, control: socket.socket, key: tuple[str, ...], env: dict[str, str]) -> None:
         self.group = group
@@ -45,16 +52,22 @@ class _Worker:
         self.doomed = False
         """It was told to end, or will be killed: no more calls."""
         self.idle_since = 0.0
+        self.rest_bytes = 0
+        """What it had allocated after its last call."""
+        self.spent = Used()
+        """Of all its calls that ended so far."""
 
 
 class _Call:
-    __slots__ = ("hollowed", "id", "log", "outcome", "worker")
+    __slots__ = ("began", "hollowed", "id", "log", "outcome", "watch", "worker")
 
     def __init__(self, id: str, log: str, worker: _Worker) -> None:
         self.id = id
         self.log = log
         self.worker = worker
+        self.began = time.monotonic()
         self.hollowed = 0
+        self.watch: Watch | None = None
         self.outcome: Outcome | None = None
         """Known, but not delivered before the worker is dead."""
 
@@ -62,8 +75,10 @@ class _Call:
 class PythonExecutor:
     """Runs `PythonSpec`s."""
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, monitor: Monitor | None = None) -> None:
         self._deliver = deliver
+        self._monitor = monitor
+        self._token: trio.lowlevel.TrioToken | None = None
         self._reactor = Reactor()
         self._floods = Floods()
         self._calls: dict[str, _Call] = {}
@@ -74,6 +89,7 @@ class PythonExecutor:
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled; then kill all workers, wait until they are dead, and deliver the outcomes."""
+        self._token = trio.lowlevel.current_trio_token()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._floods.serve)
@@ -104,6 +120,8 @@ class PythonExecutor:
             self._reactor.soon(lambda: self._deliver(failed))
             return
         call = _Call(spec.id, spec.log_path, worker)
+        if self._monitor is not None:
+            self._watch(self._monitor, call, spec)
         worker.call = call
         self._calls[spec.id] = call
         self._start_ticking()
@@ -126,14 +144,34 @@ class PythonExecutor:
         call = self._calls.get(id)
         return call.worker.group.pid if call is not None and call.outcome is None else None
 
+    def _watch(self, monitor: Monitor, call: _Call, spec: AttemptSpec) -> None:
+        bound = None if spec.mem_bytes is None else bound_of(spec.mem_bytes)
+        token = self._token
+        assert token is not None
+
+        def over() -> None:
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(self._on_over, call)
+
+        # The kernel's peak of a worker may be that of a call before; the worker says at the end what this one's was.
+        call.watch = monitor.watch(call.worker.group.pid, bound=bound, own_peak=False, over=over)
+
+    def _on_over(self, call: _Call) -> None:
+        """It uses more memory than it asked for: the worker ends, and what it started."""
+        if self._calls.get(call.id) is call and call.outcome is None and call.watch is not None:
+            call.worker.doomed = True
+            self._kill(call)
+            kill(call.watch)
+
     # ---- workers
 
     def _hand_over(self, spec: AttemptSpec, work: PythonSpec) -> _Worker:
         """Give a call to an idle worker or to a new one. Raises OSError or ValueError where there is neither."""
         key = tuple(f"{k}={v}" for k, v in sorted(spec.env.items()) if k.startswith(("PYTHON", "LD_")))
         idle = self._idle.get(key, [])
-        while idle:
-            worker = idle.pop()
+        most = None if spec.mem_bytes is None else spec.mem_bytes // _REST_SHARE
+        for worker in reversed([w for w in idle if most is None or w.rest_bytes <= most]):
+            idle.remove(worker)
             try:
                 self._send(worker, spec, work)
             except ConnectionError:  # it died while idle, which will be noticed soon
@@ -209,7 +247,7 @@ class PythonExecutor:
         if call is None or call.outcome is not None:
             return
         answer: dict[str, Any] = json.loads(packet)
-        outcome = _outcome(call.id, answer)
+        outcome = self._measured(call, _outcome(call.id, answer), answer)
         if answer["reusable"] and not worker.doomed:
             self._rest(worker)
             self._finish(call, outcome)
@@ -231,14 +269,19 @@ class PythonExecutor:
             self._reactor.unwatch(worker.socket.fileno())
             worker.socket.close()
         self._reactor.unwatch(worker.group.pidfd)
-        code, number, usage = worker.group.reap()
+        call = worker.call
+        seen = None if call is None or call.outcome is not None else self._unwatch(call)
+        code, number = worker.group.reap()
         idle = self._idle.get(worker.key, [])
         if worker in idle:
             idle.remove(worker)
-        call = worker.call
         if call is not None and call.outcome is None:
             message = "the body ended its process before it returned" if number is None else ""
-            call.outcome = AttemptExited(id=call.id, code=code, signal=number, usage=usage, message=message)
+            over = 0 if call.watch is None else call.watch.over_bytes
+            used = self._used_at_death(call, seen)
+            call.outcome = AttemptExited(
+                id=call.id, code=code, signal=number, used=used, over_bytes=over, message=message
+            )
         self._await_stragglers(worker, _STRAGGLER_TRIES)
 
     def _await_stragglers(self, worker: _Worker, tries: int) -> None:
@@ -250,6 +293,53 @@ class PythonExecutor:
         if call is not None:
             assert call.outcome is not None
             self._finish(call, call.outcome)
+
+    # ---- what calls used
+
+    def _unwatch(self, call: _Call) -> Seen | None:
+        return None if call.watch is None or self._monitor is None else self._monitor.end(call.watch)
+
+    def _measured(self, call: _Call, outcome: Outcome, answer: dict[str, Any]) -> Outcome:
+        """The outcome of a call that has returned, with what the worker says of it and what was seen."""
+        seen = self._unwatch(call)
+        cpu_ms, read_bytes, written_bytes, own, child = answer["used"]
+        worker = call.worker
+        worker.rest_bytes = answer["rest"]
+        if not isinstance(outcome, AttemptExited):
+            return outcome
+        spent = worker.spent
+        looks = 0 if seen is None else seen.looks
+        largest = max(own, child - seen.mapped if seen is not None and child else child)
+        used = Used(
+            cpu_ms=cpu_ms,
+            peak_bytes=max(largest, seen.peak if seen is not None else 0),
+            read_bytes=read_bytes,
+            written_bytes=written_bytes,
+            wall_ms=_ms_since(call.began),
+            peak_from="sampled" if looks else "process" if own else "",
+        )
+        worker.spent = Used(
+            spent.cpu_ms + cpu_ms,
+            max(spent.peak_bytes, used.peak_bytes),
+            spent.read_bytes + read_bytes,
+            spent.written_bytes + written_bytes,
+        )
+        return replace(outcome, used=used)
+
+    def _used_at_death(self, call: _Call, seen: Seen | None) -> Used:
+        """Of a call that ended its worker: what that used in its life, less what its calls before had."""
+        life, spent = call.worker.group.used(seen), call.worker.spent
+        peak, peak_from = life.peak_bytes, life.peak_from
+        if spent.peak_bytes and peak <= spent.peak_bytes + (seen.mapped if seen is not None else 0):
+            peak, peak_from = (seen.peak, "sampled") if seen is not None and seen.looks else (peak, "atmost")
+        return Used(
+            max(0, life.cpu_ms - spent.cpu_ms),
+            peak,
+            max(0, life.read_bytes - spent.read_bytes),
+            max(0, life.written_bytes - spent.written_bytes),
+            _ms_since(call.began),
+            peak_from,
+        )
 
     # ---- calls
 
@@ -294,13 +384,15 @@ class PythonExecutor:
 def _outcome(id: str, answer: dict[str, Any]) -> Outcome:
     if "failed" in answer:
         return StartFailed(id=id, message=answer["failed"])
-    user_s, sys_s, maxrss_kb = answer["usage"]
     return AttemptExited(
         id=id,
         code=answer["code"],
-        usage=Usage(user_s=user_s, sys_s=sys_s, maxrss_kb=maxrss_kb),
         result=answer.get("result"),
         result_file=answer.get("result_file", False),
         message=answer.get("message", ""),
         place=answer.get("place", ""),
     )
+
+
+def _ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

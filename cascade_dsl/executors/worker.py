@@ -517,6 +517,7 @@ def main() -> None:
             os._exit(0)
         calls += 1
         used = _usage()
+        _forget_peak()
         try:
             process.enter(request)
         except CannotStart as error:
@@ -526,9 +527,9 @@ def main() -> None:
         if os.getpid() != process.pid:  # the body forked, and this is the child on its way back
             process.flush()
             os._exit(answer.get("code", 1))
-        now = _usage()
-        answer["usage"] = [now[0] - used[0], now[1] - used[1], now[2]]
+        answer["used"] = _used_since(used)
         answer["reusable"] = process.restore()
+        answer["rest"] = _memory()[0]
         control.send(json.dumps(answer).encode())
 
 
@@ -538,11 +539,50 @@ def _is_used_up(control: socket.socket, code: Code, calls: int) -> bool:
     return calls >= CALLS_MAX or code.is_stale()
 
 
-def _usage() -> tuple[float, float, int]:
+def _usage() -> tuple[float, int, int, int]:
+    """CPU seconds, bytes read and written, and the peak of the largest child, of this process's life so far."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    user_s = own.ru_utime + children.ru_utime
-    return user_s, own.ru_stime + children.ru_stime, max(own.ru_maxrss, children.ru_maxrss)
+    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    moved = _fields("io", (b"rchar", b"wchar"))
+    return cpu_s, moved[0], moved[1], children.ru_maxrss * 1024
+
+
+def _used_since(before: tuple[float, int, int, int]) -> list[int]:
+    """CPU milliseconds, bytes read and written, the own peak, and that of the largest child where it is a new one."""
+    now = _usage()
+    largest_child = now[3] if now[3] > before[3] else 0
+    peak = _memory()[1] if _PEAKS else 0
+    return [round((now[0] - before[0]) * 1000), now[1] - before[1], now[2] - before[2], peak, largest_child]
+
+
+_PEAKS: list[bool] = []
+"""Holds something where the kernel lets us forget the peak of an earlier call."""
+
+
+def _forget_peak() -> None:
+    """Let the kernel's count of our peak memory begin anew."""
+    _PEAKS.clear()
+    with suppress(OSError), open("/proc/self/clear_refs", "wb", buffering=0) as file:
+        file.write(b"5")
+        _PEAKS.append(True)
+
+
+def _memory() -> tuple[int, int]:
+    """What is allocated now, and the peak of it, without mapped files, in bytes."""
+    anon, shared, mapped, peak = _fields("status", (b"RssAnon", b"RssShmem", b"RssFile", b"VmHWM"))
+    return (anon + shared) * 1024, max(0, peak - mapped) * 1024
+
+
+def _fields(name: str, wanted: tuple[bytes, ...]) -> list[int]:
+    text = b""
+    with suppress(OSError), open(f"/proc/self/{name}", "rb", buffering=0) as file:
+        text = b"\n" + file.read()
+    found: list[int] = []
+    for field in wanted:
+        at = text.find(b"\n%b:" % field)
+        found.append(int(text[at : at + 64].split(None, 2)[1]) if at >= 0 else 0)
+    return found
 
 
 if __name__ == "__main__":

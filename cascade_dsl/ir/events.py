@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from .graph import NodeKey
 from .requirement import Layer, Limit, Scope
+from .used import Used
 
 EVENT_SCHEMA = 1
 
@@ -211,6 +212,8 @@ class AttemptStarted:
     """From 1, lost attempts not counted."""
     serial: int
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
+    queued_ms: int = 0
+    """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,11 +257,13 @@ class PublishPlanned:
     """Added later; a row that lacks it has none."""
     recipe: str = ""
     """Under what the result is kept for later runs; empty: it is not. Added later."""
+    used: Used | None = None
+    """Added later, as in the other events that end an attempt; None: not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
-    """After `PublishPlanned` of the same attempt `value`, `blob` and `recipe` are empty: they stand there."""
+    """After `PublishPlanned` of the same attempt `value`, `blob`, `recipe` and `used` are empty: they stand there."""
 
     key: NodeKey
     epoch: int
@@ -268,6 +273,7 @@ class AttemptFinished:
     length: int | None = None
     recipe: str = ""
     """As in PublishPlanned."""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +288,7 @@ class AttemptFailed:
     retry_at_ns: int | None
     """When it goes back into the queue; None: it failed for good."""
     log: str = ""
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +299,7 @@ class AttemptLost:
     epoch: int
     attempt: int
     why: str
+    used: Used | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

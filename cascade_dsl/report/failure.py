@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..base.quantity import show_size
 from ..engine.status import FailureView
+from ..ir.used import over_of, to_ask_for_after
 from .cells import cut, printable
 from .command import command_line
 from .exits import Meaning, meaning
@@ -60,6 +62,11 @@ def meaning_of(failure: FailureView, log: Sequence[str] = ()) -> Meaning:
         return Meaning(
             "", meaning(127 if missing else 126).help if missing or "not executable" in failure.message else ""
         )
+    over = over_of(failure.message)
+    if over is not None:
+        ask = f"`requires mem = {show_size(to_ask_for_after(*over))}`"
+        place = f" in {failure.file}:{failure.mem_line}" if failure.mem_line else ""
+        return Meaning("", f"it was ended there and may need more still; ask for it: {ask}{place}")
     if not _PLAIN_END.match(failure.message):
         return Meaning()
     ran = failure.ran

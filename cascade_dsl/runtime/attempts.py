@@ -30,12 +30,14 @@ from ..executors.protocol import AttemptExited, AttemptLost, CommandSpec, Execut
 from ..executors.python import PythonExecutor
 from ..ir.events import FailureReason
 from ..ir.graph import NodeKey
+from ..ir.used import Used, over_message
 from ..store.blobs import Blobs
 from ..store.output_paths import Stamp, stamps
 from .bodies import Bodies, Prepared
 from .disk import Disk
 from .evaluating import Evaluator
 from .lost import removed_inputs
+from .memory import MemoryDemands
 from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
 from .publishing import Publishing, Taken, is_of_the_disk, unfinished
@@ -69,6 +71,7 @@ class Attempts:
         recalling: Recalling,
         values: Values,
         grace_s: float,
+        memory: MemoryDemands,
         tell: Callable[[Input], None],
         note: Callable[[str], None],
         fail: Callable[[BaseException], None],
@@ -84,6 +87,7 @@ class Attempts:
         self._recalling = recalling
         self._values = values
         self._grace_s = grace_s
+        self._memory = memory
         self._tell = tell
         self._note = note
         self._fail = fail
@@ -95,8 +99,8 @@ class Attempts:
         self._planned: dict[tuple[NodeKey, int, int], Prepared] = {}
         """Attempts whose files have still to be moved out of their scratch folder."""
         self._on: dict[str, Executor] = {}
-        self._commands: Executor = ProcessExecutor(self._on_outcome)
-        self._python: Executor = PythonExecutor(self._on_outcome)
+        self._commands: Executor = ProcessExecutor(self._on_outcome, memory.monitor, memory.groups)
+        self._python: Executor = PythonExecutor(self._on_outcome, memory.monitor)
         self._disk = Disk(fail=fail)
         self._slow: deque[Callable[[], Awaitable[None]]] = deque()
         self._slow_bell = trio.Event()
@@ -122,6 +126,7 @@ class Attempts:
                         nursery.start_soon(self._slow.popleft())
         finally:
             self._disk.close()
+            self._memory.close()
 
     def _later(self, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done that has to wait."""
@@ -185,6 +190,8 @@ class Attempts:
         )
 
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
+        if self._publishing.has_stood:
+            self._later(self._claim_stood)
         try:
             prepared = prepare()
             if self._lacks_inputs(effect, prepared):
@@ -212,6 +219,11 @@ class Attempts:
         self._tidy(prepared)
         return True
 
+    async def _claim_stood(self) -> None:
+        """Something runs: what earlier results published is claimed, so that it stays while it is read."""
+        while self._publishing.claim_stood():
+            await trio.lowlevel.checkpoint()
+
     def _look(self, effect: StartAttempt, prepared: Prepared) -> None:
         """Begin an attempt; where it writes in place, look first at what is there."""
         places = [p for p in prepared.places if isinstance(p, GlobPlace) and p.in_place]
@@ -237,7 +249,7 @@ class Attempts:
         self._prepared[id_] = prepared
         executor = self._commands if isinstance(prepared.spec.work, CommandSpec) else self._python
         self._on[id_] = executor
-        executor.start(prepared.spec)
+        executor.start(self._memory.held(prepared.spec))
         if self._is_stopping(effect.key):
             executor.stop(id_, self._grace_s)
 
@@ -275,11 +287,11 @@ class Attempts:
                 self._break(key, epoch, attempt, "start", None, outcome.message, log)
             case AttemptLost():
                 self._tell(AttemptVanished(key=key, epoch=epoch, attempt=attempt, why=outcome.reason))
-            case AttemptExited(code=0, message=""):
+            case AttemptExited(code=0, message="", used=used):
                 if prepared.task.outputs or self._publishing.earlier.may_have(prepared.task.name):
                     self._read_results(prepared, outcome, before)
                 else:
-                    self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null"))
+                    self._tell(AttemptSucceeded(key=key, epoch=epoch, attempt=attempt, value="null", used=used))
                     self._tidy(prepared)
                 return
             case AttemptExited() if outcome.signal == SIGINT and not self._is_stopping(key):
@@ -306,31 +318,35 @@ class Attempts:
         earlier = self._publishing.earlier
         if earlier.may_have(prepared.task.name):
             of = partial(earlier.of, prepared.key, self._names.of(prepared.key), prepared.task.name)
-            self._disk.submit(lambda: read(earlier=of()), partial(self._on_results, prepared))
+            self._disk.submit(lambda: read(earlier=of()), partial(self._on_results, prepared, outcome.used))
             return
         is_made_of_many = draft is not None and len(draft.files) > _FEW_FILES
         if prepared.places or outcome.result_file or is_made_of_many or not _is_short(prepared.stdout_path):
-            self._disk.submit(read, partial(self._on_results, prepared))
+            self._disk.submit(read, partial(self._on_results, prepared, outcome.used))
             return
         try:
             results: Results | BadResult = read()
         except BadResult as error:
             results = error
-        self._on_results(prepared, results)
+        self._on_results(prepared, outcome.used, results)
 
     def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
         code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
         message = (outcome.message or self._sentence(prepared, outcome)) + _gone(prepared)
+        if outcome.over_bytes and not self._is_stopping(prepared.key):
+            reason, code = "signal", -SIGKILL  # a shell whose command was killed ends with a code of its own
+            message = over_message(outcome.over_bytes, prepared.spec.mem_bytes or 0)
         if outcome.place:
             message = f"{message}, at {outcome.place}"
         log = prepared.spec.log_path
         was_killed = code in (-SIGKILL, 128 + SIGKILL) and not self._is_stopping(prepared.key)
-        self._keep(prepared, was_killed and self._out_of_memory.happened())
+        # The kernel counts what it kills in a control group of ours as well: that is no want of memory.
+        self._keep(prepared, was_killed and self._out_of_memory.happened() and not outcome.over_bytes)
 
         def broke(left: str | Exception) -> None:
             tail = left if isinstance(left, str) else ""
-            self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message + tail, log)
+            self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message + tail, log, outcome.used)
 
         if before:
             self._disk.submit(partial(left_in_place, prepared, self._first.get(prepared.key, before)), broke)
@@ -347,7 +363,11 @@ class Attempts:
         with trio.move_on_after(_INTERRUPT_IS_KNOWN_AFTER_S):
             await self.interrupted.wait()
         if self.interrupted.is_set():
-            self._tell(AttemptVanished(key=prepared.key, epoch=prepared.epoch, attempt=prepared.attempt, why="stopped"))
+            self._tell(
+                AttemptVanished(
+                    key=prepared.key, epoch=prepared.epoch, attempt=prepared.attempt, why="stopped", used=outcome.used
+                )
+            )
         else:
             self._on_bad_end(prepared, outcome, before)
         self._leave(prepared)
@@ -362,11 +382,11 @@ class Attempts:
             return f"killed by {Signals(outcome.signal).name}"
         return f"exit {outcome.code}"
 
-    def _on_results(self, prepared: Prepared, results: Results | Exception) -> None:
+    def _on_results(self, prepared: Prepared, used: Used, results: Results | Exception) -> None:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         if isinstance(results, BadResult):
             self._keep(prepared)
-            self._break(key, epoch, attempt, "result", 0, str(results), prepared.spec.log_path)
+            self._break(key, epoch, attempt, "result", 0, str(results), prepared.spec.log_path, used)
             self._leave(prepared)
             return
         if isinstance(results, Exception):
@@ -375,15 +395,15 @@ class Attempts:
         try:
             refused = self._publishing.take_matched(key, results.matched) if results.matched else ()
         except Taken as error:
-            self._break(key, epoch, attempt, "result", 0, str(error), prepared.spec.log_path)
+            self._break(key, epoch, attempt, "result", 0, str(error), prepared.spec.log_path, used)
             self._leave(prepared)
             return
         if refused:
-            self._later(partial(self._await_matched, prepared, results, refused))
+            self._later(partial(self._await_matched, prepared, used, results, refused))
         else:
-            self._succeed(prepared, results)
+            self._succeed(prepared, used, results)
 
-    async def _await_matched(self, prepared: Prepared, results: Results, refused: tuple[str, ...]) -> None:
+    async def _await_matched(self, prepared: Prepared, used: Used, results: Results, refused: tuple[str, ...]) -> None:
         """What a body has made is what another live run publishes: it stays in its scratch folder until that has ended."""
         shown = refused[0]
         self._note(f"{self._names.of(prepared.key)} waits: another live run publishes {shown}")
@@ -391,13 +411,13 @@ class Attempts:
             await trio.sleep(_CLAIM_EVERY_S)
             if self._is_stopping(prepared.key):
                 message = f"stopped while it waited for {shown}"
-                self._break(prepared.key, prepared.epoch, prepared.attempt, "cancelled", None, message, "")
+                self._break(prepared.key, prepared.epoch, prepared.attempt, "cancelled", None, message, "", used)
                 self._leave(prepared)
                 return
             refused = self._publishing.take_matched(prepared.key, results.matched)
-        self._succeed(prepared, results)
+        self._succeed(prepared, used, results)
 
-    def _succeed(self, prepared: Prepared, results: Results) -> None:
+    def _succeed(self, prepared: Prepared, used: Used, results: Results) -> None:
         key, epoch, attempt = prepared.key, prepared.epoch, prepared.attempt
         stored = results.stored
         self._first.pop(key, None)
@@ -417,6 +437,7 @@ class Attempts:
                 files=results.files,
                 removals=removals,
                 recipe=results.recipe,
+                used=used,
             )
         )
         if not published:
@@ -457,10 +478,20 @@ class Attempts:
                 self._leave(prepared)
 
     def _break(
-        self, key: NodeKey, epoch: int, attempt: int, reason: FailureReason, code: int | None, message: str, log: str
+        self,
+        key: NodeKey,
+        epoch: int,
+        attempt: int,
+        reason: FailureReason,
+        code: int | None,
+        message: str,
+        log: str,
+        used: Used | None = None,
     ) -> None:
         self._tell(
-            AttemptBroke(key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log)
+            AttemptBroke(
+                key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log, used=used
+            )
         )
 
 

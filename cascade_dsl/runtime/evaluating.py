@@ -114,8 +114,10 @@ class Evaluator:
     def value_of(self, path: tuple[int, ...]) -> ValueOf:
         """How expressions of an instance with that path are evaluated here."""
 
+        plain = self._values.env(path)
+
         def value_of(expr: Expr, variables: Mapping[str, Any]) -> Any:
-            return evaluate(expr, self._values.env(path, variables))
+            return evaluate(expr, self._values.env(path, variables) if variables else plain)
 
         return value_of
 

@@ -57,6 +57,7 @@ from .bodies import Bodies
 from .clock import Clock
 from .discarding import NOTED, Discarding
 from .evaluating import Evaluator
+from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
 from .publishing import Publishing
@@ -125,6 +126,7 @@ class Interpreter:
         judge: Judge,
         plans: dict[NodeKey, PublishPlanned],
         recall: RecallTerms,
+        memory: MemoryDemands,
         no_wait: bool,
         grace_s: float,
         now_s: float,
@@ -174,6 +176,7 @@ class Interpreter:
             recalling=self.recalling,
             values=values,
             grace_s=grace_s,
+            memory=memory,
             tell=self._tell,
             note=reporter.note,
             fail=self._fail,

@@ -30,6 +30,8 @@ class Names:
     def of(self, key: NodeKey) -> str:
         """The name of an instance."""
         site = self._state.plan.sites[key[0]]
+        if len(key) == 1:
+            return site.node.name
         labels: list[str] = []
         body, path = site.body, key[1:]
         while body.parent is not None:

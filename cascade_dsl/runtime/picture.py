@@ -17,8 +17,9 @@ from ..ir.events import (
     WordDropped,
     WordSet,
 )
-from ..ir.graph import Call, Compute, FanOut, NodeKey
+from ..ir.graph import Call, Compute, FanOut, NodeKey, TaskDef
 from ..ir.requirement import Layer
+from ..ir.used import over_of
 from .blame import Blame
 from .sources import SourceLines
 
@@ -123,9 +124,16 @@ class Picture:
             skipped=blamed.calls,
             skipped_names=tuple(names[:_NAMES_SHOWN]),
             out_of_memory=out_of_memory,
+            mem_line=self._mem_line(site.task, event.message),
         )
         self.failures.append(view)
         return view
+
+    def _mem_line(self, task: TaskDef | None, message: str) -> int:
+        if task is None or over_of(message) is None:
+            return 0
+        label = self._sources.label(task.line, "mem")
+        return task.line if label is None else label.line
 
     def _retry(self, state: State, event: AttemptFailed, due_ns: int) -> None:
         view = RetryView(

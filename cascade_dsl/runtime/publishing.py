@@ -31,6 +31,7 @@ from .places import FilePlace, GlobPlace
 
 _AT_ONCE = 16
 """Renames that are made in the loop's thread."""
+_CLAIMED_AT_ONCE = 256
 
 Then = Callable[[Publish, bool | Exception], None]
 
@@ -55,6 +56,9 @@ class Publishing:
         self._named = named
         self._names = names
         self._flushing = Flushing()
+        self._given: list[tuple[str, ...]] = []
+        """What nodes were given that were not run: `_named` is told of it when it is first asked."""
+        self._stood: list[str] = []
         self._removing: set[str] = set()
         self._waiting: list[tuple[Publish, Disk, Then]] = []
 
@@ -73,22 +77,34 @@ class Publishing:
             return ()
         return self._take(prepared.key, finals, patterns)
 
-    def take_recalled(self, key: NodeKey, finals: list[str], inputs: Iterable[str]) -> tuple[str, ...]:
-        """The same for what an earlier result published, which stands there: absolute paths. Raises Taken."""
-        if self.earlier.is_possible:
-            self._named.add(inputs)
-        return self._take(key, finals, []) if finals else ()
+    def take_recalled(self, key: NodeKey, finals: list[str], inputs: tuple[str, ...]) -> None:
+        """Take what an earlier result published, absolute paths, for the node that it stands for. Raises Taken.
+
+        It is claimed against other runs once something runs that may read it: a run with nothing to do claims nothing.
+        """
+        if inputs and self.earlier.is_possible:
+            self._given.append(inputs)
+        for final in finals:
+            holder = self._destinations.take(final, key)
+            if holder is not None:
+                raise self._taken(final, holder)
+        self._stood += finals
+
+    def claim_stood(self) -> bool:
+        """Claim some of what earlier results published; False when all is. What another live run has is left to it."""
+        some = [self._stood.pop() for _ in range(min(_CLAIMED_AT_ONCE, len(self._stood)))]
+        for final in some:
+            self._claims.take((self._destinations.place(final),))
+        return bool(self._stood)
+
+    @property
+    def has_stood(self) -> bool:
+        """There is something for `claim_stood`."""
+        return bool(self._stood)
 
     def is_free(self, key: NodeKey, path: str) -> bool:
         """Whether no other node and no other live run publishes an absolute path; then it is this run's."""
         return self._destinations.other(path, key) is None and not self._claims.take((self._destinations.place(path),))
-
-    def would_refuse(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Of paths as the user knows them, those that another live run has now."""
-        places = {self._destinations.place(str(self._project / path)): path for path in paths}
-        refused = self._claims.take(places)
-        self._claims.release(place for place in places if place not in refused)
-        return tuple(places[place] for place in refused)
 
     def take_matched(self, key: NodeKey, paths: Iterable[str]) -> tuple[str, ...]:
         """The same for files that a body has made. Raises Taken."""
@@ -98,11 +114,15 @@ class Publishing:
         for final in finals:
             holder = self._destinations.other(final, key)
             if holder is not None:
-                raise Taken(f"it would publish {self._shown(final)}, which {self._names.of(holder)} publishes too")
+                raise self._taken(final, holder)
         for final in finals:  # all or none: who is refused keeps nothing from others
             self._destinations.take(final, key)
         places = {self._destinations.place(path): path for path in (*finals, *patterns)}
-        return tuple(self._shown(places[place]) for place in self._claims.take(places))
+        refused = self._claims.take(places)
+        return tuple(self._shown(places[place]) for place in refused) if refused else ()
+
+    def _taken(self, final: str, holder: NodeKey) -> Taken:
+        return Taken(f"it would publish {self._shown(final)}, which {self._names.of(holder)} publishes too")
 
     def _shown(self, path: str) -> str:
         return str(Path(path).relative_to(self._project))
@@ -112,6 +132,9 @@ class Publishing:
     def removable(self, key: NodeKey, removals: Iterable[PlannedRemoval]) -> tuple[PlannedRemoval, ...]:
         """Those that no other node of this run publishes, nothing of the program names and no other live run has."""
         found: list[PlannedRemoval] = []
+        for inputs in self._given:
+            self._named.add(inputs)
+        self._given.clear()
         for one in removals:
             if self._destinations.other(one.path, key) is None and not self._named.has(one.path):
                 place = self._destinations.place(one.path)

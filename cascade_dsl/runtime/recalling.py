@@ -39,8 +39,6 @@ from .results import store_value
 
 _BATCH = 1000
 _FLUSH_EVERY_S = 0.5
-_CLAIM_EVERY_S = 0.2
-_FEW_FILES = 32
 
 Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "value", "forced", "unsaid"]
 """`new`: nothing is kept under the recipe; `expired`: it is older than the task's `cache` allows; `output`: a file of it is gone
@@ -181,6 +179,7 @@ class Recalling:
         self._names = names
         self._publishing = publishing
         self._project = project
+        self._folder = os.path.join(os.path.normpath(project), "")
         self._run = run
         self._file = file
         self._terms = terms
@@ -198,7 +197,6 @@ class Recalling:
         """Of calls that run or are to run; None: no recipe can be said."""
         self._plans = dict(plans)
         self._since: dict[NodeKey, int] = {}
-        self._waiting: list[tuple[NodeKey, Decision]] = []
         self._keeping = _Keeping(judge)
         self._flushing = False
 
@@ -335,19 +333,15 @@ class Recalling:
         draft, entry = decision.draft, decision.entry
         assert draft is not None
         assert entry is not None
-        finals = [str(self._project / f.path) for f in entry.files if not is_stored(f.path)]
+        finals = [self._folder + f.path for f in entry.files if f.temporary or not is_stored(f.path)]
         try:
-            refused = self._publishing.take_recalled(key, finals, draft.inputs)
+            self._publishing.take_recalled(key, finals, draft.inputs)
         except Taken as error:
             self._conclude(key, None, Decision("unsaid", draft, detail=str(error)))
             return
-        if refused:
-            self._note(f"{self._names.of(key)} waits: another live run publishes {refused[0]}")
-            self._nursery.start_soon(self._await_claim, key, refused)
-            return
         standing, gone = self._temporary(key, entry, decision)
         for file in gone:
-            self.gone[self._full(file.path)] = file.digest, file.size
+            self.gone[self._folder + file.path] = file.digest, file.size
         self._tell(
             ResultRecalled(
                 key=key,
@@ -356,16 +350,19 @@ class Recalling:
                 blob=entry.blob,
                 length=entry.length,
                 temporary=tuple(
-                    PlannedRemoval(path=self._full(f.path), size=f.size, digest=f.digest) for f in standing
+                    PlannedRemoval(path=self._folder + f.path, size=f.size, digest=f.digest) for f in standing
                 ),
                 gone=bool(gone),
             )
         )
         self._keeping.use(entry, self._now_ns())
-        node, task = self._names.of(key), self._state.plan.sites[key[0]].task
+        site = self._state.plan.sites[key[0]]
+        task = site.task
         assert task is not None
-        if (entry.file, entry.node, entry.task) != (self._file, node, task.name):
+        # Of a fan-out the label is not looked at: where the items of a list have moved, all of them would be written again.
+        if entry.file != self._file or entry.task != task.name or entry.node.partition("[")[0] != site.node.name:
             # Adopted, or the same result under another name: what this node is compared with when it changes.
+            node = self._names.of(key)
             if not entry.node:
                 self._keeping.recipe(draft)
             self._keeping.entry(replace(entry, file=self._file, node=node, task=task.name), 0)
@@ -374,26 +371,15 @@ class Recalling:
     def _temporary(self, key: NodeKey, entry: Entry, decision: Decision) -> tuple[list[KeptFile], list[KeptFile]]:
         """Of an earlier result, the temporary files that stand and are this run's to remove, and those that are gone.
 
-        What another live run has in the state folder it may remove at any time: to this run it is gone.
+        What another live run has it may remove at any time: to this run it is gone.
         """
         standing: list[KeptFile] = []
         gone: list[KeptFile] = []
         for file in entry.files:
             if file.temporary:
-                lost = file.path in decision.gone
-                lost = lost or (is_stored(file.path) and not self._publishing.is_free(key, self._full(file.path)))
-                (gone if lost else standing).append(file)
+                stands = file.path not in decision.gone and self._publishing.is_free(key, self._folder + file.path)
+                (standing if stands else gone).append(file)
         return standing, gone
-
-    def _full(self, path: str) -> str:
-        return os.path.join(os.path.normpath(self._project), path)
-
-    async def _await_claim(self, key: NodeKey, refused: tuple[str, ...]) -> None:
-        """Another live run publishes a path of the result now: look again when it has ended."""
-        while refused and self._state.phase != "ended":
-            await trio.sleep(_CLAIM_EVERY_S)
-            refused = self._publishing.would_refuse(refused)
-        self.ask(key)
 
     # -- results --------------------------------------------------------------------------------------------------
 

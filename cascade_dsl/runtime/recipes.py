@@ -32,10 +32,11 @@ from ..store.recipes import DIGEST_BYTES, Part, PartKind, Recipe
 from ..values.typing import show
 from ..values.weight import reads
 from .adopting import Adoption, adoption
-from .bodies import Bodies, absolute, files_in, has_files
+from .bodies import Bodies, files_in, has_files
 from .modules import Modules, folders_of, python_digest
 from .places import ValueOf
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _SHORT = 64
 """A value of up to so many characters is its own digest."""
 _SHOWN_MAX = 20_000
@@ -125,6 +126,7 @@ class Recipes:
         self._hashes = hashes
         self._project = project
         self._folder = os.path.normpath(project)
+        self._prefix = os.path.join(self._folder, "")
         self._bases: dict[int, Base] = {}
         self.gone: Mapping[str, tuple[str, int]] = {}
         """Temporary files that are gone: absolute path → digest and size."""
@@ -144,8 +146,7 @@ class Recipes:
             text = json_text(value)
             own.append(("input", name, digest_of_text(text), text if len(text) <= _SHOWN_MAX else ""))
             if may_have_files:
-                given = absolute(type_, value, self._project)
-                files += [(f"{name}:{self.shown(path)}", path) for path in files_in(type_, given)]
+                self._add_files(files, name, type_, value)
         for node, name, type_ in base.own_refs:
             self._add_value(own, files, name, type_, value_of(Ref(node), {}))
         if base.own_exprs:
@@ -186,7 +187,7 @@ class Recipes:
 
     def shown(self, path: str) -> str:
         """A path as people know it."""
-        return path.removeprefix(os.path.join(self._folder, ""))
+        return path.removeprefix(self._prefix)
 
     def _add_value(
         self,
@@ -199,8 +200,15 @@ class Recipes:
         text = json_text(value)
         own.append(("value", name, digest_of_text(text), text if len(text) <= _SHOWN_MAX else ""))
         if type_ is not None and has_files(type_):
-            given = absolute(type_, value, self._project)
-            files += [(f"{name}:{self.shown(path)}", path) for path in files_in(type_, given)]
+            self._add_files(files, name, type_, value)
+
+    def _add_files(self, files: list[tuple[str, str]], name: str, type_: Type, value: Any) -> None:
+        """The files and folders in a value: paths in it are relative to the project, or absolute."""
+        for path in files_in(type_, value):
+            full = path if path[:1] == "/" else f"{self._folder}/{path}"
+            if "/." in full or "//" in full or full[-1:] == "/":
+                full = os.path.normpath(full)
+            files.append((f"{name}:{self.shown(full)}", full))
 
     # -- of a call ------------------------------------------------------------------------------------------------
 
@@ -402,14 +410,15 @@ def _seen(site: Site, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _take(state: Any, kind: str, name: str, digest: str) -> None:
     """As `recipe_of` takes a part in."""
-    for text in (kind, name, digest):
-        data = text.encode("utf-8", "surrogatepass")
-        state.update(b"%d:%b" % (len(data), data))
+    a = kind.encode()
+    b = name.encode("utf-8", "surrogatepass")
+    c = digest.encode("utf-8", "surrogatepass")
+    state.update(b"%d:%b%d:%b%d:%b" % (len(a), a, len(b), b, len(c), c))
 
 
 def json_text(value: Any) -> str:
     """A value as JSON. The order of keys counts: a body may go through them."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def digest_of_text(text: str) -> str:

@@ -54,6 +54,7 @@ from .interpreter import Interpreter, Reporter
 from .interrupts import SIGNALS, Interrupts
 from .lost import lost_results
 from .machine import machine_words
+from .memory import MemoryDemands
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
@@ -82,6 +83,9 @@ class Terms:
     recall: RecallTerms = field(default_factory=RecallTerms)
     keeps_temp: bool = False
     """Temporary files stay."""
+    enforce_mem: bool = True
+    """Tasks are ended that use more memory than they demand."""
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +222,7 @@ def _play(
     clear_dead(project, run)
     folder = project.folder
     environ = dict(os.environ)
+    memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
     with JournalReader(run.journal) as reader:
@@ -264,6 +269,7 @@ def _play(
                 judge=judge,
                 plans=plans,
                 recall=terms.recall,
+                memory=memory,
                 no_wait=terms.no_wait,
                 grace_s=terms.grace_s,
                 now_s=now_s,
@@ -296,6 +302,8 @@ def _play(
                 await trio.to_thread.run_sync(run.flush, abandon_on_cancel=True)
 
             reporter.start(graph.file, run.id)
+            if terms.verbose:
+                memory.tell(reporter.note)
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()

@@ -36,7 +36,8 @@ class Claims:
 
         A path that this run has already is claimed once. CSC706 where the folder cannot be written.
         """
-        wanted = [path for path in dict.fromkeys(paths) if path not in self._held]
+        held = self._held
+        wanted = [path for path in dict.fromkeys(paths) if path not in held]
         taken: list[str] = []
         refused: list[str] = []
         for path in wanted:

@@ -16,6 +16,7 @@ from ..ir import codec
 from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Json
 from ..ir.requirement import Layer, Scope
+from ..ir.used import Used
 
 CLASSES: dict[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
 
@@ -37,6 +38,7 @@ def _fields(cls: type[Any]) -> tuple[str, ...]:
 _facts_of = attrgetter(*_fields(Facts))
 _file_of = attrgetter(*_fields(PlannedFile))
 _removal_of = attrgetter(*_fields(PlannedRemoval))
+_used_of = attrgetter(*_fields(Used))
 
 
 def _read_facts(data: Json) -> Facts:
@@ -60,6 +62,7 @@ _WRITE: dict[str, _Change] = {
     "keys": lambda keys: [list(key) for key in keys],
     "removals": _write_removals,
     "temporary": _write_removals,
+    "used": lambda used: None if used is None else _used_of(used),
 }
 _READ: dict[str, _Change] = {
     "key": tuple,
@@ -74,6 +77,7 @@ _READ: dict[str, _Change] = {
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
     "removals": _read_removals,
     "temporary": _read_removals,
+    "used": lambda used: None if used is None else Used(*used),
 }
 """By the name of a field: how its value becomes JSON, and how it comes back. Others stand as they are."""
 

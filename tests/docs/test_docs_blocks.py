@@ -115,7 +115,7 @@ def test_the_readme_has_its_two_commands() -> None:
     lines = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith(INSTALLS)]
     assert len(lines) == 2
     assert lines[0].endswith("cascade run examples/stdlib/stdlib.csc")
-    assert lines[1].endswith("pytest -q")
+    assert lines[1].endswith("pytest -q -n 4")
 
 
 def test_the_main_example_draws_its_chart(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import pytest
 import trio
 
+from cascade_dsl.executors.cgroups import Cgroups
+from cascade_dsl.executors.monitor import Monitor, Watch
 from cascade_dsl.executors.process import ProcessExecutor
 from cascade_dsl.executors.protocol import AttemptExited, AttemptSpec, CommandSpec, Outcome, PythonSpec
 from cascade_dsl.executors.python import PythonExecutor
@@ -24,41 +26,72 @@ async def until(condition: Callable[[], bool]) -> None:
         await trio.sleep(0.002)
 
 
+class Recording(Monitor):
+    """Keeps what it watches, for tests to ask what it has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[Watch] = []
+
+    def watch(self, pid: int, **options: Any) -> Watch:
+        watch = super().watch(pid, **options)
+        self.all.append(watch)
+        return watch
+
+
 class Work:
     """Starts attempts in one folder and waits for their outcomes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cgroups: Cgroups | None = None) -> None:
         self.folder = folder
         self.outcomes: dict[str, Outcome] = {}
         self.count = 0
-        self.commands = ProcessExecutor(self._deliver)
-        self.python = PythonExecutor(self._deliver)
+        self.monitor = Recording()
+        self.commands = ProcessExecutor(self._deliver, self.monitor, cgroups)
+        self.python = PythonExecutor(self._deliver, self.monitor)
 
     def _deliver(self, outcome: Outcome) -> None:
         assert outcome.id not in self.outcomes
         self.outcomes[outcome.id] = outcome
 
-    def start(self, *argv: str, stdout: str | None = None, cwd: Path | None = None, env: dict[str, str] = ENV) -> str:
+    def start(
+        self,
+        *argv: str,
+        stdout: str | None = None,
+        cwd: Path | None = None,
+        env: dict[str, str] = ENV,
+        mem: int | None = None,
+    ) -> str:
         """Begin a command; gives its id."""
         path = None if stdout is None else str(self.folder / stdout)
-        spec = self._spec(CommandSpec(argv=argv, stdout_path=path), cwd, env)
+        spec = self._spec(CommandSpec(argv=argv, stdout_path=path), cwd, env, mem)
         self.commands.start(spec)
         return spec.id
 
     def start_python(
-        self, source: str | None = None, *, cwd: Path | None = None, env: dict[str, str] = ENV, **fields: Any
+        self,
+        source: str | None = None,
+        *,
+        cwd: Path | None = None,
+        env: dict[str, str] = ENV,
+        mem: int | None = None,
+        **fields: Any,
     ) -> str:
         """Begin a call; gives its id."""
         fields.setdefault("outputs", {})
         result = str(self.folder / "results" / f"{self.count + 1}.json")
-        spec = self._spec(PythonSpec(source=source, result_path=result, **fields), cwd, env)
+        spec = self._spec(PythonSpec(source=source, result_path=result, **fields), cwd, env, mem)
         self.python.start(spec)
         return spec.id
 
-    def _spec(self, work: CommandSpec | PythonSpec, cwd: Path | None, env: dict[str, str]) -> AttemptSpec:
+    def _spec(
+        self, work: CommandSpec | PythonSpec, cwd: Path | None, env: dict[str, str], mem: int | None
+    ) -> AttemptSpec:
         self.count += 1
         log = str(self.folder / f"{self.count}.log")
-        return AttemptSpec(id=str(self.count), work=work, cwd=str(cwd or self.folder), env=env, log_path=log)
+        return AttemptSpec(
+            id=str(self.count), work=work, cwd=str(cwd or self.folder), env=env, log_path=log, mem_bytes=mem
+        )
 
     async def outcome(self, id: str) -> Outcome:
         """Wait for the outcome of an attempt."""

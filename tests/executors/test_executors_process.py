@@ -51,8 +51,8 @@ async def test_it_leads_a_session(working: Working, tmp_path: Path) -> None:
 async def test_usage_is_told(working: Working) -> None:
     async with working() as work:
         ended = await work.run(sys.executable, "-c", "x = bytearray(60_000_000)\nfor _ in range(10**6): pass")
-        assert ended.usage.user_s > 0
-        assert ended.usage.maxrss_kb > 60_000
+        assert ended.used.cpu_ms > 0
+        assert ended.used.peak_bytes > 60_000_000
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cascade_dsl.ir import events as ev
 from cascade_dsl.ir.expr import Apply, Lit, Var
 from cascade_dsl.ir.requirement import Layer, Limit, Scope, Window
+from cascade_dsl.ir.used import PeakFrom, Used
 from cascade_dsl.store.eventcodec import CLASSES, UnreadableEvent, decode, encode
 
 INT64 = st.integers(min_value=-(2**63), max_value=2**63 - 1)
@@ -49,6 +50,7 @@ FACTS = st.builds(
 )
 REMOVALS = st.builds(ev.PlannedRemoval, path=TEXT, size=COUNT, digest=TEXT)
 FILES = st.builds(ev.PlannedFile, scratch=TEXT, final=TEXT, size=COUNT, digest=TEXT, inode=COUNT, temporary=TEXT)
+USED = st.builds(Used, COUNT, COUNT, COUNT, COUNT, COUNT, st.sampled_from(get_args(PeakFrom)))
 STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "str": TEXT,
     "int": INT64,
@@ -65,6 +67,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "Scope": SCOPES,
     "Scope | None": st.none() | SCOPES,
     "Facts": FACTS,
+    "Used | None": st.none() | USED,
     "tuple[PlannedFile, ...]": st.lists(FILES, max_size=2).map(tuple),
     "tuple[PlannedRemoval, ...]": st.lists(REMOVALS, max_size=2).map(tuple),
     "OnFailure": st.sampled_from(get_args(ev.OnFailure)),
@@ -113,6 +116,7 @@ def test_the_row_is_an_object_with_the_names_of_the_fields() -> None:
         "blob": None,
         "length": None,
         "recipe": "",
+        "used": None,
     }
 
 

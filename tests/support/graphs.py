@@ -26,7 +26,7 @@ from cascade_dsl.ir.graph import (
     TaskDef,
 )
 from cascade_dsl.ir.requirement import Layer, Limit, Resource, Scope
-from cascade_dsl.ir.types import FILE, INT, JSON, ListType
+from cascade_dsl.ir.types import FILE, INT, JSON, ListType, Type
 from cascade_dsl.testing.simulate import Played
 
 LIST = ListType(JSON)
@@ -110,8 +110,8 @@ def fan(
     )
 
 
-def output(id_: int, node: int) -> Output:
-    return Output(id=id_, name=f"o{id_}", node=node, type=INT)
+def output(id_: int, node: int, type_: Type = INT) -> Output:
+    return Output(id=id_, name=f"o{id_}", node=node, type=type_)
 
 
 def graph(tasks: Sequence[TaskDef], nodes: Sequence[Node], resources: dict[str, str] | None = None) -> Graph:

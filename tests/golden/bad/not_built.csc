@@ -4,7 +4,6 @@ flow f(n: int) -> int { return n }
 finally { t(1) }
 test "x" { expect 1 == 1 }
 task t(n: int) -> int { env { T = TOKEN }; sh "echo {{n}}" }
-task h() -> bam: temp file { sh "true > {{bam}}" }
 if true { a = t(1) } else { a = t(2) }
 b = try t(1) else 3
 c = repeat m = 0 while m < 3 max 5 { t(m) }

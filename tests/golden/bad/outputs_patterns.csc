@@ -9,7 +9,6 @@ task twins() -> (a: list[file] = "*.csv", b: list[file] = "./*.csv", c: file = "
   in scratch
   exec ["touch", c, d]
 }
-task temporary() -> bam: temp file { sh "true > {{bam}}" }
 task place(n: int) -> parts: list[file] = "parts/*.csv" { sh "mkdir -p parts; true > parts/{{n}}.csv" }
 folders()
 fan = [place(n) for n in range(3)]

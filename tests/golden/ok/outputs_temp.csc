@@ -1,3 +1,5 @@
+## Files that go when they have been read.
+
 task align(id: str) -> (bam: temp file = "out/{{id}}.bam", work: temp dir, note: temp file?, n: int) {
   sh "echo {{id}} > {{bam}}; mkdir {{work}}; echo 1 > {{n}}; echo > {{note}}"
 }
