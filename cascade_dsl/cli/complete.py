@@ -249,6 +249,12 @@ class _Line:
                 from ..base.codes import CODES
 
                 return _fitting(current.upper(), CODES.items())
+            case "ACTION":
+                from .caching import ACTIONS
+
+                return _fitting(current, ACTIONS.items())
+            case "RESULT":
+                return _results(current)
             case "SHELL":
                 return _fitting(current, (("bash", ""), ("zsh", ""), ("fish", "")))
             case "SCOPE":
@@ -361,6 +367,21 @@ def _past_runs() -> list[Item]:
     return [(name, str(read_info(os.path.join(folder, name)).get("file", ""))) for name in newest]
 
 
+def _results(current: str) -> Reply:
+    """Tasks and nodes of which a result is kept, as no shell minds them."""
+    from pathlib import Path
+
+    from ..store.results import read_entries
+    from ..store.runs import Project
+    from .past import project_folder
+
+    folder = project_folder()
+    entries = [] if folder is None else read_entries(Project(Path(folder)))
+    tasks = {entry.task: "task" for entry in entries}
+    nodes = {dotted(entry.node): entry.task for entry in entries[:NODES_MAX]}
+    return _fitting(current, (tasks | nodes).items())
+
+
 def live_scopes(wanted: str | None, paused_only: bool = False) -> list[Item]:
     """Scopes of the live runs that are meant, with what holds there now; only what is paused, for `resume`."""
     found: dict[str, str] = {}
@@ -402,17 +423,17 @@ def _held(pool: dict[str, Any] | None) -> str:
 
 def _nodes(current: str, wanted: str | None) -> Reply:
     """Nodes of the run that is meant, of those that were started. `pages[oslo]` is offered as `pages.oslo`, which no shell minds."""
-    import sqlite3
     from contextlib import closing
     from pathlib import Path
 
+    from ..store.reading import open_to_read
     from .past import run_folder
 
     live = _live(wanted) if wanted is None else []
     folder = Path(live[0].folder) if len(live) == 1 else run_folder(wanted)
     bracketed = "[" in current
     stem = current.partition("[" if bracketed else ".")[0]
-    with closing(sqlite3.connect(f"{(folder / 'journal.db').as_uri()}?mode=ro", uri=True)) as db:
+    with closing(open_to_read(folder / "journal.db")) as db:
         rows = db.execute(
             "SELECT DISTINCT name FROM attempts WHERE substr(name, 1, ?) = ? ORDER BY serial DESC LIMIT ?",
             (len(stem), stem, NODES_MAX),

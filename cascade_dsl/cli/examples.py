@@ -57,9 +57,31 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ('eval "$(cascade completion zsh)"', "in ~/.zshrc, after compinit"),
         ("cascade completion fish > ~/.config/fish/completions/cascade.fish", "for fish"),
     ),
+    "history": (
+        ("cascade history", "the newest twenty runs of this folder"),
+        ("cascade history -n 100 --json", "more of them, for a program to read"),
+    ),
+    "show": (
+        ("cascade show", "the newest run: what it did, and what was done to it"),
+        ("cascade show k3f --json", "another one, by the end of its name, whole"),
+    ),
     "log": (
         ("cascade log index", "what the node `index` wrote"),
         ("cascade log 'pages[oslo]'", "an instance of a fan-out; pages.oslo means the same"),
+        ("cascade log index -f", "what it writes, until it has ended"),
+        ("cascade log index --attempt 1 --run k3f", "of an older run, what the first attempt wrote"),
+    ),
+    "cache": (
+        ("cascade cache ls", "the results that are kept"),
+        ("cascade cache ls fetch", "of a task, or of a node"),
+        ("cascade cache rm pages.oslo", "forget one: it is made again"),
+        ("cascade cache gc --max-size 10GB", "what is wanted least goes until so much is left"),
+        ("cascade cache verify", "read all that is kept, and drop what is damaged"),
+    ),
+    "clean": (
+        ("cascade clean --keep 10 --dry-run", "what would go but for the newest ten runs"),
+        ("cascade clean --older 30d", "runs that ended a month ago"),
+        ("cascade clean --all", "all that is not live; published files and kept results stay"),
     ),
     "show-script": (
         ("cascade show-script index", "what `index` ran, with its folder and environment"),
@@ -78,6 +100,8 @@ ARGS: dict[str, str] = {
     "NODE": "A node, as its failure calls it: index, pages[oslo].",
     "TASK": "The name of a task; all where it is not given.",
     "SHELL": "bash, zsh or fish.",
+    "ACTION": "ls, rm, gc or verify.",
+    "RESULT": "A node, a list of nodes, a task, or the beginning of a recipe, as `cascade cache ls` shows them.",
 }
 
 SHORT = """\
@@ -88,7 +112,8 @@ Workflows whose limits change while they are on.
   cascade check PATH…           errors and warnings, without running anything
   cascade ps                    what runs, and what waits for what
   cascade limit task:fetch 3    change a limit while it is on
-  cascade log NODE              what a node wrote
+  cascade log NODE              what a node wrote, or writes (-f)
+  cascade history               the runs of this folder; cascade show RUN: one of them
   cascade continue              go on with a run that was stopped or killed
   cascade explain CODE          an error, at length
 
@@ -109,7 +134,10 @@ MEANT: dict[str, str] = {
     "stop": "cancel",
     "suspend": "pause",
     "top": "ps",
+    "tail": "log",
     "unpause": "resume",
+    "prune": "clean",
+    "runs": "history",
     "validate": "check",
 }
 """A verb as other programs call it → as it is called here."""

@@ -82,6 +82,18 @@ def _dispatch(words: list[str]) -> int:
             from .past import explain
 
             return explain(parse(known, rest))
+        case "history" | "show":
+            from .history import history, show
+
+            return (history if verb == "history" else show)(parse(known, rest))
+        case "cache":
+            from .caching import cache
+
+            return cache(parse(known, rest))
+        case "clean":
+            from .cleaning import clean_
+
+            return clean_(parse(known, rest))
         case "log":
             from .logs import log
 

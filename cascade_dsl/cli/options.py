@@ -50,6 +50,9 @@ _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _KEEP_TEMP = Option("--keep-temp", FLAG, "Leave temporary files where they are.")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
+_CACHE_MAX = Option(
+    "--cache-max", VALUE, "At the end keep what .cascade stores to a size, as CASCADE_CACHE_MAX says too.", "SIZE"
+)
 _NO_ENFORCE_MEM = Option("--no-enforce-mem", FLAG, "Let tasks use more memory than they demand.")
 _BECAUSE = Option("--because", VALUE, "Why, for the record.", "TEXT")
 _SENTENCE = (
@@ -81,6 +84,7 @@ RUN = Verb(
         Option("--keep-going", FLAG, "The same as --on-failure continue.", short="-k"),
         Option("--dry-run", FLAG, "Check everything and show what would run.", short="-n"),
         _KEEP_TEMP,
+        _CACHE_MAX,
         Option("--force", MAYBE, "Run what is up to date too: all, or what a name stands for.", "[TARGET]"),
         Option("--touch", FLAG, "Run nothing: take the outputs that are there for the results."),
         Option("--paranoid", FLAG, "Read every file again instead of trusting its size and times."),
@@ -95,7 +99,7 @@ CONTINUE = Verb(
     "continue",
     "Go on with a run that was killed or stopped.",
     (("RUN", "maybe"),),
-    (_KEEP_TEMP, _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
+    (_KEEP_TEMP, _CACHE_MAX, _NO_ENFORCE_MEM, _NO_WAIT, _VERBOSE, _JSON),
 )
 _FORMAT = Option("--format", VALUE, "The form of the output.", "FORM", choices=("text", "json"))
 
@@ -166,7 +170,53 @@ VERBS: dict[str, Verb] = {
             ),
         ),
         Verb("completion", "Print the script that completes words of cascade in a shell.", (("SHELL", "one"),), ()),
-        Verb("log", "Print what a node's newest attempt wrote.", (("NODE", "one"),), (_PAST_RUN,)),
+        Verb(
+            "history",
+            "List the runs of this folder, newest first.",
+            (),
+            (Option("--number", VALUE, "At most N; 20 where it is not given.", "N", short="-n"), _JSON),
+        ),
+        Verb(
+            "show",
+            "Show one run: params, changes, nodes with their attempts, failures, outputs.",
+            (("RUN", "maybe"),),
+            (_JSON,),
+        ),
+        Verb(
+            "clean",
+            "Remove what old runs left in .cascade: never a live run, never published files.",
+            (),
+            (
+                Option("--keep", VALUE, "All but the N newest runs.", "N"),
+                Option("--older", VALUE, "Runs that ended so long ago, such as 30d.", "DURATION"),
+                Option("--all", FLAG, "Every run that is not live."),
+                Option("--dry-run", FLAG, "Say what would go and how many bytes, and remove nothing.", short="-n"),
+                _JSON,
+            ),
+        ),
+        Verb(
+            "cache",
+            "Results that are kept for later runs: list (ls), forget (rm, gc), check (verify).",
+            (("ACTION", "one"), ("RESULT", "any")),
+            (
+                Option(
+                    "--max-size", VALUE, "gc: as much of .cascade is left, what is wanted least goes first.", "SIZE"
+                ),
+                Option("--older", VALUE, "gc: what nobody wanted for so long, such as 30d.", "DURATION"),
+                Option("--dry-run", FLAG, "rm, gc: say what would go, and remove nothing.", short="-n"),
+                _JSON,
+            ),
+        ),
+        Verb(
+            "log",
+            "Print what a node wrote in its newest attempt, or follow it.",
+            (("NODE", "one"),),
+            (
+                Option("--follow", FLAG, "Print what comes, until the node has ended.", short="-f"),
+                Option("--attempt", VALUE, "That attempt, counted from 1.", "N"),
+                _PAST_RUN,
+            ),
+        ),
         Verb(
             "show-script",
             "Print the script of a node's newest attempt as it ran, to paste into a terminal.",

@@ -9,6 +9,7 @@ from ..base.assets import asset
 from ..base.codes import CODES, WARNINGS
 from ..base.diagnostics import fail
 from ..base.suggest import did_you_mean
+from ..store import layout
 from ..store.live import STATE_FOLDER, find_live
 from .parse import Parsed
 
@@ -42,6 +43,8 @@ def project_folder() -> Path | None:
 def run_folder(wanted: str | None) -> Path:
     """The folder of the run that is meant: of this project, else the only live one; CSC508 where there is none."""
     project = project_folder()
+    if project is not None:
+        layout.check(project / STATE_FOLDER)
     runs = [] if project is None else sorted((project / STATE_FOLDER / "runs").iterdir(), reverse=True)
     if wanted is not None:
         runs = [run for run in runs if run.name == wanted or run.name.endswith(wanted)]

@@ -50,6 +50,7 @@ def run_engine(parsed: Parsed, alive: int) -> int:
     wants_json = "--json" in parsed.flags
     warnings: list[Diagnostic] = []
     try:
+        most = _cache_max(parsed)
         result = _run(parsed, warnings) if parsed.verb.open else _continue(parsed)
     except CascadeError as error:
         if wants_json:
@@ -63,7 +64,32 @@ def run_engine(parsed: Parsed, alive: int) -> int:
         for line in output_lines(result.outputs):
             print(line)
     sys.stdout.flush()
+    if most is not None:
+        _keep_bound(parsed, most)
     return result.exit_code
+
+
+def _keep_bound(parsed: Parsed, most: int) -> None:
+    """The run is over and told: what hinders here is said, and changes nothing of that."""
+    from .caching import keep_bound
+    from .past import project_folder
+
+    folder = Path(file_of(parsed.args, parsed)).resolve().parent if parsed.verb.open else project_folder()
+    try:
+        if folder is not None:
+            keep_bound(folder, most)
+    except CascadeError as error:
+        print(f"cache: {'; '.join(d.message for d in error.diagnostics)}", file=sys.stderr)
+
+
+def _cache_max(parsed: Parsed) -> int | None:
+    """The size to which the stored results are kept at the end; CSC504 where it is none."""
+    if "--cache-max" not in parsed.values and not os.environ.get("CASCADE_CACHE_MAX"):
+        return None
+    from .caching import bound_of_environment, size_option
+
+    given = size_option(parsed, "--cache-max")
+    return bound_of_environment() if given is None else given
 
 
 def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | None:

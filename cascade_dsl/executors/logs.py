@@ -15,11 +15,10 @@ from typing import Any, NoReturn
 
 import trio
 
-KEPT_BYTES = 8 * 1024 * 1024
-"""Kept of the head, and as much of the tail."""
+from .floods import KEPT_BYTES, NOTE_MAX, note_of
+
 _BLOCK = 4096
 _APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-_NOTE_MAX = 200
 _PUNCH_HOLE_KEEP_SIZE = 0x02 | 0x01
 
 
@@ -74,9 +73,9 @@ def close_up(path: str) -> None:
     with open(path, "r+b", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         source = size - KEPT_BYTES
-        if source - KEPT_BYTES < _NOTE_MAX:
+        if source - KEPT_BYTES < NOTE_MAX:
             return
-        note = f"\n[… {source - KEPT_BYTES} bytes left out here …]\n".encode()
+        note = note_of(source - KEPT_BYTES)
         os.pwrite(file.fileno(), note, KEPT_BYTES)
         target = KEPT_BYTES + len(note)  # before `source`, so that copying forwards overwrites nothing unread
         while piece := os.pread(file.fileno(), 1 << 20, source):

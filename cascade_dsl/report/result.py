@@ -70,22 +70,24 @@ def result_json(result: RunResult) -> dict[str, Any]:
             "skipped": nodes.skipped,
             "cancelled": nodes.cancelled,
         },
-        "failures": [
-            {
-                "node": failure.name,
-                "task": failure.task,
-                "exit": failure.exit,
-                "attempts": failure.attempts,
-                "log": failure.log,
-                "message": failure.message,
-                "file": failure.file,
-                "line": failure.line,
-                "meaning": meaning_of(failure).text,
-                "skipped": failure.skipped,
-            }
-            for failure in result.failures
-        ],
+        "failures": [failure_json(failure) for failure in result.failures],
         "diagnostics": [diagnostic.to_json() for diagnostic in result.diagnostics],
+    }
+
+
+def failure_json(failure: FailureView) -> dict[str, Any]:
+    """A failure as documents hold it."""
+    return {
+        "node": failure.name,
+        "task": failure.task,
+        "exit": failure.exit,
+        "attempts": failure.attempts,
+        "log": failure.log,
+        "message": failure.message,
+        "file": failure.file,
+        "line": failure.line,
+        "meaning": meaning_of(failure).text,
+        "skipped": failure.skipped,
     }
 
 

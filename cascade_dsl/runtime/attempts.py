@@ -32,6 +32,7 @@ from ..ir.events import FailureReason
 from ..ir.graph import NodeKey
 from ..ir.used import Used, over_message
 from ..store.blobs import Blobs
+from ..store.layout import make_private
 from ..store.output_paths import Stamp, stamps
 from .bodies import Bodies, Prepared
 from .disk import Disk
@@ -308,6 +309,7 @@ class Attempts:
             self._disk.submit(partial(_discard, drafts), _ignore)
         if Path(prepared.spec.cwd).is_relative_to(prepared.folder):
             self.kept.append(prepared.folder)
+            self._disk.submit(partial(_make_private, prepared.folder), _ignore)
         else:
             self._tidy(prepared)
 
@@ -512,6 +514,11 @@ def _look_at(places: list[GlobPlace]) -> dict[str, dict[str, Stamp]]:
     if 0 < left_ns <= _FILE_TICK_NS:
         time.sleep(left_ns / 1e9)
     return found
+
+
+def _make_private(folder: Path) -> None:
+    with suppress(OSError):
+        make_private(str(folder))
 
 
 def _discard(paths: list[str]) -> None:

@@ -252,7 +252,9 @@ class Bodies:
         def write(script: bytes) -> Path:
             self._make(folder)
             file = folder / "script.sh"
-            file.write_bytes(script)
+            descriptor = os.open(file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "wb") as opened:
+                opened.write(script)
             return file
 
         return command_line(render(body, shell, values, self.environ), shell, write)

@@ -158,6 +158,7 @@ def go_on(
 ) -> Ended:
     """Take a run over that was killed or drained; CascadeError where there is none or another engine has it."""
     project = Project(folder)
+    project.prepare()
     run = _continued(project, name)
     run.take()
     run.was_continued = True
@@ -225,7 +226,7 @@ def _play(
     memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
     now_s = (state.started_ns or clock.now_ns()) / 1e9
     began_ns = clock.now_ns()
-    with JournalReader(run.journal) as reader:
+    with JournalReader(run.journal, own=True) as reader:
         values = Values(state, reader, project.blobs, folder=str(folder), environ=environ, now_s=now_s)
         names = Names(state, values)
         publishing = _publishing(project, run, graph, state, values, names, plans)

@@ -18,6 +18,7 @@ from ..base.diagnostics import CascadeError, fail
 from ..base.quantity import show_size
 from .faults import unusable
 from .flush import flush_folders
+from .touching import shared, touch
 
 BLOB_MAX_BYTES = 64 * 1024 * 1024
 """A value that is larger fails its node: it belongs in a file."""
@@ -57,7 +58,7 @@ class Blobs:
         """Store a value, UTF-8 where it is text, and give its digest. CSC704 over 64 MiB, CSC706 where the disk refuses."""
         content = data.encode("utf-8", _LONE) if isinstance(data, str) else data
         digest = digest_of(content)
-        if not self.verify(digest):
+        if not (self._touch(digest) and self.verify(digest)):
             with self.writer() as writer:
                 writer.write(content)
                 writer.finish()
@@ -85,6 +86,10 @@ class Blobs:
     def text(self, digest: str) -> str:
         """A blob as text; raises as `get`."""
         return self.get(digest).decode("utf-8", _LONE)
+
+    def _touch(self, digest: str) -> bool:
+        """Say that a blob is in use from now on, where it is there."""
+        return os.path.exists(self.path(digest)) and touch(self.path(digest))
 
     def verify(self, digest: str) -> bool:
         """Whether the blob is there and whole; reads all of it."""
@@ -137,7 +142,8 @@ class BlobWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            os.rename(self._temporary, self._folder / digest)
+            with shared(self._folder):
+                os.rename(self._temporary, self._folder / digest)
             flush_folders((os.fspath(self._folder),))
         except OSError as error:
             raise unusable(self._folder, error) from error

@@ -163,7 +163,7 @@ class Cache:
             if db is None:
                 return []
             try:
-                return [_entry(row) for row in db.execute(f"SELECT {_COLUMNS} FROM results ORDER BY t_ns DESC, id")]
+                return entries_in(db)
             except sqlite3.Error:
                 return []
 
@@ -285,6 +285,11 @@ class Cache:
                 db.execute("INSERT OR IGNORE INTO runs VALUES(?)", (run.id,))
 
         _in_one(db, add)
+
+
+def entries_in(db: sqlite3.Connection) -> list[Entry]:
+    """Every result in an index, newest first. Raises sqlite3.Error."""
+    return [_entry(row) for row in db.execute(f"SELECT {_COLUMNS} FROM results ORDER BY t_ns DESC, id")]
 
 
 def entries_of(run: Run, project: Path) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from os import PathLike, fspath
 from pathlib import Path
 
 from ..base.diagnostics import CascadeError, fail
@@ -19,13 +20,13 @@ def unusable(folder: Path, error: OSError) -> CascadeError:
     )
 
 
-def unlockable(path: Path, error: OSError) -> CascadeError:
+def unlockable(path: str | PathLike[str], error: OSError) -> CascadeError:
     """CSC742: the file system has no locks, by which runs know of each other; else as `unusable`."""
     if error.errno not in _NO_LOCKS:
-        return unusable(path, error)
+        return unusable(Path(path), error)
     return fail(
         "CSC742",
-        f"the file system of `{path}` has no locks: {error.strerror}",
+        f"the file system of `{fspath(path)}` has no locks: {error.strerror}",
         notes=("by its lock a run is known to be live, and two runs do not publish one path at once",),
         help="put the project's folder on a local disk, or mount the network file system with locks",
     )

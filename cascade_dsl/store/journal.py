@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -20,14 +20,14 @@ from ..ir.events import EVENT_SCHEMA, AttemptFinished, Event, PublishPlanned
 from ..ir.graph import NodeKey
 from .eventcodec import UnreadableEvent, decode, encode
 from .live import is_live
-from .wal import is_cut, read_only
+from .reading import open_to_read
+from .wal import is_cut
 
 JOURNAL_SCHEMA = 1
 _APPLICATION_ID = 0x43534331
 _CHECKPOINT_COMMITS = 2000
 """Commits between two checkpoints: each is about three pages of the write-ahead log."""
 _ROWS_AT_ONCE = 500
-_UNOPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 _TABLES = """
 CREATE TABLE events(
@@ -107,7 +107,7 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> Journal:
         """The journal of a run to go on with. Nothing may be committed before `events` has been read to its end."""
-        db = _open_existing(path, is_ours=True)
+        db = _open_existing(path, _connect, is_written=False)
         try:
             _tune(path, db)
             journal = cls(path, db)
@@ -236,14 +236,17 @@ class Journal:
 
 
 class JournalReader:
-    """Reads a journal, also of a run that is live. From any thread, one call at a time."""
+    """Reads a journal, also of a run that is live, and changes nothing. From any thread, one call at a time."""
 
     __slots__ = ("_db", "path")
 
-    def __init__(self, path: Path) -> None:
-        """CSC700 where there is no journal, CSC701 where it is damaged, CSC703 where a newer version wrote it."""
+    def __init__(self, path: Path, *, own: bool = False) -> None:
+        """CSC700 where there is no journal, CSC701 where it is damaged, CSC703 where a newer version wrote it.
+
+        `own`: this process writes it too.
+        """
         self.path = path
-        self._db = _open_existing(path, is_ours=False)
+        self._db = _open_existing(path, _connect if own else open_to_read, is_written=own or is_live(path.parent))
         self._db.execute("PRAGMA query_only = 1")
 
     def events(self) -> Iterator[tuple[int, int, Event]]:
@@ -345,6 +348,15 @@ class JournalReader:
         except (AttributeError, TypeError, ValueError) as error:
             raise _damaged(self.path, "an attempt is not what was written", str(error)) from error
 
+    @property
+    def database(self) -> sqlite3.Connection:
+        """For what is asked of a journal in the large; the events stay rows, their chain is not verified."""
+        return self._db
+
+    def damaged(self, what: str) -> CascadeError:
+        """CSC701 for what a caller found in `database`."""
+        return _damaged(self.path, what)
+
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
@@ -382,22 +394,19 @@ def _tune(path: Path, db: sqlite3.Connection) -> None:
     db.execute("PRAGMA wal_autocheckpoint = 0")
 
 
-def _open_existing(path: Path, *, is_ours: bool) -> sqlite3.Connection:
-    """`is_ours`: no other process writes it, since we hold the lock of its run."""
+def _open_existing(
+    path: Path, connect: Callable[[Path], sqlite3.Connection], *, is_written: bool
+) -> sqlite3.Connection:
+    """`is_written`: somebody may be writing it at this instant, so that its log is not looked at."""
     if not path.is_file():
         raise fail("CSC700", f"there is no journal `{path}`", help="`cascade history` lists the runs of a project")
-    if (is_ours or not is_live(path.parent)) and is_cut(path):
+    if not is_written and is_cut(path):
         raise _damaged(
             path, "turns that were committed are lost", f"`{path.name}-wal` beside it is not what was written"
         )
-    db = _connect(path)
+    db = connect(path)
     try:
         application, schema = _header(path, db)
-    except sqlite3.OperationalError as error:
-        db.close()
-        if is_ours or error.sqlite_errorcode & 0xFF not in _UNOPENED:
-            raise _damaged(path, str(error)) from error
-        db, application, schema = _open_unchanged(path, error)
     except sqlite3.DatabaseError as error:
         db.close()
         raise _damaged(path, str(error)) from error
@@ -424,23 +433,6 @@ def _header(path: Path, db: sqlite3.Connection) -> tuple[int, int]:
     if schema == 0 and application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise _damaged(path, "it has no tables")
     return application, schema
-
-
-def _open_unchanged(path: Path, error: sqlite3.Error) -> tuple[sqlite3.Connection, int, int]:
-    """A journal in a folder that may not be written: it can be read where all of it is in the one file."""
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size:
-        raise fail(
-            "CSC700",
-            f"the journal `{path}` cannot be opened: {error}",
-            help="a journal whose run was killed is read where its folder may be written: copy the project there",
-        ) from error
-    db = read_only(path, immutable=True)
-    try:
-        return db, *_header(path, db)
-    except sqlite3.DatabaseError as again:
-        db.close()
-        raise _damaged(path, str(again)) from again
 
 
 def _verified(path: Path, db: sqlite3.Connection) -> Iterator[tuple[int, bytes, int, Event]]:

@@ -2,7 +2,8 @@
 
 A run is live while its engine holds the lock on the file `lock` in the run's folder. Live runs are found through
 links, in `.cascade/live` of their project and in a registry of the user, so that the past of a project costs nothing.
-A link is removed by whoever finds it dead, under the lock, so that an engine that takes the run over is not lost.
+To look for runs writes nothing: a dead link is removed by the next run that is announced beside it, under the lock of
+the run that it names, so that an engine that takes that run over is not lost.
 
 Every control verb imports this module: it must stay without pathlib, typing, dataclasses and sqlite3.
 """
@@ -115,9 +116,11 @@ def announce(folder: str) -> None:
     links = os.path.join(os.path.dirname(os.path.dirname(folder)), _LINKS)
     with suppress(OSError):
         os.makedirs(links, 0o700, exist_ok=True)
+        _prune(links)
         _link(folder, os.path.join(links, name))
     registry = registry_folder(create=True)
     if registry is not None:
+        _prune(registry)
         with suppress(OSError):
             _link(folder, os.path.join(registry, _registry_name(folder)))
 
@@ -163,25 +166,36 @@ def _is_private(folder: str) -> bool:
 
 def _collect(links: str, found: dict[str, LiveRun]) -> None:
     for link in _listed(links):
-        try:
+        with suppress(OSError):
             folder = os.path.realpath(link, strict=True)
+            if folder not in found and is_live(folder):
+                found[folder] = _read(folder)
+
+
+def live_in(state: str) -> list[str]:
+    """The names of the runs that are live in a state folder, also those that others do not find."""
+    runs = os.path.join(state, "runs")
+    try:
+        names = os.listdir(runs)
+    except OSError:
+        return []
+    return [name for name in sorted(names) if is_live(os.path.join(runs, name))]
+
+
+def _prune(links: str) -> None:
+    """Remove the links of runs that are dead or gone."""
+    for link in _listed(links):
+        try:
+            probe = _probe(os.path.join(os.path.realpath(link, strict=True), LOCK_FILE))
         except OSError:
-            _unlink(link)
-            continue
-        if folder in found:
-            continue
-        probe = _probe(os.path.join(folder, LOCK_FILE))
+            probe = None
         if probe is None:
             _unlink(link)
             continue
         descriptor, held = probe
-        try:
-            if held:
-                found[folder] = _read(folder)
-            else:
-                _unlink(link)
-        finally:
-            os.close(descriptor)
+        if not held:
+            _unlink(link)
+        os.close(descriptor)
 
 
 def _listed(folder: str) -> Iterator[str]:

@@ -24,7 +24,10 @@ from ..ir.events import PlannedFile, PlannedRemoval
 from .blobs import DIGEST_BYTES
 from .flush import flush_folders
 from .leftovers import aside_of, beside_of, drop, hidden_prefix
+from .live import STATE_FOLDER
+from .modes import make_read_only, open_copy
 from .output_paths import check_links, existing
+from .touching import shared
 
 _PIECE_BYTES = 1 << 20
 _EXTENSION_MAX = 32
@@ -94,7 +97,11 @@ def perform(
             continue
         try:
             changed += _make_parents(file.final)
-            _move(file.scratch, file.final)
+            if _is_kept(file.final):
+                with shared(Path(os.path.dirname(file.final))):
+                    _move(file.scratch, file.final)
+            else:
+                _move(file.scratch, file.final)
         except OSError as error:
             raise _unpublishable(Path(file.final), error) from error
     for removal in removals:
@@ -184,13 +191,15 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
         digest, size = _describe(scratch, sync=True)
         if produced.final is None:
             final = store / f"{digest}{extension(scratch)}"
-            _make_read_only(scratch)
+            make_read_only(scratch)
         else:
             final = produced.final
             if produced.is_hidden:
-                _make_read_only(scratch)
+                make_read_only(scratch)
             if os.path.lexists(final) and (final.is_dir() and not final.is_symlink()) != produced.folder:
                 raise OSError(errno.EEXIST, f"a {'file' if produced.folder else 'folder'} stands there")
+            if not produced.folder:
+                open_copy(scratch, digest, store)
     except OSError as error:
         raise _unpublishable(produced.final or scratch, error) from error
     return PlannedFile(
@@ -292,6 +301,12 @@ def _is_planned(path: str, file: PlannedFile | PlannedRemoval) -> bool:
         return False
 
 
+def _is_kept(final: str) -> bool:
+    """Whether a path is one of the store, from which what nobody refers to is removed."""
+    folder = os.path.dirname(final)
+    return os.path.basename(folder) == "store" and os.path.basename(os.path.dirname(folder)) == STATE_FOLDER
+
+
 def _make_parents(final: str) -> list[str]:
     """Make the folders above a path; gives those whose entries change by that and by what is to stand there."""
     parent = os.path.dirname(final)
@@ -347,18 +362,6 @@ def _copy_over(scratch: str, final: str, is_folder: bool) -> None:
         drop(beside)
         raise
     drop(scratch)
-
-
-def _make_read_only(path: Path) -> None:
-    """Folders stay writable, so that `.cascade` can be deleted."""
-    if path.is_dir():
-        for folder, _, names in os.walk(path):
-            for name in names:
-                inner = os.path.join(folder, name)
-                if not os.path.islink(inner):
-                    os.chmod(inner, stat.S_IMODE(os.stat(inner).st_mode) & ~0o222)
-    else:
-        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & ~0o222)
 
 
 def extension(path: Path) -> str:

@@ -1,9 +1,8 @@
 """The state of a project, `.cascade` beside its program, and the folder of each run in it.
 
     .cascade/runs/ID/{journal.db, graph.json, run.json, control.sock, lock, logs/, scratch/}
-    .cascade/{blobs/, store/, claims/, live/}
 
-All of it is readable by its owner only. `run.json` is for people and for `ps`; the truth about a run is its journal.
+All of it is readable by its owner only; `layout` tells of the folders beside `runs`. `run.json` is for people and for `ps`; the truth about a run is its journal.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import NamedTuple
 
 from ..base.diagnostics import CascadeError, fail
 from ..ir.events import RunEnded, RunStatus
+from . import layout
 from .blobs import Blobs
 from .boot import boot_id
 from .faults import unlockable, unusable
@@ -67,12 +67,13 @@ def instant_of(id: str) -> int:
 class Run:
     """The folder of one run."""
 
-    __slots__ = ("_lock", "folder", "id", "was_continued")
+    __slots__ = ("_hold", "_lock", "folder", "id", "was_continued")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.id = folder.name
         self._lock = -1
+        self._hold = -1
         self.was_continued = False
         """An engine of this process goes on with it: it had one before."""
 
@@ -101,13 +102,24 @@ class Run:
         """Whether an engine, also of this process, holds the run."""
         return is_live(self.folder)
 
-    def take(self) -> None:
+    def take(self, hold: int | None = None) -> None:
         """Become the engine of this run until `release` or the end of the process; CSC707 where another one is.
 
-        CSC706 where the folder cannot be written, CSC742 where there are no locks.
+        `hold`: a share of the state's lock that the caller has taken, and gives away. CSC706 where the folder cannot be
+        written, CSC708 where the run was removed, CSC742 where there are no locks.
         """
+        self._hold = layout.hold(self.folder.parent.parent) if hold is None else hold
+        try:
+            self._lock = self._locked()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _locked(self) -> int:
         try:
             descriptor = os.open(self.folder / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            raise self._removed() from None
         except OSError as error:
             raise unusable(self.folder, error) from error
         for _ in range(_LOCK_TRIES):
@@ -120,14 +132,28 @@ class Run:
                 os.close(descriptor)
                 raise unlockable(self.folder, error) from error
             else:
-                self._lock = descriptor
-                return
+                if _is_at(descriptor, self.folder / LOCK_FILE):
+                    return descriptor
+                os.close(descriptor)
+                raise self._removed()
         os.close(descriptor)
         raise fail(
             "CSC707",
             f"the run {self.id} is live: another process has it",
             help="`cascade ps` shows it; wait for its end, or steer it with `cascade limit`, `pause` and the like",
         )
+
+    def _removed(self) -> CascadeError:
+        return fail(
+            "CSC708",
+            f"the run {self.id} was removed",
+            help="`cascade history` shows the runs that are there; start a new one with `cascade run FILE`",
+        )
+
+    def _let_go(self) -> None:
+        hold, self._hold = self._hold, -1
+        if hold >= 0:
+            os.close(hold)
 
     def announce(self) -> None:
         """Let control verbs find the run; it has been taken, and its `run.json` is written."""
@@ -141,6 +167,7 @@ class Run:
         withdraw(str(self.folder))
         descriptor, self._lock = self._lock, -1
         os.close(descriptor)
+        self._let_go()
 
     def info(self) -> RunInfo:
         """What `run.json` says; what it does not say is empty."""
@@ -217,20 +244,30 @@ class Project:
         """Where live runs say which paths they publish."""
         return self.state / "claims"
 
-    def create(self, *, file: str, pid: int, warden: int | None, now_ns: int) -> Run:
-        """A new run, taken by this process and not yet announced; CSC706 where the disk refuses."""
-        runs = self.state / "runs"
+    def prepare(self) -> None:
+        """Bring the state, where there is one, to the newest layout. CSC706, CSC730, CSC731, CSC732."""
         try:
-            self.state.mkdir(mode=0o700, exist_ok=True)
-            ignore = self.state / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")
-            runs.mkdir(mode=0o700, exist_ok=True)
-            self.store.mkdir(mode=0o700, exist_ok=True)
-            run = self._new_folder(runs, now_ns)
-            run.logs.mkdir(mode=0o700)
-            run.scratch.mkdir(mode=0o700)
-            run.take()
+            layout.prepare(self.state)
+        except OSError as error:
+            raise unusable(self.state, error) from error
+
+    def create(self, *, file: str, pid: int, warden: int | None, now_ns: int) -> Run:
+        """A new run, taken by this process and not yet announced; CSC706 where the disk refuses, else as `prepare`."""
+        runs = self.state / "runs"
+        self.prepare()
+        try:
+            layout.found(self.state)
+            hold = layout.hold(self.state)
+            try:
+                runs.mkdir(mode=0o700, exist_ok=True)
+                self.store.mkdir(mode=0o700, exist_ok=True)
+                run = self._new_folder(runs, now_ns)
+                run.logs.mkdir(mode=0o700)
+                run.scratch.mkdir(mode=0o700)
+            except BaseException:
+                os.close(hold)
+                raise
+            run.take(hold)
         except OSError as error:
             raise unusable(self.state, error) from error
         info = RunInfo(run.id, file=file, pid=pid, warden=warden, started_ns=now_ns, state="running", boot=boot_id())
@@ -290,6 +327,14 @@ def _can_continue(run: Run) -> bool:
     except CascadeError:
         return False
     return last is not None and (not isinstance(last, RunEnded) or last.status in _CONTINUABLE)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an opened file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
 
 
 def _private(path: str, flags: int) -> int:

@@ -58,16 +58,15 @@ def was_restarted(folder: Path) -> bool:
     return bool(began) and began != boot_id()
 
 
-def read_only(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
-    """A connection that never moves the log into the database, not even when it is closed."""
-    options = "mode=ro&immutable=1" if immutable else "mode=ro"
-    where = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{options}"
+def _read_only(path: Path) -> sqlite3.Connection:
+    """A connection that never moves the log into the database, not even when it is closed, and reads it by its index."""
+    where = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
     return sqlite3.connect(where, uri=True, isolation_level=None, timeout=5, check_same_thread=False)
 
 
 def _taken(journal: Path) -> int | None:
     """How many frames of the log SQLite takes; None where it cannot read the journal, and will say so itself."""
-    with closing(read_only(journal)) as db:
+    with closing(_read_only(journal)) as db:
         try:
             db.execute("SELECT 1 FROM sqlite_master").fetchone()
         except sqlite3.DatabaseError:

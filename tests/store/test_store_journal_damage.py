@@ -226,28 +226,3 @@ def test_attempts_that_are_not_what_was_written_are_named(left: dict[str, Files]
     db.close()
     with JournalReader(path) as reader, pytest.raises(CascadeError, match="an attempt is not what was written"):
         reader.attempts()
-
-
-def test_a_journal_is_read_in_a_folder_that_may_not_be_written(
-    left: dict[str, Files], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "journal.db"
-    path.write_bytes(left["closed"]["journal.db"])
-
-    def connect(at: Path) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{at}?mode=ro", uri=True, isolation_level=None)
-
-    # What a folder without the right to write looks like, also to root, who is refused nothing: no index can be made.
-    os.mkdir(f"{path}-shm")
-    os.mkdir(f"{path}-wal")
-    monkeypatch.setattr("cascade_dsl.store.journal._connect", connect)
-
-    def is_cut(at: Path) -> bool:
-        return False
-
-    monkeypatch.setattr("cascade_dsl.store.journal.is_cut", is_cut)
-    with pytest.raises(CascadeError, match="cannot be opened: unable to open database file"), JournalReader(path):
-        pass
-    os.rmdir(f"{path}-wal")
-    with JournalReader(path) as reader:
-        assert list(reader.events()) == whole(left, "closed")

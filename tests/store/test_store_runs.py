@@ -227,10 +227,14 @@ def test_a_killed_engine_leaves_no_live_run(tmp_path: Path, registry: Path) -> N
         links = tmp_path / "p" / ".cascade" / "live"
         assert len(list(links.iterdir())) == len(list(registry.iterdir())) == 1
         assert names(tmp_path / "p") == []
-        assert list(links.iterdir()) == list(registry.iterdir()) == []
+        assert len(list(links.iterdir())) == len(list(registry.iterdir())) == 1, "who looks writes nothing"
+    other = new_run(tmp_path / "p", NOW_NS + 10**9)
+    other.announce()
+    assert [link.name for link in links.iterdir()] == [other.id]
+    assert len(list(registry.iterdir())) == 1
     run.take()
     run.announce()
-    assert names(tmp_path / "p") == [str(run.folder)]
+    assert names(tmp_path / "p") == [str(other.folder), str(run.folder)]
 
 
 def test_a_link_to_a_folder_that_is_gone_is_dropped(tmp_path: Path, registry: Path) -> None:
@@ -239,7 +243,9 @@ def test_a_link_to_a_folder_that_is_gone_is_dropped(tmp_path: Path, registry: Pa
     (registry / "no run").symlink_to(tmp_path)
     (registry / "a file").write_text("not ours to judge")
     assert names(tmp_path) == []
-    assert [p.name for p in registry.iterdir()] == ["a file"]
+    assert len(list(registry.iterdir())) == 3
+    new_run(tmp_path / "p").announce()
+    assert [p.name for p in registry.iterdir() if not p.name.startswith("2026")] == ["a file"]
 
 
 def test_a_damaged_description_does_not_hide_a_live_run(tmp_path: Path) -> None:

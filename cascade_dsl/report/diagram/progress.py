@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...engine.apply import apply
+from ...engine.kept import KeptFrames
 from ...engine.plan import Body
 from ...engine.state import ENDED, At, Frame
 from ...engine.step import new_state
@@ -37,24 +38,10 @@ class Progress:
     status: RunStatus | None
 
 
-class _Kept(dict[NodeKey, Frame]):
-    """The frames of a state, and those that it has dropped."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dropped: list[Frame] = []
-
-    def pop(self, key: NodeKey, *default: object) -> Frame:  # pyright: ignore[reportIncompatibleMethodOverride]
-        frame: Frame = super().pop(key, *default)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType, reportAssignmentType]
-        if isinstance(frame, Frame):
-            self.dropped.append(frame)
-        return frame
-
-
 def progress(graph: Graph, events: Iterable[tuple[int, Event]], *, live: bool) -> Progress:
     """The states of every call and value of a graph; `live`: an engine is at it, so that what runs still runs."""
     state = new_state(graph)
-    kept = state.frames = _Kept()
+    kept = state.frames = KeptFrames()
     lengths: dict[int, int] = {}
     recalled: set[NodeKey] = set()
     for t_ns, event in events:
