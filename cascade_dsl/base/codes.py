@@ -184,6 +184,9 @@ CODES: dict[str, str] = {
     "CSC715": "An output path that no file can have",
     "CSC716": "An output path that a link leads out of the project",
     "CSC717": "A pattern of outputs that cannot be",
+    "CSC740": "Outputs that are published in part",
+    "CSC741": "The state of a live run was removed",
+    "CSC742": "A file system without locks",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     "CSCW110": "A secret that is never used",

@@ -18,12 +18,20 @@ import trio
 from .floods import KEPT_BYTES, NOTE_MAX, note_of
 
 _BLOCK = 4096
+_APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _PUNCH_HOLE_KEEP_SIZE = 0x02 | 0x01
 
 
 def open_log(path: str) -> int:
-    """A descriptor that appends."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    """A descriptor that appends. The folders of logs, which somebody may have tidied away, are made again."""
+    try:
+        return os.open(path, _APPENDING, 0o600)
+    except FileNotFoundError:
+        folder = os.path.dirname(path)
+        for each in (os.path.dirname(folder), folder):  # no deeper: where the run itself is gone, it stays so
+            with suppress(FileExistsError):
+                os.mkdir(each, 0o700)
+        return os.open(path, _APPENDING, 0o600)
 
 
 def open_value(path: str) -> int:

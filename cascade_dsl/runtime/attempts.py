@@ -44,7 +44,7 @@ from .lost import removed_inputs
 from .memory import MemoryDemands
 from .names import Names
 from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
-from .publishing import Publishing, Taken
+from .publishing import Publishing, Taken, is_of_the_disk, unfinished
 from .ran import OutOfMemory, ran_of
 from .recalling import Recalling
 from .results import BadResult, Results, left_in_place, read_results
@@ -107,7 +107,7 @@ class Attempts:
         self._on: dict[str, Executor] = {}
         self._commands: Executor = ProcessExecutor(self._on_outcome, memory.monitor, memory.groups)
         self._python: Executor = PythonExecutor(self._on_outcome, memory.monitor)
-        self._disk = Disk()
+        self._disk = Disk(fail=fail)
         self._slow: deque[Callable[[], Awaitable[None]]] = deque()
         self._slow_bell = trio.Event()
         self.interrupted = trio.Event()
@@ -344,7 +344,7 @@ class Attempts:
     def _on_bad_end(self, prepared: Prepared, outcome: AttemptExited, before: dict[str, dict[str, Stamp]]) -> None:
         reason: FailureReason = "exit" if outcome.code is not None else "signal"
         code = outcome.code if outcome.code is not None else -(outcome.signal or 0)
-        message = outcome.message or self._sentence(prepared, outcome)
+        message = (outcome.message or self._sentence(prepared, outcome)) + _gone(prepared)
         if outcome.over_bytes and not self._is_stopping(prepared.key):
             reason, code = "signal", -SIGKILL  # a shell whose command was killed ends with a code of its own
             message = over_message(outcome.over_bytes, prepared.spec.mem_bytes or 0)
@@ -473,6 +473,9 @@ class Attempts:
         elif result is False:
             why = "its results were not all there after a crash"
             self._tell(AttemptVanished(key=effect.key, epoch=effect.epoch, attempt=effect.attempt, why=why))
+        elif is_of_the_disk(result):
+            # The plan is committed and stays so: half of it may be done. `continue` carries out the rest.
+            self._fail(unfinished(self._names.of(effect.key), result))
         elif isinstance(result, CascadeError | OSError):
             what = "; ".join(d.message for d in result.diagnostics) if isinstance(result, CascadeError) else str(result)
             message = f"its results could not be published: {what}"
@@ -502,6 +505,12 @@ class Attempts:
                 key=key, epoch=epoch, attempt=attempt, reason=reason, exit=code, message=message, log=log, used=used
             )
         )
+
+
+def _gone(prepared: Prepared) -> str:
+    """Why a body may have failed that ran while somebody removed files, as the end of a sentence."""
+    gone = [path for path in prepared.inputs if not os.path.lexists(path)]
+    return f", and its input {os.path.relpath(gone[0], prepared.spec.cwd)} is gone" if gone else ""
 
 
 def _look_at(places: list[GlobPlace]) -> dict[str, dict[str, Stamp]]:

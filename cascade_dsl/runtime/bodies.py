@@ -136,6 +136,8 @@ class Bodies:
             if serial // 1000 not in self._log_folders:
                 self._make(self._logs / f"{serial // 1000:03}")
                 self._log_folders.add(serial // 1000)
+            if not os.path.isdir(self._scratch):  # somebody has tidied up
+                self._make(self._scratch)
             given = {i.name: absolute(i.type, inputs[i.name], self._project) for i in task.inputs}
             files = tuple(path for i in task.inputs for path in files_in(i.type, given[i.name]))
             work = folder / "work" if clauses.scratch else None

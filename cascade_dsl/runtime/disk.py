@@ -19,7 +19,11 @@ class Disk:
     What finishes together is handed back together: one wake-up of the loop for many results.
     """
 
-    def __init__(self, threads: int = 4) -> None:
+    def __init__(self, threads: int = 4, *, fail: Callable[[Exception], None] | None = None) -> None:
+        """`fail` is called in the trio thread with what a `then` raises, which the loop itself would not survive: to be given
+        where one may.
+        """
+        self._fail = fail
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._done: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._lock = threading.Lock()
@@ -61,4 +65,9 @@ class Disk:
             done = list(self._done)
             self._done.clear()
         for then, result in done:
-            then(result)
+            try:
+                then(result)
+            except Exception as error:
+                if self._fail is None:
+                    raise
+                self._fail(error)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from ..ir.expr import Expr, Text
 from ..ir.graph import ExecBody, OutputSpec, ShellBody, TaskDef
 from ..ir.types import DIR, ListType, OptionalType, Scalar, Type
+from ..store.leftovers import remember
 from ..store.output_paths import check_links, check_pattern, existing, final_path, literal
 from ..store.publish import extension, scratch_path
 from ..values.typing import show
@@ -75,6 +76,8 @@ class Places:
         self._scratch = scratch
         self._sources = sources
         """Absolute paths of the program's own files."""
+        self._known = {scratch}
+        """Folders of which it is written down that scratch lies there."""
         self._near: dict[Path, bool] = {}
         """Folders of outputs → whether the run's scratch folder is a rename away."""
 
@@ -152,6 +155,9 @@ class Places:
             return self._scratch / f"{name}{extension(final)}"
         scratch = scratch_path(final, self._scratch, name)
         self._near[final.parent] = scratch.parent == self._scratch
+        if scratch.parent not in self._known:
+            remember(self._scratch, scratch.parent)
+            self._known.add(scratch.parent)
         return scratch
 
     def _shown(self, path: Path) -> str:

@@ -7,21 +7,24 @@ only where nobody else has it or names it; what is being removed is published by
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from ..base.diagnostics import CascadeError
+from ..base.diagnostics import CascadeError, fail
 from ..engine.effects import Publish
 from ..ir.events import PlannedFile, PlannedRemoval
 from ..ir.graph import Graph, NodeKey
 from ..store.claims import Claims
 from ..store.earlier import Earlier
+from ..store.flush import flush_folders
 from ..store.publish import perform, redo
 from .bodies import Prepared
 from .destinations import Destinations
 from .disk import Disk
+from .flushing import Flushing
 from .named import Named
 from .names import Names
 from .places import FilePlace, GlobPlace
@@ -52,6 +55,7 @@ class Publishing:
         self._claims = claims
         self._named = named
         self._names = names
+        self._flushing = Flushing()
         self._given: list[tuple[str, ...]] = []
         """What nodes were given that were not run: `_named` is told of it when it is first asked."""
         self._stood: list[str] = []
@@ -150,13 +154,13 @@ class Publishing:
     # -- plans ----------------------------------------------------------------------------------------------------
 
     def publish(self, effect: Publish, disk: Disk, then: Then) -> None:
-        """Carry a committed plan out: into free places at once, a rename each; what may take long, in a thread."""
+        """Carry a committed plan out and bring it to disk: free places get their renames at once; what may take long is done
+        in a thread."""
         if self._removing and any(self._is_going(file.final) for file in effect.files):
             self._waiting.append((effect, disk, then))
             return
         others = self._destinations.other
         removals = tuple(one for one in effect.removals if others(one.path, effect.key) is None)
-        job = partial(_carry_out, effect.files, removals, effect.redo, self._project)
         if (
             effect.redo
             or effect.removals
@@ -164,13 +168,15 @@ class Publishing:
             or any(os.path.lexists(file.final) for file in effect.files)
         ):
             self._removing.update(one.path for one in removals)
+            job = partial(_carry_out, effect.files, removals, effect.redo, self._project)
             disk.submit(job, partial(self._on_done, effect, removals, then))
             return
         try:
-            result: bool | Exception = job()
+            changed = perform(effect.files, base=self._project)
         except (CascadeError, OSError) as error:
-            result = error
-        then(effect, result)
+            then(effect, error)
+            return
+        self._flushing.flush(changed, disk, lambda fault: then(effect, True if fault is None else fault))
 
     def _on_done(
         self, effect: Publish, removals: tuple[PlannedRemoval, ...], then: Then, result: bool | Exception
@@ -191,6 +197,25 @@ class Publishing:
         )
 
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+
+
+def is_of_the_disk(error: bool | Exception) -> bool:
+    """The disk refuses, whatever is written to it: not a fault of what is published."""
+    cause = error.__cause__ if isinstance(error, CascadeError) else error
+    return isinstance(cause, OSError) and cause.errno in _OF_THE_DISK
+
+
+def unfinished(name: str, error: bool | Exception) -> CascadeError:
+    """CSC740: a committed plan could not be carried out to its end. The run stops, since half of it may be done."""
+    what = "; ".join(d.message for d in error.diagnostics) if isinstance(error, CascadeError) else str(error)
+    return fail(
+        "CSC740",
+        f"what {name} made is published in part: {what}",
+        help="make room on the disk, then go on with `cascade continue`: it publishes the rest",
+    )
+
+
 class Taken(Exception):
     """Another node of the run publishes the path: a sentence for the user."""
 
@@ -200,5 +225,5 @@ def _carry_out(
 ) -> bool:
     if again:
         return redo(files, removals, base=project)
-    perform(files, removals, base=project)
+    flush_folders(perform(files, removals, base=project))
     return True

@@ -306,7 +306,7 @@ class Recalling:
 
     def _submit(self, drafted: list[_Drafted]) -> None:
         if self._disk is None:
-            self._disk = Disk()
+            self._disk = Disk(fail=self._fail)
         wanted = [(one.draft, not isinstance(one.then, Recall) or self._is_forced(one.key)) for one in drafted]
         decide = partial(self._judge.decide_all, wanted, self._recipes, self._now_ns())
 
@@ -500,7 +500,7 @@ class Recalling:
         await trio.sleep(_FLUSH_EVERY_S)
         self._flushing = False
         if self._disk is None:
-            self._disk = Disk()
+            self._disk = Disk(fail=self._fail)
         self._disk.submit(self._keeping.flush, _ignore)
 
     def close(self, *, ended: bool) -> None:

@@ -7,7 +7,9 @@ import platform
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +35,24 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey, Output, Param
 from ..ir.requirement import Layer, Limit
+from ..store.boot import boot_id
 from ..store.cache import Cache
 from ..store.claims import Claims
 from ..store.earlier import Earlier, paths_of
 from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
+from ..store.leftovers import sweep_scratch
 from ..store.runs import Project, Run
+from ..store.wal import was_restarted
 from .bodies import Bodies
 from .clock import Clock
+from .dead import clear_dead
 from .desk import Desk, Sentences
 from .destinations import Destinations
 from .explaining import Explainer, Told
 from .faults import first_of
 from .interpreter import Interpreter, Reporter
+from .interrupts import SIGNALS, Interrupts
 from .lost import lost_results
 from .machine import machine_words
 from .memory import MemoryDemands
@@ -62,11 +69,10 @@ from .secrets import Held, read_secrets, refuse_stored
 from .sources import SourceLines
 from .texts import changed_files, check_texts, digest_of, text_of, texts_of
 from .values import Values
-from .warden import sweep
+from .warden import PASSED_ON
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SWEPT_RUNS = 20
-"""Of so many of the newest runs that died, what they left behind is looked for."""
+_FLUSH_AFTER_S = 0.5
+"""A run that is shorter has its journal flushed at its end, and needs nothing but that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +187,7 @@ def go_on(
     project.prepare()
     run = _continued(project, name)
     run.take()
+    run.was_continued = True
     try:
         texts = texts_of(run)
         with Journal.open(run.journal) as journal:
@@ -203,8 +210,11 @@ def go_on(
             plans = {event.key: event for _, _, event in events if isinstance(event, PublishPlanned)}
             told = tuple(e for _, _, e in events if isinstance(e, (*PICTURED, Recalled)))
             clock = Clock(not_before_ns=events[-1][1])
+            if was_restarted(run.folder):
+                until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(events[-1][1] // 1_000_000_000))
+                reporter.note(f"the machine was started again meanwhile: the journal is complete up to {until}")
             before = run.info()
-            run.write_info(before._replace(pid=os.getpid(), warden=warden, state="running"))
+            run.write_info(before._replace(pid=os.getpid(), warden=warden, state="running", boot=boot_id()))
             request = ContinueRequested(words=machine_words(), keeps_temp=terms.keeps_temp)
             begun = events[0][2]
             assert isinstance(begun, RunStarted)
@@ -263,8 +273,7 @@ def _play(
     secrets: Held,
 ) -> Ended:
     graph = state.plan.graph
-    recent = project.runs()[:_SWEPT_RUNS]
-    sweep([run.id, *(r.id for r in recent if r.id != run.id and r.info().state == "running" and not r.is_live)])
+    clear_dead(project, run)
     folder = project.folder
     environ = secrets.without(os.environ)
     memory = MemoryDemands(graph, enforce=terms.enforce_mem, warden=run.info().warden)
@@ -283,6 +292,7 @@ def _play(
             environ=environ,
             secrets=secrets,
         )
+        interrupts: list[Interrupts] = []
         paranoid = terms.recall.paranoid
         hashes = Hashes(folder, project.state, paranoid=paranoid)
         cache = Cache(project, run.id)
@@ -301,7 +311,6 @@ def _play(
         explainer = None
         if terms.explain is not None:
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
-        interrupted: list[str] = []
         above = [word for word in words if word.layer == Layer.COMMAND_LINE]
         first: list[Input] = [request]
         notes: list[str] = []
@@ -360,10 +369,20 @@ def _play(
                 await desk.serve(run.socket, task_status=task_status)
 
             async def signals(*, task_status: trio.TaskStatus[None]) -> None:
-                with trio.open_signal_receiver(*_SIGNALS) as receiver:
+                with trio.open_signal_receiver(*SIGNALS) as receiver:
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, (PASSED_ON,))
                     task_status.started()
+                    interrupts.append(Interrupts(partial(_interrupt, interpreter, reporter)))
                     async for number in receiver:
-                        _on_signal(number, interpreter, reporter, interrupted)
+                        if number == signal.SIGHUP:
+                            reporter.mute()
+                        else:
+                            interrupts[0].on(number)
+
+            async def flush(*, task_status: trio.TaskStatus[None]) -> None:
+                task_status.started()
+                await trio.sleep(_FLUSH_AFTER_S)
+                await trio.to_thread.run_sync(run.flush, abandon_on_cancel=True)
 
             reporter.start(graph.file, run.id)
             for note in (*secrets.notes, *notes):
@@ -373,7 +392,7 @@ def _play(
             if not bodies.has_bash and wants_bash(graph):
                 reporter.note("there is no bash here: scripts that choose no shell run in `sh -eu`")
             run.announce()
-            await interpreter.run(first, [control, signals])
+            await interpreter.run(first, [control, signals, flush])
             return interpreter
 
         # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
@@ -387,9 +406,11 @@ def _play(
             for each in made:
                 each.recalling.close(ended=state.phase == "ended")
             signal.signal(signal.SIGCONT, before)
-        run.write_info(run.info()._replace(state=state.status or "running"))
+        sweep_scratch(run)
         if not interpreter.attempts.kept:
             run.clear_scratch()
+        with suppress(CascadeError):  # for people, and the disk may be full: the journal knows it
+            run.write_info(run.info()._replace(state=state.status or "running"))
         outputs = {
             node.name: values.get(handle(state, node.node, ()))
             for node in graph.nodes
@@ -399,7 +420,7 @@ def _play(
         return Ended(
             run=run.id,
             status=state.status,
-            interrupted=bool(interrupted),
+            interrupted=any(one.steps for one in interrupts),
             outputs=outputs,
             nodes=counts(state),
             failures=interpreter.picture.failures,
@@ -476,15 +497,9 @@ def _publishing(
     )
 
 
-def _on_signal(number: int, interpreter: Interpreter, reporter: Reporter, interrupted: list[str]) -> None:
-    if number == signal.SIGHUP:
-        reporter.mute()
-        return
-    if number == signal.SIGTERM and not interrupted:
-        interrupted.append("SIGTERM")
-    interrupted.append("SIGINT")
+def _interrupt(interpreter: Interpreter, reporter: Reporter, step: int) -> None:
     interpreter.attempts.interrupted.set()
-    match len(interrupted):
+    match step:
         case 1:
             reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")
             interpreter.tell(DrainAsked(why="interrupted"))

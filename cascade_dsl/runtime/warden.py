@@ -24,6 +24,8 @@ from typing import NoReturn
 
 MARKER = "CASCADE_RUN"
 """The environment variable that names the run, in every process of it."""
+PASSED_ON = signal.SIGRTMIN
+"""By which the warden passes an interrupt on: a terminal sends its own to the engine too, and they are told apart."""
 INTERNAL_FAULT_EXIT = 70
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,24 +45,27 @@ def supervise(engine: Callable[[int], int]) -> int:
     alive_read, alive_write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)  # until each side has its own handlers
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*_HELD, PASSED_ON))  # until each side has its own handlers
     pid = os.fork()
     if pid == 0:
         os.close(alive_write)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # Until the run begins an interrupt that is passed on waits: one that came to the engine itself ends it.
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask | {PASSED_ON})
         _be_engine(engine, alive_read)
     os.close(alive_read)
 
     def forward(number: int, _: FrameType | None) -> None:
         with suppress(ProcessLookupError):
-            os.kill(pid, number)
+            os.kill(pid, PASSED_ON if number == signal.SIGINT else number)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the engine too
+    signal.signal(signal.SIGINT, forward)
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, forward)
     signal.signal(signal.SIGHUP, forward)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _, status = os.waitpid(pid, 0)
+    for number in _HELD:
+        signal.signal(number, signal.SIG_IGN)  # its number may soon be somebody else's
     _kill_children(spared)
     os.close(alive_write)
     if os.WIFSIGNALED(status):

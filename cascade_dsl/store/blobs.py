@@ -6,6 +6,7 @@ its digest: a blob that is gone or changed makes the node that gave it not finis
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import suppress
 from hashlib import blake2b
@@ -16,11 +17,14 @@ from typing import NamedTuple
 from ..base.diagnostics import CascadeError, fail
 from ..base.quantity import show_size
 from .faults import unusable
+from .flush import flush_folders
 from .touching import shared, touch
 
 BLOB_MAX_BYTES = 64 * 1024 * 1024
 """A value that is larger fails its node: it belongs in a file."""
 DIGEST_BYTES = 32
+DRAFT = ".tmp"
+"""The end of the hidden name of a blob that is being written."""
 _PIECE_BYTES = 1 << 20
 _LONE = "surrogatepass"
 """Text holds lone surrogates where a path in it is not UTF-8."""
@@ -114,8 +118,7 @@ class BlobWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._temporary = folder / f".{os.urandom(8).hex()}.tmp"
-        descriptor = os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        self._temporary, descriptor = _draft(folder)
         self._file = os.fdopen(descriptor, "wb", buffering=_PIECE_BYTES)
         self._hash = blake2b(digest_size=DIGEST_BYTES)
         self._size_bytes = 0
@@ -141,6 +144,7 @@ class BlobWriter:
             self._file.close()
             with shared(self._folder):
                 os.rename(self._temporary, self._folder / digest)
+            flush_folders((os.fspath(self._folder),))
         except OSError as error:
             raise unusable(self._folder, error) from error
         return Blob(digest, self._size_bytes)
@@ -153,6 +157,18 @@ class BlobWriter:
             self._file.close()
         with suppress(FileNotFoundError):
             os.unlink(self._temporary)
+
+
+def _draft(folder: Path) -> tuple[Path, int]:
+    """A new file that is locked while it is written, so that what a killed writer leaves can be told."""
+    while True:
+        path = folder / f".{os.urandom(8).hex()}{DRAFT}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with suppress(OSError):  # a file system without locks: then nobody sweeps there either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)  # swept between its creation and its lock
 
 
 def _too_large() -> CascadeError:

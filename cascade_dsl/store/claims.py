@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from .faults import unusable
+from .faults import unlockable, unusable
 
 _FILES = 64
 """The kernel keeps the locks of a file in a list: more files, shorter lists."""
@@ -72,7 +72,7 @@ class Claims:
         except (BlockingIOError, PermissionError):
             return False
         except OSError as error:
-            raise unusable(self.folder, error) from error
+            raise unlockable(self.folder, error) from error
         return True
 
     def _file(self, which: int) -> int:

@@ -19,7 +19,9 @@ from ..base.diagnostics import CascadeError, fail
 from ..ir.events import EVENT_SCHEMA, AttemptFinished, Event, PublishPlanned
 from ..ir.graph import NodeKey
 from .eventcodec import UnreadableEvent, decode, encode
+from .live import is_live
 from .reading import open_to_read
+from .wal import is_cut
 
 JOURNAL_SCHEMA = 1
 _APPLICATION_ID = 0x43534331
@@ -65,7 +67,7 @@ def _link(chain: bytes, seq: int, t_ns: int, kind: str, schema: int, payload: st
 class Journal:
     """The journal of the run that this process leads: one writer, the one thread that opened it."""
 
-    __slots__ = ("_chain", "_db", "_next_seq", "_since_checkpoint", "_wal", "path")
+    __slots__ = ("_chain", "_db", "_next_seq", "_place", "_since_checkpoint", "_wal", "path")
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         """Not for callers: use `create` or `open`."""
@@ -75,6 +77,7 @@ class Journal:
         self._chain = b""
         self._since_checkpoint = 0
         self._wal = -1
+        self._place = (0, 0)
 
     @classmethod
     def create(cls, path: Path) -> Journal:
@@ -95,7 +98,7 @@ class Journal:
                 f"PRAGMA user_version = {JOURNAL_SCHEMA}; COMMIT;"
             )
             journal = cls(path, db)
-            journal._wal = os.open(f"{path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            journal._hold(os.O_RDWR)
             return journal
         except (sqlite3.Error, OSError) as error:
             db.close()
@@ -104,7 +107,7 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> Journal:
         """The journal of a run to go on with. Nothing may be committed before `events` has been read to its end."""
-        db = _open_existing(path, _connect)
+        db = _open_existing(path, _connect, is_written=False)
         try:
             _tune(path, db)
             journal = cls(path, db)
@@ -112,14 +115,22 @@ class Journal:
             # An empty transaction makes SQLite recover what a killed engine left and create the write-ahead log.
             db.execute("BEGIN IMMEDIATE")
             db.execute("COMMIT")
-            journal._wal = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            journal._hold(os.O_RDWR | os.O_CREAT)
             return journal
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             db.close()
             raise _unwritable(path, error) from error
         except sqlite3.DatabaseError as error:
             db.close()
             raise _damaged(path, str(error)) from error
+        except CascadeError:
+            db.close()
+            raise
+
+    def _hold(self, flags: int) -> None:
+        self._wal = os.open(f"{self.path}-wal", flags | os.O_CLOEXEC, 0o600)
+        found = os.fstat(self._wal)
+        self._place = found.st_dev, found.st_ino
 
     @property
     def next_seq(self) -> int:
@@ -146,6 +157,7 @@ class Journal:
             rows.append((seq, t_ns, kind, EVENT_SCHEMA, payload, chain))
             seq += 1
         db = self._db
+        self._check_place()
         try:
             db.execute("BEGIN IMMEDIATE")
             db.executemany(_INSERT_EVENT, rows)
@@ -161,6 +173,22 @@ class Journal:
         self._next_seq, self._chain = seq, chain
         self._since_checkpoint += 1
 
+    def _check_place(self) -> None:
+        """What is written to a file that is no longer at its path is lost, and SQLite does not say so."""
+        try:
+            found = os.stat(f"{self.path}-wal")
+            if (found.st_dev, found.st_ino) == self._place:
+                return
+            what = "another file took its place"
+        except OSError as error:
+            what = error.strerror or str(error)
+        raise fail(
+            "CSC741",
+            f"the journal `{self.path}` was removed or replaced while the run was live: {what}",
+            notes=("the run was stopped; output files that it has published stay where they are",),
+            help="leave `.cascade` alone while a run is live; run the file again",
+        )
+
     def sync(self) -> None:
         """Carry all that was committed before to the disk. Blocks: call it in a thread, one call at a time.
 
@@ -168,6 +196,7 @@ class Journal:
         log does not grow with the run and the engine's thread never pays for it.
         """
         try:
+            self._check_place()
             os.fsync(self._wal)
             if self._since_checkpoint >= _CHECKPOINT_COMMITS:
                 self._since_checkpoint = 0
@@ -184,21 +213,26 @@ class Journal:
         """Move the write-ahead log into the database, on disk, and close. A second call does nothing."""
         if self._wal < 0:
             return
-        wal, self._wal = self._wal, -1
         try:
-            os.fsync(wal)
+            self._check_place()
+            os.fsync(self._wal)
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except (OSError, sqlite3.Error) as error:
             raise _unwritable(self.path, error) from error
         finally:
-            os.close(wal)
+            os.close(self._wal)
+            self._wal = -1
             self._db.close()
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        try:
+            self.close()
+        except CascadeError:
+            if error is None:  # else the reason why it ends is the better news
+                raise
 
 
 class JournalReader:
@@ -207,9 +241,12 @@ class JournalReader:
     __slots__ = ("_db", "path")
 
     def __init__(self, path: Path, *, own: bool = False) -> None:
-        """CSC700 where there is no journal, CSC703 where a newer version wrote it. `own`: this process writes it too."""
+        """CSC700 where there is no journal, CSC701 where it is damaged, CSC703 where a newer version wrote it.
+
+        `own`: this process writes it too.
+        """
         self.path = path
-        self._db = _open_existing(path, _connect if own else open_to_read)
+        self._db = _open_existing(path, _connect if own else open_to_read, is_written=own or is_live(path.parent))
         self._db.execute("PRAGMA query_only = 1")
 
     def events(self) -> Iterator[tuple[int, int, Event]]:
@@ -306,7 +343,10 @@ class JournalReader:
             ).fetchall()
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, str(error)) from error
-        return [AttemptRow(row[0], key_of(row[1]), row[2], row[3], row[4]) for row in rows]
+        try:
+            return [AttemptRow(row[0], key_of(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _damaged(self.path, "an attempt is not what was written", str(error)) from error
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -366,16 +406,19 @@ def _tune(path: Path, db: sqlite3.Connection) -> None:
     db.execute("PRAGMA wal_autocheckpoint = 0")
 
 
-def _open_existing(path: Path, connect: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection:
+def _open_existing(
+    path: Path, connect: Callable[[Path], sqlite3.Connection], *, is_written: bool
+) -> sqlite3.Connection:
+    """`is_written`: somebody may be writing it at this instant, so that its log is not looked at."""
     if not path.is_file():
         raise fail("CSC700", f"there is no journal `{path}`", help="`cascade history` lists the runs of a project")
+    if not is_written and is_cut(path):
+        raise _damaged(
+            path, "turns that were committed are lost", f"`{path.name}-wal` beside it is not what was written"
+        )
     db = connect(path)
     try:
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        schema = db.execute("PRAGMA user_version").fetchone()[0]
-        # A journal is empty for the instant between its creation and its tables, and after a kill in that instant.
-        if schema == 0 and application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise _damaged(path, "it has no tables")
+        application, schema = _header(path, db)
     except sqlite3.DatabaseError as error:
         db.close()
         raise _damaged(path, str(error)) from error
@@ -393,6 +436,15 @@ def _open_existing(path: Path, connect: Callable[[Path], sqlite3.Connection]) ->
             help="use the version of Cascade that wrote it, or start a new run",
         )
     return db
+
+
+def _header(path: Path, db: sqlite3.Connection) -> tuple[int, int]:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    schema = db.execute("PRAGMA user_version").fetchone()[0]
+    # A journal is empty for the instant between its creation and its tables, and after a kill in that instant.
+    if schema == 0 and application == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise _damaged(path, "it has no tables")
+    return application, schema
 
 
 def _verified(path: Path, db: sqlite3.Connection) -> Iterator[tuple[int, bytes, int, Event]]:

@@ -155,7 +155,12 @@ def _lock(state: str | PathLike[str], how: int) -> int:
         try:
             fcntl.flock(descriptor, how | fcntl.LOCK_NB)
             return descriptor
-        except BlockingIOError:
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                os.close(descriptor)
+                from .faults import unlockable
+
+                raise unlockable(state, error) from error
             if time.monotonic() > end:
                 os.close(descriptor)
                 raise fail(

@@ -1,6 +1,7 @@
 """Output files: written at a scratch path, recorded in a plan, renamed to where they belong.
 
-The order is: body writes scratch; `plan` brings it to disk and describes it; the plan is committed; `perform` renames.
+The order is: body writes scratch; `plan` brings it to disk and describes it; the plan is committed; `perform` renames;
+the folders that it gives are flushed; the finish is committed. So what a journal calls finished survives a power loss too.
 After a crash `redo` says whether a committed plan is done, finishing it where the scratch is still there. What stands at
 a scratch path is the planned output only if it has the planned digest: where two folders were exchanged, the old one
 lies there. A file that was written in place has one path for both. What an earlier result had and this one has not is
@@ -14,18 +15,18 @@ import os
 import shutil
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
 from ..base.diagnostics import CascadeError, fail
 from ..ir.events import PlannedFile, PlannedRemoval
 from .blobs import DIGEST_BYTES
+from .flush import flush_folders
+from .leftovers import aside_of, beside_of, drop, hidden_prefix
 from .live import STATE_FOLDER
 from .modes import make_read_only, open_copy
-from .output_paths import ASIDE, check_links, existing
+from .output_paths import check_links, existing
 from .touching import shared
 
 _PIECE_BYTES = 1 << 20
@@ -55,8 +56,7 @@ def scratch_path(final: Path, run_scratch: Path, name: str) -> Path:
     there = existing(final.parent)
     if os.stat(there).st_dev == os.stat(existing(run_scratch)).st_dev:
         return run_scratch / f"{name}{extension(final)}"
-    run = crc32(os.fsencode(run_scratch))
-    return there / f".cascade-{run:08x}-{name}{extension(final)}"
+    return there / f"{hidden_prefix(run_scratch)}{name}{extension(final)}"
 
 
 def plan(files: Sequence[Produced], store: Path) -> tuple[PlannedFile, ...]:
@@ -77,13 +77,18 @@ def plan(files: Sequence[Produced], store: Path) -> tuple[PlannedFile, ...]:
     return tuple(planned)
 
 
-def perform(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (), *, base: Path | None = None) -> None:
+def perform(
+    files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (), *, base: Path | None = None
+) -> list[str]:
     """Rename each output to its final path, over what is there, then remove; CSC714, CSC716 where that cannot be.
+
+    Gives the folders whose entries have changed: to be flushed before anybody calls this done.
 
     A folder takes the place of an older one in one step where the system can exchange two paths. With `base`, no link
     that was made meanwhile may lead out of that folder.
     """
     checked: set[str] = set()
+    changed: list[str] = []
     for file in files:
         if base is not None and (parent := os.path.dirname(file.final)) not in checked:
             check_links(base, Path(file.final))
@@ -91,6 +96,7 @@ def perform(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (
         if file.scratch == file.final:
             continue
         try:
+            changed += _make_parents(file.final)
             if _is_kept(file.final):
                 with shared(Path(os.path.dirname(file.final))):
                     _move(file.scratch, file.final)
@@ -99,22 +105,29 @@ def perform(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (
         except OSError as error:
             raise _unpublishable(Path(file.final), error) from error
     for removal in removals:
-        remove(removal)
+        if remove(removal):
+            changed.append(os.path.dirname(removal.path))
+    return changed
 
 
 def redo(files: Sequence[PlannedFile], removals: Sequence[PlannedRemoval] = (), *, base: Path | None = None) -> bool:
     """Finish a committed plan after a crash; False where an output is neither at its scratch nor at its final path."""
+    changed: list[str] = []
     for file in files:
         if _is_planned(file.scratch, file):
-            perform((file,), base=base)
+            changed += perform((file,), base=base)
         elif file.scratch != file.final and _is_planned(file.final, file):
-            _drop(file.scratch)
+            drop(file.scratch)
         else:
             return False
-        _drop(_aside(file.final))
+        changed.append(os.path.dirname(file.final))
+        drop(aside_of(file.final))
+        drop(beside_of(file.final))
     for removal in removals:
-        _drop(_aside(removal.path))
+        changed.append(os.path.dirname(removal.path))
+        drop(aside_of(removal.path))
         remove(removal)
+    flush_folders(changed)
     return True
 
 
@@ -127,10 +140,10 @@ def remove(removal: PlannedRemoval) -> bool:
         return False
     try:
         if os.path.isdir(removal.path):
-            aside = _aside(removal.path)
-            _drop(aside)
+            aside = aside_of(removal.path)
+            drop(aside)
             os.rename(removal.path, aside)
-            _drop(aside)
+            drop(aside)
         else:
             os.unlink(removal.path)
     except OSError:
@@ -146,7 +159,7 @@ def is_unchanged(removal: PlannedRemoval) -> bool:
 def keep(produced: Produced, store: Path) -> Path:
     """Put one output into `store` and give its path there; raises as `plan` and `perform`."""
     files = plan((produced._replace(final=None),), store)
-    perform(files)
+    flush_folders(perform(files))
     return Path(files[0].final)
 
 
@@ -160,6 +173,12 @@ def _planned(produced: Produced, store: Path) -> PlannedFile:
     try:
         found = os.lstat(scratch)
     except FileNotFoundError:
+        if not scratch.parent.exists():
+            raise fail(
+                "CSC710",
+                f"the output `{produced.name}` is gone: the folder `{scratch.parent}` was removed while the body ran",
+                help="leave `.cascade` alone while a run is live; run it again",
+            ) from None
         raise fail(
             "CSC710",
             f"the output `{produced.name}` was not written",
@@ -288,10 +307,20 @@ def _is_kept(final: str) -> bool:
     return os.path.basename(folder) == "store" and os.path.basename(os.path.dirname(folder)) == STATE_FOLDER
 
 
-def _move(scratch: str, final: str) -> None:
+def _make_parents(final: str) -> list[str]:
+    """Make the folders above a path; gives those whose entries change by that and by what is to stand there."""
     parent = os.path.dirname(final)
+    changed = [parent]
     if not os.path.isdir(parent):
+        at = parent
+        while not os.path.isdir(at):
+            at = os.path.dirname(at)
+            changed.append(at)
         os.makedirs(parent, exist_ok=True)
+    return changed
+
+
+def _move(scratch: str, final: str) -> None:
     is_folder = os.path.isdir(scratch)
     if is_folder and os.path.isdir(final) and not os.path.islink(final):
         _replace_folder(scratch, final)
@@ -308,19 +337,20 @@ def _replace_folder(scratch: str, final: str) -> None:
     from .exchange import exchange
 
     if exchange(scratch, final):
-        _drop(scratch)
+        drop(scratch)
         return
     # A crash between the two renames leaves no final folder: the scratch, still there, is then renamed by `redo`.
-    aside = _aside(final)
-    _drop(aside)
+    aside = aside_of(final)
+    drop(aside)
     os.rename(final, aside)
     os.rename(scratch, final)
-    _drop(aside)
+    drop(aside)
 
 
 def _copy_over(scratch: str, final: str, is_folder: bool) -> None:
     """Where one disk is mounted twice a rename between the two fails although the device is the same."""
-    beside = f"{final}.{os.urandom(4).hex()}.tmp"
+    beside = beside_of(final)
+    drop(beside)
     try:
         if is_folder:
             shutil.copytree(scratch, beside, symlinks=True)
@@ -329,21 +359,9 @@ def _copy_over(scratch: str, final: str, is_folder: bool) -> None:
         _describe(beside, sync=True)
         os.rename(beside, final)
     except OSError:
-        _drop(beside)
+        drop(beside)
         raise
-    _drop(scratch)
-
-
-def _drop(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            os.unlink(path)
-
-
-def _aside(final: str) -> str:
-    return os.path.join(os.path.dirname(final), f".{os.path.basename(final)}{ASIDE}")
+    drop(scratch)
 
 
 def extension(path: Path) -> str:

@@ -7,12 +7,14 @@ All of it is readable by its owner only; `layout` tells of the folders beside `r
 
 from __future__ import annotations
 
+import calendar
 import fcntl
 import json
 import os
 import re
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +22,9 @@ from ..base.diagnostics import CascadeError, fail
 from ..ir.events import RunEnded, RunStatus
 from . import layout
 from .blobs import Blobs
-from .faults import unusable
+from .boot import boot_id
+from .faults import unlockable, unusable
+from .flush import flush_file, flush_folders
 from .journal import JournalReader
 from .live import INFO_FILE, LOCK_FILE, SOCKET_FILE, STATE_FOLDER, announce, is_live, read_info, withdraw
 
@@ -33,7 +37,8 @@ _CONTINUABLE: tuple[RunStatus, ...] = ("cancelled", "drained", "stalled")
 
 
 class RunInfo(NamedTuple):
-    """What `run.json` says. `state` is `running`, or how the run ended as far as its engine could still say."""
+    """What `run.json` says. `state` is `running`, or how the run ended as far as its engine could still say, or `dead`: a
+    later run has found it so and cleared what it left behind."""
 
     run: str
     file: str
@@ -41,6 +46,8 @@ class RunInfo(NamedTuple):
     warden: int | None
     started_ns: int
     state: str
+    boot: str = ""
+    """Which start of the machine its engine was of."""
 
 
 def run_id(now_ns: int) -> str:
@@ -51,16 +58,25 @@ def run_id(now_ns: int) -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(second)) + "-" + fraction
 
 
+def instant_of(id: str) -> int:
+    """The least instant that gives this id."""
+    second = calendar.timegm(time.strptime(id[:15], "%Y%m%d-%H%M%S"))
+    part = int(id[16:], 36)
+    return second * 1_000_000_000 + -(-part * 1_000_000_000 // _STEPS)
+
+
 class Run:
     """The folder of one run."""
 
-    __slots__ = ("_hold", "_lock", "folder", "id")
+    __slots__ = ("_hold", "_lock", "folder", "id", "was_continued")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.id = folder.name
         self._lock = -1
         self._hold = -1
+        self.was_continued = False
+        """An engine of this process goes on with it: it had one before."""
 
     @property
     def journal(self) -> Path:
@@ -99,7 +115,8 @@ class Run:
     def take(self, hold: int | None = None) -> None:
         """Become the engine of this run until `release` or the end of the process; CSC707 where another one is.
 
-        `hold`: a share of the state's lock that the caller has taken, and gives away. CSC708 where the run was removed.
+        `hold`: a share of the state's lock that the caller has taken, and gives away. CSC706 where the folder cannot be
+        written, CSC708 where the run was removed, CSC742 where there are no locks.
         """
         self._hold = layout.hold(self.folder.parent.parent) if hold is None else hold
         try:
@@ -113,12 +130,17 @@ class Run:
             descriptor = os.open(self.folder / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             raise self._removed() from None
+        except OSError as error:
+            raise unusable(self.folder, error) from error
         for _ in range(_LOCK_TRIES):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 # Who only looks whether the run is live holds the lock for an instant.
                 time.sleep(0.005)
+            except OSError as error:
+                os.close(descriptor)
+                raise unlockable(self.folder, error) from error
             else:
                 if _is_at(descriptor, self.folder / LOCK_FILE):
                     return descriptor
@@ -167,6 +189,7 @@ class Run:
             warden=said.get("warden"),
             started_ns=said.get("started_ns", 0),
             state=said.get("state", ""),
+            boot=said.get("boot", ""),
         )
 
     def write_info(self, info: RunInfo) -> None:
@@ -190,6 +213,13 @@ class Run:
         except OSError as error:
             raise unusable(self.folder, error) from error
 
+    def flush(self) -> None:
+        """Carry to disk what a journal is worth nothing without: the graph, and the entries of all folders down to it."""
+        flush_file(self.graph)
+        flush_file(self.folder / INFO_FILE)
+        runs = self.folder.parent
+        flush_folders(map(os.fspath, (self.folder, runs, runs.parent, runs.parent.parent)))
+
     def ended(self) -> RunStatus | None:
         """How the run ended, by its journal; None where it did not, or lives. Raises CSC700, CSC701, CSC703."""
         with JournalReader(self.journal) as reader:
@@ -199,7 +229,8 @@ class Run:
     def clear_scratch(self) -> None:
         """Drop what attempts left behind."""
         shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir(mode=0o700, exist_ok=True)
+        with suppress(OSError):  # the folder of the run was removed
+            self.scratch.mkdir(mode=0o700, exist_ok=True)
 
 
 class Project:
@@ -252,10 +283,15 @@ class Project:
             run.take(hold)
         except OSError as error:
             raise unusable(self.state, error) from error
-        run.write_info(RunInfo(run=run.id, file=file, pid=pid, warden=warden, started_ns=now_ns, state="running"))
+        info = RunInfo(run.id, file=file, pid=pid, warden=warden, started_ns=now_ns, state="running", boot=boot_id())
+        run.write_info(info)
         return run
 
     def _new_folder(self, runs: Path, now_ns: int) -> Run:
+        """Ids go up, also where the clock was set back: the newest run is the last by name."""
+        newest = next(iter(self.runs()), None)
+        if newest is not None:
+            now_ns = max(now_ns, instant_of(newest.id))
         while True:
             folder = runs / run_id(now_ns)
             try:

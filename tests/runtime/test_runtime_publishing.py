@@ -37,8 +37,9 @@ class FakeDisk:
         self.jobs.append((job, then))
 
     def work(self) -> None:
-        job, then = self.jobs.pop(0)
-        then(job())
+        while self.jobs:
+            job, then = self.jobs.pop(0)
+            then(job())
 
 
 class FakeNames:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from cascade_dsl.base.diagnostics import CascadeError, Diagnostic
 from cascade_dsl.ir.events import BackoffEnded, Event, RunEnded
+from cascade_dsl.store.boot import boot_id
 from cascade_dsl.store.journal import Journal
 from cascade_dsl.store.live import find_live, registry_folder
 from cascade_dsl.store.runs import Project, Run, RunInfo, run_id
@@ -79,7 +80,7 @@ def test_a_new_run_has_its_folder(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for file in (run.folder / "lock", run.folder / "run.json"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    info = RunInfo(run=NAME, file="main.csc", pid=12, warden=11, started_ns=NOW_NS, state="running")
+    info = RunInfo(run=NAME, file="main.csc", pid=12, warden=11, started_ns=NOW_NS, state="running", boot=boot_id())
     assert run.info() == info
     assert json.loads((run.folder / "run.json").read_text()) == info._asdict()
     run.write_info(info._replace(state="done"))
