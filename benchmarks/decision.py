@@ -53,10 +53,13 @@ class Scripted:
     def recalled(self, key: NodeKey) -> int | bool:
         return False
 
+    def remains(self, key: NodeKey) -> bool:
+        return False
+
     def length(self, key: NodeKey) -> int:
         return self.each
 
-    def facts(self, key: NodeKey) -> Facts:
+    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts:
         return Facts(amounts=(1000, ((key[0] * 31 + key[-1]) * 7 % 101 + 1) * MB))
 
     def param_length(self, node: int) -> int | None:

@@ -255,6 +255,8 @@ class _Line:
                 return _fitting(current, ACTIONS.items())
             case "RESULT":
                 return _results(current)
+            case "TASK":
+                return _fitting(current, [row for row in _results(current).items if row[1] == "task"])
             case "SHELL":
                 return _fitting(current, (("bash", ""), ("zsh", ""), ("fish", "")))
             case "SCOPE":

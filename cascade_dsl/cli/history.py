@@ -155,6 +155,7 @@ def _json(row: PastRun, run: Run, shown: Shown) -> dict[str, Any]:
             "failed": number.failed,
             "skipped": number.skipped,
             "cancelled": number.cancelled,
+            "held": number.held,
             "running": number.running,
             "waiting": number.waiting + number.ready + number.backoff,
         },

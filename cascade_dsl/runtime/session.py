@@ -395,6 +395,8 @@ def _play(
             await interpreter.run(first, [control, signals, flush])
             return interpreter
 
+        # The warden may pass an interrupt on when the loop is over and listens no more: then there is nothing to end.
+        signal.signal(PASSED_ON, signal.SIG_IGN)
         # At once, not in the loop's turn: the next picture must know that a shell has written meanwhile.
         before = signal.signal(signal.SIGCONT, lambda number, frame: reporter.resumed())
         try:

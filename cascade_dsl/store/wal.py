@@ -8,13 +8,11 @@ behind it. What a kill leaves and what damage leaves can be told apart by the fr
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct, unpack
 from typing import NamedTuple
-from urllib.parse import quote
 
 from .boot import boot_id
 from .live import read_info
@@ -25,15 +23,13 @@ _FRAME = Struct(">6I")
 """Page, size of the database where it ends a commit, two salts, two halves of the checksum of all up to here."""
 _MAGIC = 0x377F0682
 """The lowest bit says in which order of bytes the checksum was made: that of the machine that wrote it."""
-_TAKEN_AT = 16
-"""Where the index beside the log, in the order of the machine, says how many frames were taken."""
 
 Sums = tuple[int, int]
 
 
 class _Frame(NamedTuple):
     salts: tuple[int, int]
-    sums: Sums
+    commits: bool
     fits: bool
 
 
@@ -44,11 +40,8 @@ def is_cut(journal: Path) -> bool:
     """
     log = Path(f"{journal}-wal")
     with suppress(OSError):
-        if os.stat(log).st_size == 0 or was_restarted(journal.parent):
-            return False
-        taken = _taken(journal)
-        if taken is not None:
-            return _is_cut(log.read_bytes(), taken)
+        if os.stat(log).st_size and not was_restarted(journal.parent):
+            return _is_cut(log.read_bytes())
     return False
 
 
@@ -58,33 +51,22 @@ def was_restarted(folder: Path) -> bool:
     return bool(began) and began != boot_id()
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    """A connection that never moves the log into the database, not even when it is closed, and reads it by its index."""
-    where = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro"
-    return sqlite3.connect(where, uri=True, isolation_level=None, timeout=5, check_same_thread=False)
-
-
-def _taken(journal: Path) -> int | None:
-    """How many frames of the log SQLite takes; None where it cannot read the journal, and will say so itself."""
-    with closing(_read_only(journal)) as db:
-        try:
-            db.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError:
-            return None
-        with open(f"{journal}-shm", "rb") as index:
-            (taken,) = unpack("=I", index.read(_TAKEN_AT + 4)[_TAKEN_AT:])
-            return taken
-
-
-def _is_cut(log: bytes, taken: int) -> bool:
+def _is_cut(log: bytes) -> bool:
     if len(log) < _HEADER.size:
         return False  # killed before the first write was through
     magic, _, page_bytes, rounds, salt1, salt2, one, two = _HEADER.unpack_from(log)
     order = ">" if magic & 1 else "<"
     if magic & ~1 != _MAGIC or _sums(log[:24], (0, 0), order) != (one, two):
         return True
+    behind: list[_Frame] = []
+    is_taken = True
+    for frame in _frames(log, page_bytes, (one, two), order):
+        is_taken = is_taken and frame.fits and frame.salts == (salt1, salt2)
+        behind.append(frame)
+        if is_taken and frame.commits:
+            behind.clear()
     before: _Frame | None = None
-    for frame in _frames(log, taken, page_bytes, (one, two), order):
+    for frame in behind:
         back = (salt1 - frame.salts[0]) & 0xFFFFFFFF
         if 0 < back <= rounds and frame.salts[1] != salt2:
             return False  # left of an earlier round through the file: the frame before it may be half written
@@ -94,18 +76,14 @@ def _is_cut(log: bytes, taken: int) -> bool:
     return before is not None and not before.fits
 
 
-def _frames(log: bytes, taken: int, page_bytes: int, first: Sums, order: str) -> Iterator[_Frame]:
-    """The whole frames behind the first `taken`; each fits if those before it do and its checksum is right."""
+def _frames(log: bytes, page_bytes: int, sums: Sums, order: str) -> Iterator[_Frame]:
+    """The whole frames; each fits if its checksum is that of itself and all before it."""
     step = _FRAME.size + page_bytes
-    at = _HEADER.size + taken * step
-    before = _FRAME.unpack_from(log, at - step)[4:] if taken else first
-    sums: Sums = (before[0], before[1])
-    while at + step <= len(log):
-        _, _, salt1, salt2, one, two = _FRAME.unpack_from(log, at)
+    for at in range(_HEADER.size, len(log) - step + 1, step):
+        _, pages, salt1, salt2, one, two = _FRAME.unpack_from(log, at)
         sums = _sums(log[at : at + 8] + log[at + _FRAME.size : at + step], sums, order)
-        yield _Frame((salt1, salt2), (one, two), sums == (one, two))
+        yield _Frame((salt1, salt2), pages > 0, sums == (one, two))
         sums = (one, two)
-        at += step
 
 
 def _sums(data: bytes, start: Sums, order: str) -> Sums:

@@ -64,7 +64,7 @@ failed: a (unwritten): the output `page` was not written
   skipped: 1 that needs it: skipped
 failed: b (folder): the output `page` is declared as a `file`, but a folder was written
   --> bad.csc:24: b = folder()
-  sh bad.csc:4: mkdir HERE/.cascade/runs/RUN/scratch/2-page
+  sh bad.csc:4: mkdir HERE/.cascade/runs/RUN/scratch/3-page
   log: LOG
 failed: d (raises): ValueError: no such luck, at bad.csc:5
   --> bad.csc:25: d = raises()
@@ -122,7 +122,7 @@ failed: k (outside): the output path `../outside.txt` is not inside the project'
   --> bad.csc:36: k = outside(where)
 failed: l[1] (same): it would publish out/same-0.txt, which l[0] publishes too
   --> bad.csc:38: l = [same(n) for n in range(2)]
-failed: 6 tasks done, 17 failed, 1 skipped in TIMEs; `cascade log a` shows more
+failed: 6 tasks done, 17 failed, 1 skipped in TIMEs; `cascade log n` shows more
 """
 
 

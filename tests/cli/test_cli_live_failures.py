@@ -179,11 +179,11 @@ output o = rest
             "error[CSC508]: nothing in the run RUN has a log as `pagse[1]`\n"
             "  help: near to it: `pages[1]`, `pages[2]`, `pages[0]`\n",
         ),
-        ("rest", "error[CSC508]: `rest` has not been started: it has no log in the run RUN\n"),
+        ("rest", "error[CSC508]: `rest` was skipped: what it needs has failed: it has no log in the run RUN\n"),
         (
             "quite else",
             "error[CSC508]: nothing in the run RUN has a log as `quite else`\n"
-            "  help: this run has logs of `pages[2]` and 2 others\n",
+            "  help: this run has logs of `pages[2]` and 3 more\n",
         ),
     ],
 )

@@ -57,7 +57,7 @@ def test_every_spelling_of_an_option() -> None:
         ("run", "a.csc --limit", "CSC504", "`--limit` needs a value: --limit SENTENCE", "`cascade run --help` shows how it is used"),
         ("run", "a.csc --json=yes", "CSC504", "`--json` takes no value", "`cascade run --help` shows how it is used"),
         ("run", "a.csc -j1 --jobs 2", "CSC504", "`--jobs` is given twice", "`cascade run --help` shows how it is used"),
-        ("run", "a.csc --on-failure stop", "CSC504", "`--on-failure` is one of finish, continue, cancel, not `stop`", "`cascade run --help` shows how it is used"),
+        ("run", "a.csc --on-failure stop", "CSC504", "`--on-failure` is one of finish, continue, cancel, hold, not `stop`", "`cascade run --help` shows how it is used"),
         ("ps", "--jsno", "CSC500", "`--jsno` is no option of `cascade ps`", "did you mean `--json`?"),
         ("ps", "all", "CSC504", "`cascade ps` has no use for `all`", "`cascade ps --help` shows how it is used"),
         ("limit", "task:fetch", "CSC504", "`cascade limit` needs AMOUNT", "`cascade limit --help` shows how it is used"),

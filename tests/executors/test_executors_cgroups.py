@@ -70,34 +70,38 @@ def test_nothing_of_a_try_is_left(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def cgroups() -> Iterator[Cgroups]:
+def cgroups() -> Iterator[Cgroups | None]:
+    """Those of this machine. None where it has none: then the monitor has to keep the same promises."""
     try:
         found = find(os.getppid())
-    except NoCgroups as why:
-        pytest.skip(f"no control group can be made here: {why}")
+    except NoCgroups:
+        yield None
+        return
     yield found
     found.close()
     assert not [name for name in os.listdir(found.base) if name.startswith(f"cascade-{os.getpid()}-") and "engine" not in name]  # fmt: skip
 
 
 @pytest.mark.trio
-async def test_the_kernel_holds_a_tree_to_its_demand(cgroups: Cgroups, tmp_path: Path) -> None:
+async def test_a_tree_is_held_to_its_demand(cgroups: Cgroups | None, tmp_path: Path) -> None:
     with trio.fail_after(90):
         async with trio.open_nursery() as nursery:
             work = Work(tmp_path, cgroups)
             await nursery.start(work.commands.serve)
-            work.monitor.close()  # the kernel alone
+            if cgroups is not None:
+                work.monitor.close()  # the kernel alone
             pid = f"import os; open('pid', 'w').write(str(os.getpid())); {BIG}"
             id = work.start("sh", "-c", f"setsid {sys.executable} -c '{pid.replace(chr(39), chr(34))}' & wait; sleep 600", mem=60 * MB)  # fmt: skip
             ended = await work.exited(id)
             assert ended.signal == 9
-            assert ended.over_bytes == bound_of(60 * MB)
+            bound = bound_of(60 * MB)
+            assert ended.over_bytes == bound if cgroups is not None else ended.over_bytes > bound
             await until(lambda: not is_alive(int((tmp_path / "pid").read_text())))
             nursery.cancel_scope.cancel()
 
 
 @pytest.mark.trio
-async def test_files_do_not_count_against_it(cgroups: Cgroups, tmp_path: Path) -> None:
+async def test_files_do_not_count_against_it(cgroups: Cgroups | None, tmp_path: Path) -> None:
     with trio.fail_after(90):
         async with trio.open_nursery() as nursery:
             work = Work(tmp_path, cgroups)
@@ -112,7 +116,7 @@ async def test_files_do_not_count_against_it(cgroups: Cgroups, tmp_path: Path) -
 
 
 @pytest.mark.trio
-async def test_what_was_bound_is_told_from_what_was_not(cgroups: Cgroups, tmp_path: Path) -> None:
+async def test_what_was_bound_is_told_from_what_was_not(cgroups: Cgroups | None, tmp_path: Path) -> None:
     with trio.fail_after(90):
         async with trio.open_nursery() as nursery:
             work = Work(tmp_path, cgroups)

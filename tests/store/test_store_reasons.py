@@ -84,13 +84,14 @@ def test_a_part_that_changed(kind: PartKind, name: str, before: str, after: str,
 
 
 def test_what_is_not_shown_is_said_to_have_changed_and_no_more() -> None:
-    for kind, name, expected in (
+    cases: tuple[tuple[PartKind, str, str], ...] = (
         ("body", "", "body changed: what reads it, or how values stand in it"),
         ("code", "m.py:f", "`m.py`: `f` changed"),
         ("env", "TOKEN", "env `TOKEN` changed"),
         ("input", "x", "input `x`: changed"),
         ("task", "", "the task's inputs or its folder changed"),
-    ):
+    )
+    for kind, name, expected in cases:
         assert said(part(kind, name, "", "1"), part(kind, name, "", "2")) == [expected]
 
 
