@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -19,7 +19,9 @@ from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
 from ..limits.views import Effect
 from .interpreter import Interpreter
-from .mending import Mending
+
+if TYPE_CHECKING:
+    from .mending import Mending
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,22 @@ class Sentences:
 class Desk:
     """Answers control requests of one run."""
 
-    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Mending) -> None:
+    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Callable[[], Mending]) -> None:
+        """`mending` makes who repairs the run, when that is first asked for."""
         self._interpreter = interpreter
         self._sentences = sentences
-        self._mending = mending
+        self._make_mending = mending
+        self._made_mending: Mending | None = None
 
     @property
     def _graph(self) -> Graph:
         return self._interpreter.state.plan.graph
+
+    @property
+    def _mending(self) -> Mending:
+        if self._made_mending is None:
+            self._made_mending = self._make_mending()
+        return self._made_mending
 
     async def serve(self, socket: Path, *, task_status: trio.TaskStatus[None]) -> None:
         """Answer at a socket until cancelled."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import trio
 
@@ -61,7 +61,6 @@ from .bodies import Bodies
 from .clock import Clock
 from .discarding import NOTED, Discarding
 from .evaluating import Evaluator
-from .explaining import Explainer
 from .memory import MemoryDemands
 from .names import Names
 from .picture import PICTURED, Picture
@@ -70,6 +69,9 @@ from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
 from .sources import SourceLines
 from .values import Values
+
+if TYPE_CHECKING:
+    from .explaining import Explainer
 
 _SYNC_EVERY_S = 1.0
 _VIEW_SHARE = 20

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine.plan import Plan, Site
 from ..ir.expr import Apply, Expr, Lit, Ref, Var, parts, refs
@@ -33,8 +33,10 @@ from ..values.typing import show
 from ..values.weight import reads
 from .adopting import Adoption, adoption
 from .bodies import Bodies, files_in, has_files
-from .modules import Modules, folders_of, python_digest
 from .places import ValueOf
+
+if TYPE_CHECKING:
+    from .modules import Modules
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _SHORT = 64
@@ -130,8 +132,7 @@ class Recipes:
         self._bases: dict[int, Base] = {}
         self.gone: Mapping[str, tuple[str, int]] = {}
         """Temporary files that are gone: absolute path → digest and size."""
-        search = tuple(folders_of(bodies.environ.get("PYTHONPATH", ""), os.getcwd()))
-        self._modules: Callable[[], Modules] = lambda: Modules(self._folder, search)
+        self._cwd = os.getcwd()
 
     def renew(self) -> None:
         """The run is of another text."""
@@ -244,8 +245,9 @@ class Recipes:
                 shared.append(self._env_part(name, expr))
             if kind == "by" or (reads(expr) and not self._is_of_content(expr, task)):
                 own_exprs.append((kind if kind == "by" else "value", name, expr))
-        modules = self._modules()
-        shared += self._code_parts(task, modules)
+        modules = self._modules(task)
+        if modules is not None:
+            shared += self._code_parts(task, modules)
         used: dict[int, None] = {}
         for _, _, expr in shaping:
             used.update(dict.fromkeys(refs(expr)))
@@ -266,7 +268,7 @@ class Recipes:
             inputs=tuple((i.name, i.type, has_files(i.type)) for i in task.inputs),
             own_refs=tuple(own_refs),
             own_exprs=tuple(own_exprs),
-            files=tuple(modules.files.items()),
+            files=() if modules is None else tuple(modules.files.items()),
             ttl=clauses.cache.ttl,
             looked_ns=time.monotonic_ns(),
         )
@@ -317,6 +319,8 @@ class Recipes:
                 shown = [self._shown_expr(word) for word in words]
                 yield Part("body", "", digest_of_texts([label(word) for word in words]), "\n".join(shown)[:_SHOWN_MAX])
             case PythonBody():
+                from .modules import python_digest
+
                 names = [v.name for v in body.values]
                 digest = digest_of_texts([python_digest(body.source), *names])
                 yield Part("body", "", digest, body.source[:_SHOWN_MAX])
@@ -326,6 +330,14 @@ class Recipes:
                 texts = ["path" if body.path else "module", where, body.function, *(v.name for v in body.values)]
                 yield Part("body", "", digest_of_texts(texts), f"{where}:{body.function}")
                 yield _interpreter()
+
+    def _modules(self, task: TaskDef) -> Modules | None:
+        """The code of the project, as it is now, where a body may reach it."""
+        if not isinstance(task.body, PythonBody | PythonFunction):
+            return None
+        from .modules import Modules, folders_of
+
+        return Modules(self._folder, tuple(folders_of(self._bodies.environ.get("PYTHONPATH", ""), self._cwd)))
 
     def _code_parts(self, task: TaskDef, modules: Modules) -> tuple[Part, ...]:
         body = task.body

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -49,14 +49,12 @@ from .clock import Clock
 from .dead import clear_dead
 from .desk import Desk, Sentences
 from .destinations import Destinations
-from .explaining import Explainer, Told
 from .faults import first_of
 from .interpreter import Interpreter, Reporter
 from .interrupts import SIGNALS, Interrupts
 from .lost import lost_results
 from .machine import machine_words
 from .memory import MemoryDemands
-from .mending import Mending, new_text, short_changes
 from .named import Named
 from .names import Names
 from .picture import PICTURED, counts
@@ -70,6 +68,10 @@ from .sources import SourceLines
 from .texts import changed_files, check_texts, digest_of, text_of, texts_of
 from .values import Values
 from .warden import PASSED_ON
+
+if TYPE_CHECKING:
+    from .explaining import Told
+    from .mending import Mending
 
 _FLUSH_AFTER_S = 0.5
 """A run that is shorter has its journal flushed at its end, and needs nothing but that."""
@@ -310,6 +312,8 @@ def _play(
         )
         explainer = None
         if terms.explain is not None:
+            from .explaining import Explainer
+
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
         above = [word for word in words if word.layer == Layer.COMMAND_LINE]
         first: list[Input] = [request]
@@ -352,17 +356,22 @@ def _play(
             for event in told:
                 if isinstance(event, PICTURED):
                     interpreter.picture.note(state, event)
-            mending = Mending(
-                interpreter,
-                run=run,
-                folder=folder,
-                values=values,
-                names=names,
-                reader=reader,
-                targets=terms.targets,
-                above=above,
-                compiler=sentences.compiler,
-            )
+
+            def mending() -> Mending:
+                from .mending import Mending  # of an operator's repair, which few runs see
+
+                return Mending(
+                    interpreter,
+                    run=run,
+                    folder=folder,
+                    values=values,
+                    names=names,
+                    reader=reader,
+                    targets=terms.targets,
+                    above=above,
+                    compiler=sentences.compiler,
+                )
+
             desk = Desk(interpreter, sentences, mending)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
@@ -456,6 +465,8 @@ def _newer(
     if not changed:
         notes.append(f"{graph.file} has not changed: there is nothing to read again")
         return None
+    from .mending import new_text, short_changes
+
     assert sentences.load is not None
     params = {n.name: values.get(handle(state, n.id, ())) for n in graph.nodes if isinstance(n, Param)}
     found = new_text(
