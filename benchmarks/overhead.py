@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -69,8 +70,9 @@ def child(kind: str, executor: str, tasks: int, base: Path, profile: str) -> Non
         if spec.work.stdout_path is not None:
             Path(spec.work.stdout_path).write_text("12345\n")
         elif kind == "file":
-            scratch = spec.work.argv[-1].split("\n")[0].split(";")[1].split("=")[1]
-            Path(scratch).write_text("1234\n")
+            words = shlex.split(spec.work.argv[-1])
+            [assigned] = [word for word in words if "/scratch/" in word]  # NAME=PATH;
+            Path(assigned.partition("=")[2].rstrip(";")).write_text("1234\n")
 
     def script(spec: AttemptSpec) -> Outcome:
         excluded(write, spec)

@@ -48,6 +48,8 @@ class Gather:
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
+    """Begin an attempt of a Call instance."""
+
     key: NodeKey
     epoch: int
     attempt: int
@@ -57,6 +59,8 @@ class StartAttempt:
 
 @dataclass(frozen=True, slots=True)
 class StopAttempt:
+    """End an attempt that runs."""
+
     key: NodeKey
     serial: int
     why: Literal["timeout", "cancelled"]
@@ -84,6 +88,8 @@ class Discard:
 
 @dataclass(frozen=True, slots=True)
 class EndRun:
+    """End the loop."""
+
     status: RunStatus
 
 

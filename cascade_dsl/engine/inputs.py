@@ -13,6 +13,8 @@ from ..ir.used import Used
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequested:
+    """A run is to begin."""
+
     run: str
     graph_digest: str
     on_failure: OnFailure
@@ -29,6 +31,8 @@ class RunRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinueRequested:
+    """A run that was interrupted is to go on."""
+
     words: tuple[Word, ...]
     """The machine layer as it is now."""
     keeps_temp: bool = False
@@ -167,12 +171,16 @@ class TimeReached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitGiven:
+    """An operator sets a limit."""
+
     word: Word
     who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitTaken:
+    """An operator takes a limit back."""
+
     layer: Layer
     scope: Scope
     who: str = ""
@@ -180,6 +188,8 @@ class LimitTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseAsked:
+    """Nothing new is to start in the scope."""
+
     scope: Scope
     who: str = ""
     because: str = ""
@@ -187,6 +197,8 @@ class PauseAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeAsked:
+    """A pause is to end; of all scopes where none is given."""
+
     scope: Scope | None
     who: str = ""
 

@@ -34,6 +34,8 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
+    """A run has begun, under these terms."""
+
     run: str
     graph_digest: str
     on_failure: OnFailure
@@ -60,6 +62,8 @@ class RunContinued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParamBound:
+    """A param has its value."""
+
     node: int
     value: str | None
     blob: str | None = None
@@ -68,6 +72,8 @@ class ParamBound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordSet:
+    """A layer has said something about a scope."""
+
     word: Word
     who: str = ""
 
@@ -83,6 +89,8 @@ class WordDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopePaused:
+    """Nothing new starts in a scope."""
+
     scope: Scope
     who: str = ""
     because: str = ""
@@ -174,6 +182,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactsKnown:
+    """What a Call instance demands is known."""
+
     key: NodeKey
     facts: Facts
 
@@ -211,6 +221,8 @@ class Missed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
+    """An attempt of a Call instance has begun."""
+
     key: NodeKey
     epoch: int
     attempt: int
@@ -283,6 +295,8 @@ class AttemptFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
+    """An attempt has failed."""
+
     key: NodeKey
     epoch: int
     attempt: int
@@ -334,6 +348,8 @@ class Revived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackoffEnded:
+    """What waited for its next attempt may start."""
+
     key: NodeKey
 
 
@@ -373,6 +389,8 @@ class CancelBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded:
+    """A run has ended."""
+
     status: RunStatus
     held: int = 0
     """How many are parked: with any, the run can be gone on with, also where it failed. Added later."""

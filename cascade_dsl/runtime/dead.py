@@ -21,7 +21,8 @@ def clear_dead(project: Project, own: Run) -> None:
     there are none, whatever bears their number now.
     """
     dead = [r for r in project.runs()[:_LOOKED_AT] if r.id != own.id and r.info().state == "running" and not r.is_live]
-    sweep([own.id, *(run.id for run in dead if not was_restarted(run.folder))])
+    earlier = [own.id] if own.was_continued else []  # a run that is new has had no process yet
+    sweep([*earlier, *(run.id for run in dead if not was_restarted(run.folder))])
     if dead or own.was_continued:
         sweep_drafts(project.blobs.folder)
     for run in dead:

@@ -36,7 +36,8 @@ def lost_results(
     `plans` and `recalled` are the newest of each call; of what was recalled the value alone says which files it has.
     """
     needed = list(holders(state))
-    hashes.prefetch(file.final for key in needed if key in plans for file in plans[key].files)
+    if needed:  # else what is remembered need not be opened
+        hashes.prefetch(file.final for key in needed if key in plans for file in plans[key].files)
     gone: dict[NodeKey, tuple[PlannedRemoval, ...]] = {}
     for key in needed:
         plan = plans.get(key)
