@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..ir.used import Used
 from ..limits.views import PoolView
+
+if TYPE_CHECKING:
+    from ..ir.used import Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

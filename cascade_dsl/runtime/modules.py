@@ -56,6 +56,8 @@ class _Import:
 
 @dataclass(slots=True)
 class _Module:
+    """A file of code, read."""
+
     path: str
     package: str
     """What a relative import in it begins from."""

@@ -246,6 +246,8 @@ def _by_name(parts: Sequence[Part]) -> dict[_At, Part]:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
+    """The parts of two recipes, by what each is of."""
+
     before: dict[_At, Part]
     now: dict[_At, Part]
     params: frozenset[str]

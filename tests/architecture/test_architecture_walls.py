@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -75,6 +76,66 @@ def test_help_loads_neither_the_compiler_nor_the_interpreter(words: list[str]) -
     )
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+_OF_FEW_RUNS = ("explaining", "forecast", "mending", "modules", "dotenv")
+"""Rooms of `runtime` that serve reasons, repair, python code and secrets: a run that has none of these loads none of them."""
+
+
+def loaded_by_a_run(folder: Path, program: str, *words: str) -> set[str]:
+    """The modules of a process that has run a program."""
+    (folder / "a.csc").write_text(program)
+    script = (
+        "import os, sys\nfrom cascade_dsl.cli.run import read_words, run_engine\nfrom cascade_dsl.cli.options import VERBS\n"
+        "code = run_engine(read_words(VERBS['run'], sys.argv[1:]), os.pipe()[0])\n"
+        "print('LOADED', code, *sorted(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "a.csc", *words], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("LOADED")]
+    _, code, *modules = line.split()
+    assert code == "0", done.stderr
+    return set(modules)
+
+
+def few(modules: set[str]) -> list[str]:
+    rooms = [f"cascade_dsl.runtime.{name}" for name in _OF_FEW_RUNS]
+    others = ["cascade_dsl.store.reasons", "cascade_dsl.ir.compare", "cascade_dsl.executors.masking", "difflib"]
+    return [name for name in (*rooms, *others) if name in modules]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        'task t() {\n  sh "true"\n}\nt()\n',
+        'task t() -> o: file = "o.txt" {\n  sh "echo 1 > {{o}}"\n}\nr = t()\n',
+    ],
+)
+def test_a_run_loads_nothing_of_reasons_repair_and_python_code(tmp_path: Path, program: str) -> None:
+    assert few(loaded_by_a_run(tmp_path, program)) == []
+
+
+def test_a_run_loads_what_it_needs(tmp_path: Path) -> None:
+    """The test above looks for names that there are."""
+    program = 'task t() -> int {\n  python "return 1"\n}\nr = t()\n'
+    found = few(loaded_by_a_run(tmp_path, program, "--explain"))
+    expected = ["cascade_dsl.runtime.explaining", "cascade_dsl.runtime.forecast", "cascade_dsl.runtime.modules"]
+    assert found == [*expected, "cascade_dsl.store.reasons", "difflib"]
+
+
+def test_every_class_of_data_that_a_run_loads_has_a_docstring() -> None:
+    """Where there is none, `dataclass` works out the signature of the class at every start."""
+    found: list[str] = []
+    for room in ("base", "ir", "values", "limits", "engine", "executors", "store", "runtime"):
+        for path in sorted((PACKAGE / room).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef) and ast.get_docstring(node) is None:
+                    decorated = [ast.unparse(each) for each in node.decorator_list]
+                    if any(name.startswith("dataclass") for name in decorated):
+                        found.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert found == []
 
 
 def test_the_package_says_that_it_is_typed() -> None:
