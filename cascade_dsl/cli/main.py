@@ -162,18 +162,34 @@ def _unknown_verb(verb: str) -> int:
     return report_error(fail("CSC504", f"`{verb}` is no verb of cascade", help=help))
 
 
+def _is_nowhere() -> bool:
+    """The current folder is no more."""
+    import os
+
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def report_error(error: Exception, refused: int = EXIT_REFUSED) -> int:
-    """Say what went wrong on stderr; the exit code: what a user did is 2, no live run 4, a fault of ours 70."""
+    """Say what went wrong on stderr; the exit code: what a user did is 2, no such run 4, a fault of ours 70."""
     from ..base.diagnostics import CascadeError, Diagnostic
     from ..report.plain import render_all, terminal_width, wants_color
 
     color = wants_color(sys.stderr)
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        help = "change into a folder that is there; `cd .` finds one that was made again under the same name"
+        said = Diagnostic(code="CSC010", message="the folder in which this was typed has been removed", help=help)
+        error = CascadeError((said,))
     if isinstance(error, CascadeError):
         from ..control.client import UNREACHABLE
 
         most = 50 if len(error.diagnostics) > 50 else None
         print(render_all(error.diagnostics, color, terminal_width(sys.stderr), most), file=sys.stderr)
-        return 4 if any(d.code in UNREACHABLE for d in error.diagnostics) else refused
+        none = {*UNREACHABLE, "CSC708"}
+        return 4 if any(d.code in none for d in error.diagnostics) else refused
     import traceback
 
     traceback.print_exception(error)

@@ -52,6 +52,8 @@ def run_folder(wanted: str | None) -> Path:
         runs = [Path(run.folder) for run in find_live(os.getcwd(), run=wanted)]
     found = next((run for run in runs if (run / "journal.db").is_file()), None)
     if found is None:
-        which = "no program was run in this folder" if wanted is None else f"there is no run `{wanted}` in this folder"
-        raise fail("CSC508", which, help="go to the folder of the program that was run")
+        help = "go to the folder of the program that was run"
+        if wanted is not None:
+            raise fail("CSC708", f"there is no run `{wanted}` in this folder", help=help)
+        raise fail("CSC508", "no program was run in this folder", help=help)
     return found

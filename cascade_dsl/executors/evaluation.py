@@ -57,6 +57,14 @@ def evaluator() -> Callable[[dict[str, Any]], dict[str, Any]]:
     return answer
 
 
+def _around(error: UnicodeEncodeError) -> str:
+    """The text that cannot be given, from the quote before to the quote behind, as ASCII."""
+    begin = error.object.rfind('"', 0, error.start) + 1
+    end = error.object.find('"', error.end)
+    found = error.object[begin : end if end >= 0 else None].encode("utf-8", "surrogateescape")
+    return f"`{found.decode('ascii', 'backslashreplace')}`"
+
+
 def main() -> None:
     """Serve until the pool hangs up."""
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -69,7 +77,9 @@ def main() -> None:
             request = requests.read(int.from_bytes(header, "big"))
             try:
                 text = json.dumps(answer(json.loads(request)), ensure_ascii=False, separators=(",", ":")).encode()
-            except (MemoryError, RecursionError, UnicodeEncodeError) as error:
+            except UnicodeEncodeError as error:
+                text = json.dumps({"error": f"{_around(error)} is no UTF-8: a path or text has to be"}).encode()
+            except (MemoryError, RecursionError) as error:
                 text = json.dumps({"error": f"the value cannot be given: {type(error).__name__}"}).encode()
             control.sendall(len(text).to_bytes(_LENGTH_BYTES, "big") + text)
 

@@ -4,7 +4,7 @@ The unit is a function or class at the top of a module; all else at the top of a
 counts as soon as the module is imported by something that counts. A name that is used counts what has that name, wherever
 it leads; who can reach names by text (`globals`, `eval`, `importlib`, unpickling …) can reach all, and then modules count whole.
 Units are compared as syntax trees: comments and layout do not count. Modules are those that a worker would find in the
-folders that it looks in, as far as they lie in the project.
+folders that it looks in, as far as they lie in the project; where something changes `sys.path`, in any folder of the project.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -26,6 +26,7 @@ _TEXT_MODULES = frozenset(
     {"importlib", "inspect", "pkgutil", "runpy", "pickle", "shelve", "marshal", "copyreg", "dill", "cloudpickle"}
     | {"joblib", "imp", "gc"}
 )
+_NO_CODE = frozenset({"__pycache__", "node_modules", "site-packages"})
 _SHOWN_MAX = 20_000
 
 
@@ -67,6 +68,8 @@ class _Module:
     """Names that its top level imports."""
     by_text: bool
     """Something in it can reach names by text."""
+    moves_path: bool
+    """Something in it may change where modules are looked for."""
 
 
 class Modules:
@@ -78,6 +81,8 @@ class Modules:
         self._search = tuple(folder for folder in search if self._is_inside(folder))
         self._loaded: dict[tuple[str, str], _Module | None] = {}
         self._found: dict[tuple[str, str], str | None] = {}
+        self._tops: dict[str, list[str]] | None = None
+        """Name of a module or package → the folders of the project in which it lies."""
         self.files: dict[str, tuple[int, ...]] = {}
         """Absolute paths of all files that were read, and what would change with them."""
 
@@ -86,28 +91,38 @@ class Modules:
         module = _parsed("<body>", source.encode("utf-8", "surrogatepass"), "")
         if module is None:
             return ()
-        walk = _Walk(self, folder)
-        walk.enter(module)
-        for name in module.units:
-            walk.add(module, name)
-        return walk.parts(skip=module)
+
+        def begin(walk: _Walk) -> None:
+            walk.enter(module)
+            for name in module.units:
+                walk.add(module, name)
+
+        return self._walked(begin, folder).parts(skip=module)
 
     def of_function(self, path: str | None, module: str | None, function: str, folder: str) -> tuple[Part, ...]:
         """What `path.py:function` or `package.module:function` is and reaches."""
-        walk = _Walk(self, folder)
-        if path is not None:
-            loaded = self.load(path, "")
-            if loaded is None:
-                walk.add_plain(path)
+
+        def begin(walk: _Walk) -> None:
+            if path is not None:
+                loaded = self.load(path, "")
+                if loaded is None:
+                    walk.add_plain(path)
             else:
-                walk.add(loaded, function.partition(".")[0])
-        else:
-            assert module is not None
-            walk.reach_module(module)
-            loaded = walk.module(module)
+                assert module is not None
+                walk.reach_module(module)
+                loaded = walk.module(module)
             if loaded is not None:
                 walk.add(loaded, function.partition(".")[0])
-        return walk.parts()
+
+        return self._walked(begin, folder).parts()
+
+    def _walked(self, begin: Callable[[_Walk], None], folder: str) -> _Walk:
+        walk = _Walk(self, folder)
+        begin(walk)
+        if walk.moves_path:  # what was looked for before that was known is looked for again
+            walk = _Walk(self, folder, everywhere=True)
+            begin(walk)
+        return walk
 
     def load(self, path: str, package: str) -> _Module | None:
         """A module by its file; None where it cannot be read."""
@@ -133,24 +148,50 @@ class Modules:
             self._found[key] = self._look(name, folder)
         return self._found[key]
 
+    def find_everywhere(self, name: str) -> list[str]:
+        """The files of all modules of that name, whichever folder of the project `sys.path` leads to."""
+        if self._tops is None:
+            self._tops = self._list_tops()
+        inner = name.replace(".", os.sep)
+        found = (self._look_at(os.path.join(base, inner)) for base in self._tops.get(name.partition(".")[0], ()))
+        return [path for path in found if path is not None]
+
+    def _list_tops(self) -> dict[str, list[str]]:
+        tops: dict[str, list[str]] = {}
+        for base, folders, files in os.walk(self._project):
+            folders[:] = sorted(f for f in folders if f[0] != "." and f not in _NO_CODE)
+            if "pyvenv.cfg" in files:
+                folders.clear()
+                continue
+            code = {f.partition(".")[0] for f in files if f.endswith((".py", ".so"))}
+            for name in {*code, *folders}:
+                tops.setdefault(name, []).append(base)
+        return tops
+
     def _look(self, name: str, folder: str) -> str | None:
         inner = name.replace(".", os.sep)
         top = name.partition(".")[0]
         for base in (folder, *self._search):
             if not self._is_inside(base):
                 continue
-            at = os.path.join(base, inner)
-            for path in (os.path.join(at, "__init__.py"), f"{at}.py"):
-                if os.path.isfile(path):
-                    return path
-            native = self._compiled(at)
-            if native is not None:
-                return native
-            if os.path.isdir(at):
-                return at
+            found = self._look_at(os.path.join(base, inner))
+            if found is not None:
+                return found
             if os.path.isdir(os.path.join(base, top)) or os.path.isfile(os.path.join(base, f"{top}.py")):
                 return None  # the first that has the package has the module, or nobody
         return None
+
+    def _look_at(self, at: str) -> str | None:
+        """What stands at the path of a module without its ending, in the order in which an import looks."""
+        package = os.path.join(at, "__init__.py")
+        if os.path.isfile(package):
+            return package
+        native = self._compiled(at)
+        if native is not None:
+            return native
+        if os.path.isfile(f"{at}.py"):
+            return f"{at}.py"
+        return at if os.path.isdir(at) else None
 
     def _compiled(self, at: str) -> str | None:
         """A compiled module."""
@@ -174,8 +215,12 @@ class Modules:
 class _Walk:
     """What one body reaches."""
 
-    def __init__(self, modules: Modules, folder: str) -> None:
+    def __init__(self, modules: Modules, folder: str, *, everywhere: bool = False) -> None:
+        """`everywhere`: a module may come from any folder of the project."""
         self._modules = modules
+        self._everywhere = everywhere
+        self.moves_path = False
+        """Something that counts may change where modules are looked for."""
         self._folder = folder
         self._counted: dict[tuple[str, str], tuple[_Module, _Unit]] = {}
         self._entered: dict[str, _Module] = {}
@@ -210,6 +255,7 @@ class _Walk:
             return
         self._entered[module.path] = module
         self._by_text |= module.by_text
+        self.moves_path |= module.moves_path
         self._count(module, module.top)
         for name in module.units:
             if name.startswith("__"):  # `__getattr__` and the like are called by nobody that names them
@@ -324,7 +370,18 @@ class _Walk:
     def module(self, name: str) -> _Module | None:
         """A module of the project; None where it is none, or no python text."""
         path = self._modules.find(name, self._folder)
-        if path is None or os.path.isdir(path):
+        if self._everywhere:
+            every = self._modules.find_everywhere(name)
+            if len(every) > 1 or (path is not None and every not in ([], [path])):
+                for one in every:  # which of them it is stands nowhere
+                    loaded = self._loaded(name, one)
+                    if loaded is not None:
+                        self.add_all(loaded)
+            path = path or next(iter(every), None)
+        return None if path is None else self._loaded(name, path)
+
+    def _loaded(self, name: str, path: str) -> _Module | None:
+        if os.path.isdir(path):
             return None
         if not path.endswith(".py"):
             self.add_plain(path)
@@ -407,7 +464,8 @@ def _parsed(path: str, data: bytes, package: str) -> _Module | None:
     for one in top.imports:
         aliases.setdefault(one.alias, []).append(one)
     by_text = any(_is_by_text(unit) for unit in (top, *units.values()))
-    return _Module(path, package, top, units, aliases, by_text)
+    moves_path = any(_moves_path(unit) for unit in (top, *units.values()))
+    return _Module(path, package, top, units, aliases, by_text, moves_path)
 
 
 def _is_plain(statement: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
@@ -458,6 +516,8 @@ def _read(unit: _Unit, nodes: list[ast.AST] | list[ast.stmt]) -> None:
             if isinstance(at.value, ast.Name):
                 unit.attributes.add((at.value.id, at.attr))
                 continue
+        if isinstance(at, ast.Call):
+            unit.imports += _imported_by_text(at)
         if isinstance(at, ast.Name):
             unit.names.add(at.id)
         elif isinstance(at, ast.Import):
@@ -472,6 +532,24 @@ def _read(unit: _Unit, nodes: list[ast.AST] | list[ast.stmt]) -> None:
                 alias = one.asname or one.name
                 unit.imports.append(_Import(at.module or "", at.level, one.name, alias))
         stack.extend(ast.iter_child_nodes(at))
+
+
+def _imported_by_text(call: ast.Call) -> list[_Import]:
+    """`import_module("a.b")` and the like, where the name stands there."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given = call.args[0] if call.args else None
+    if called not in ("import_module", "__import__", "run_module") or not isinstance(given, ast.Constant):
+        return []
+    if not isinstance(given.value, str):
+        return []
+    name = given.value.lstrip(".")
+    return [_Import(name, len(given.value) - len(name), "", "", True)]
+
+
+def _moves_path(unit: _Unit) -> bool:
+    if ("sys", "path") in unit.attributes or "addsitedir" in {attribute for _, attribute in unit.attributes}:
+        return True
+    return any((one.module, one.name) in (("sys", "path"), ("site", "addsitedir")) for one in unit.imports)
 
 
 def _is_by_text(unit: _Unit) -> bool:

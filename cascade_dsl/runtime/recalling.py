@@ -322,9 +322,33 @@ class Recalling:
                 self._fail(decisions)
                 return
             for one, decision in zip(drafted, decisions, strict=True):
-                self._conclude(one.key, one.then, decision)
+                if decision.entry is None or not decision.entry.twins or not self._prefer_own(one, decision):
+                    self._conclude(one.key, one.then, decision)
 
         self._disk.submit(job, settle)
+
+    def _prefer_own(self, one: _Drafted, decision: Decision) -> bool:
+        """Where several nodes have results of one recipe, each keeps its own: samples that differ by chance stay apart."""
+        draft, entry = decision.draft, decision.entry
+        assert draft is not None
+        assert entry is not None
+        assert self._disk is not None
+        site = self._state.plan.sites[one.key[0]]
+        mine = self._file, self._names.of(one.key), "" if site.task is None else site.task.name
+        own = None
+        if (entry.file, entry.node, entry.task) != mine:
+            own = next((twin for twin in entry.twins if (twin.file, twin.node, twin.task) == mine), None)
+        if own is None:
+            return False
+
+        def settle(again: Decision | Exception) -> None:
+            if isinstance(again, Exception):
+                self._fail(again)
+            else:
+                self._conclude(one.key, one.then, again if again.is_recalled else decision)
+
+        self._disk.submit(partial(self._judge.decide, draft, own, self._now_ns()), settle)
+        return True
 
     def _is_forced(self, key: NodeKey) -> bool:
         return self._terms.force_all or key[0] in self._terms.forced

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,6 +89,8 @@ class Entry:
     """The row of the index."""
     newest: int = 0
     """The row of the newest result of the same node, where it was found by its recipe."""
+    twins: tuple[Entry, ...] = ()
+    """Older results of the same recipe, of other nodes."""
 
 
 class Kept(NamedTuple):
@@ -119,6 +121,7 @@ class Cache:
     def find(self, recipes: Iterable[str]) -> dict[str, Entry]:
         """The newest result of each recipe that has one."""
         found: dict[str, Entry] = {}
+        older: dict[str, list[Entry]] = {}
         with self._lock:
             db = self._opened()
             if db is None:
@@ -131,7 +134,12 @@ class Cache:
                     for row in db.execute(
                         f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks}) ORDER BY t_ns", some
                     ):
-                        found[row[1]] = _entry(row[:-1], row[-1])
+                        entry = _entry(row[:-1], row[-1])
+                        if (before := found.get(entry.recipe)) is not None:
+                            older.setdefault(entry.recipe, []).append(before)
+                        found[entry.recipe] = entry
+        for recipe, twins in older.items():
+            found[recipe] = replace(found[recipe], twins=tuple(twins))
         return found
 
     def nearest(self, file: str, node: str, task: str) -> Entry | None:

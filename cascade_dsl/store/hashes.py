@@ -2,7 +2,8 @@
 
 A digest is good as long as size, mtime, ctime and inode are what they were when it was made. A file that was written
 within the file system's tick of its hashing is not remembered: a second write in the same tick would leave no mark. A folder
-is described by the files in it, each of which is remembered; the digests are those of `publish`. Losing the file costs
+is described by the files in it, each of which is remembered; the digests are those of `publish`, but that of a folder with links
+that lead out of it, of which what they lead to counts where it is an input. Losing the file costs
 hashing again. From any thread; blocks on the disk.
 """
 
@@ -50,6 +51,22 @@ class Content(NamedTuple):
     stamps: tuple[tuple[str, tuple[int, ...]], ...]
 
 
+class _Links:
+    """The links that are followed out of one folder: each target once, and none that holds what counts already."""
+
+    def __init__(self, folder: str) -> None:
+        self._counted = [os.path.join(os.path.realpath(folder), "")]
+
+    def out_of(self, link: str) -> str | None:
+        """What a link leads to, where that does not count anyway; from then on it does."""
+        target = os.path.realpath(link)
+        inside = os.path.join(target, "")
+        if any(inside.startswith(one) or one.startswith(inside) for one in self._counted) or not os.path.exists(target):
+            return None
+        self._counted.append(inside)
+        return target
+
+
 class Hashes:
     """The digests of one project's files. Made without touching the disk; `close` keeps what was learned."""
 
@@ -68,10 +85,10 @@ class Hashes:
         """Files that were read, for tests and benchmarks."""
 
     def content(self, path: str) -> Content:
-        """The content of a file or folder at an absolute path, links followed. Raises OSError."""
+        """The content of a file or folder at an absolute path, links followed, those in a folder too. Raises OSError."""
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
-            return self._folder(path)
+            return self._folder(path, _Links(path))
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is neither a file nor a folder")
         mark = mark_of(found)
@@ -175,11 +192,12 @@ class Hashes:
             mark = after  # it was written while it was read
         return digest
 
-    def _folder(self, path: str) -> Content:
-        """The digest that `publish` gives a folder, of remembered files."""
+    def _folder(self, path: str, links: _Links | None = None) -> Content:
+        """The digest that `publish` gives a folder, of remembered files; with `links`, also of what they lead to."""
         files: list[tuple[str, str, os.stat_result]] = []
         others: list[tuple[str, str, str]] = []
         order: list[list[tuple[str, int, int]]] = []
+        total = 0
         stamps: list[tuple[str, tuple[int, ...]]] = []
         stack = [(path, "")]
         while stack:
@@ -193,6 +211,13 @@ class Hashes:
                 if entry.is_symlink():
                     rows.append(("l", len(others), 0))
                     others.append((name, "l", os.readlink(entry.path)))
+                    target = None if links is None else links.out_of(entry.path)
+                    if target is not None:
+                        beyond = self._beyond(target, links)
+                        rows.append(("t", len(others), 0))
+                        others.append((name, "t", beyond.digest))
+                        stamps += beyond.stamps
+                        total += beyond.size
                 elif entry.is_dir():
                     rows.append(("d", len(others), 0))
                     others.append((name, "d", ""))
@@ -205,7 +230,6 @@ class Hashes:
             order.append(rows)
         self.prefetch(file for _, file, _ in files)
         state = blake2b(digest_size=DIGEST_BYTES)
-        total = 0
         for rows in order:
             for kind, at, _ in rows:
                 if kind == "f":
@@ -219,6 +243,13 @@ class Hashes:
                     name, kind, content = others[at]
                 state.update(b"%b\0%b\0%b\0" % (os.fsencode(name), kind.encode(), os.fsencode(content)))
         return Content(state.hexdigest(), total, tuple(stamps))
+
+    def _beyond(self, target: str, links: _Links | None) -> Content:
+        """What a link out of a folder leads to; a socket or a device counts by its name alone."""
+        found = os.stat(target)
+        if stat.S_ISDIR(found.st_mode):
+            return self._folder(target, links)
+        return self.content(target) if stat.S_ISREG(found.st_mode) else Content("", 0, ())
 
     # -- the file of digests --------------------------------------------------------------------------------------
 

@@ -464,6 +464,43 @@ def test_force_of_everything_is_kept_for_the_next_run(project: Project) -> None:
     assert len(journals) == 2
 
 
+SAMPLES = """\
+task sample(seed: str) -> str { sh "echo ran sample >> $RAN; mktemp -u XXXXXXXXXXXX" }
+task count(xs: list[str]) -> int { sh "echo ran count >> $RAN; printf '%s\\n' {{xs}} | sort -u | wc -l" }
+a = sample("s")
+b = sample("s")
+more = [sample("t") for i in range(3)]
+output xs = [a, b] + more
+output n = count([a, b] + more)
+"""
+
+
+def test_calls_that_are_made_from_the_same_each_keep_their_own_result(project: Project) -> None:
+    story = Story(project)
+    project.write("p.csc", SAMPLES)
+    assert story.ran() == {"sample": 5, "count": 1}
+    first = story.done["outputs"]
+    assert first["n"] == len(set(first["xs"])) == 5
+    assert story.ran() == {}
+    assert story.done["outputs"] == first
+    story.edit("p.csc", "sort -u", "sort -u -r")
+    assert story.ran() == {"count": 1}
+    assert story.done["outputs"] == first
+
+
+def test_what_a_link_in_an_input_folder_leads_to_counts(project: Project) -> None:
+    story = Story(project)
+    project.write("p.csc", 'task t(d: dir) -> str { sh "echo ran t >> $RAN; cat {{d}}/x" }\noutput o = t(dir("d"))\n')
+    project.write("real/x", "one\n")
+    (project.folder / "d").mkdir()
+    (project.folder / "d/x").symlink_to("../real/x")
+    assert story.ran() == {"t": 1}
+    assert story.ran() == {}
+    project.write("real/x", "two\n")
+    assert story.ran() == {"t": 1}
+    assert story.done["outputs"] == {"o": "two"}
+
+
 def nodes(project: Project, *words: str) -> dict[str, int]:
     done = project.cascade("run", "p.csc", "--json", *words)
     assert done.code == 0, done.err

@@ -124,8 +124,6 @@ def test_pools_are_chosen(pages: Project) -> None:
         (["none.csc"], "error[CSC010]: there is no file none.csc"),
         (["pages.csc", "pagse"], "error[CSC407]: nothing in this program is called `pagse`\n  help: did you mean `pages`?"),
         (["pages.csc", "--format", "png"], "error[CSC504]: `--format` is one of mermaid, dot, svg, not `png`"),
-        (["pages.csc", "--run", "zzz"], "error[CSC708]: there is no run `zzz` in"),
-        (["pages.csc", "--run", "last"], "error[CSC708]: `pages.csc` was not run in this folder yet"),
         (["pages.csc", "-o", "no/such/folder"], "error[CSC504]: `no/such/folder` cannot be written: No such file"),
         ([], "error[CSC504]: `cascade graph` needs FILE"),
     ],

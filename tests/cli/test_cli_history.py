@@ -247,7 +247,7 @@ def test_where_nothing_was_run(project: Project) -> None:
     assert project.cascade("history") == (0, "", "no program was run in this folder yet\n")
     assert project.cascade("history", "--json").json == {"project": None, "runs": []}
     assert project.cascade("show") == (
-        2, "", "error[CSC708]: no program was run in this folder yet\n  help: go to the folder of the program that was run\n"
+        4, "", "error[CSC708]: no program was run in this folder yet\n  help: go to the folder of the program that was run\n"
     )  # fmt: skip
     assert project.cascade("clean", "--all") == (0, "", "no program was run in this folder yet\n")
     assert project.cascade("cache", "ls") == (0, "", "no program was run in this folder yet\n")
@@ -267,5 +267,5 @@ def test_a_damaged_journal_does_not_hide_the_others(project: Project) -> None:
     assert [line.split()[4] for line in done.out.splitlines()[1:]] == ["done", "damaged"]
     assert "is damaged" in done.err
     assert project.cascade("show", project.runs()[0]).code == 2
-    assert project.cascade("show", "zzz").code == 2
+    assert project.cascade("show", "zzz").code == 4
     assert project.cascade("history", "-n", "0").code == 2

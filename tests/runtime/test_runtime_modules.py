@@ -182,6 +182,50 @@ def test_a_search_path_inside_the_project_is_looked_in(tmp_path: Path) -> None:
     assert [p.name for p in modules.of_text("import lib\nlib.g()", str(tmp_path))] == ["src/lib.py", "src/lib.py:g"]
 
 
+MOVED = [
+    ("in the module", "import os, sys\nsys.path.insert(0, os.path.dirname(__file__) + '/lib')\nimport lib1\ndef f(): return lib1.g()", ""),
+    ("in a module that it imports", "import a\nimport lib1\ndef f(): return lib1.g()", "from sys import path\npath.append('lib')"),
+    ("in the function", "def f():\n  import site\n  site.addsitedir('lib')\n  from lib1 import g\n  return g()", ""),
+    ("over another of the same name", "import sys\nsys.path[:0] = ['lib']\nimport twice\ndef f(): return twice.g()", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("m", "a"), [case[1:] for case in MOVED], ids=[case[0] for case in MOVED])
+def test_where_something_changes_the_search_path_modules_are_looked_for_in_the_whole_project(
+    tmp_path: Path, m: str, a: str
+) -> None:
+    code = Code(tmp_path, m=m, a=a, twice="def g(): ...\n")
+    for name in ("lib/lib1.py", "lib/twice.py", ".hidden/lib1.py", "venv/lib1.py"):
+        code.write(name, "def g(): return 1\n")
+    code.write("venv/pyvenv.cfg", "")
+    before = code.function()
+    assert not [name for name in before if name.startswith((".hidden", "venv"))]
+    code.write("lib/twice.py" if "twice" in m else "lib/lib1.py", "def g(): return 2\n")
+    assert code.function() != before
+
+
+def test_without_that_they_are_not(tmp_path: Path) -> None:
+    code = Code(tmp_path, m="import sys\nimport lib1\ndef f(): return lib1.g(sys.argv)")
+    code.write("lib/lib1.py", "def g(): ...\n")
+    assert list(code.function()) == ["m.py", "m.py:f"]
+
+
+@pytest.mark.parametrize(
+    "how", ["importlib.import_module('pkg.a').g()", "import_module('.a', 'pkg')", "__import__('pkg.a')"]
+)
+def test_a_module_that_is_imported_by_its_written_name(tmp_path: Path, how: str) -> None:
+    code = Code(tmp_path, pkg__m=f"import importlib\nfrom importlib import import_module\ndef f(): return {how}")
+    code.write("pkg/__init__.py", "")
+    code.write("pkg/a.py", "def g(): ...\n")
+    assert "pkg/a.py:g" in code.function(path=None, module="pkg.m")
+
+
+def test_a_compiled_module_goes_before_its_text(tmp_path: Path) -> None:
+    code = Code(tmp_path, m="import c\ndef f(): return c.g()", c="def g(): ...\n")
+    (tmp_path / "c.cpython-311-x86_64-linux-gnu.so").write_bytes(b"\x7fELF")
+    assert list(code.function()) == ["c.cpython-311-x86_64-linux-gnu.so", "m.py", "m.py:f"]
+
+
 def test_a_method_of_a_class(tmp_path: Path) -> None:
     code = Code(tmp_path, m="class K:\n  @staticmethod\n  def run(): return g()\ndef g(): ...\ndef z(): ...\n")
     assert sorted(code.function("K.run")) == ["m.py", "m.py:K", "m.py:g"]

@@ -181,3 +181,37 @@ def test_a_project_that_is_moved_keeps_what_is_known(tmp_path: Path) -> None:
     assert read(one, path)[1] == 1
     one.rename(tmp_path / "two")
     assert read(tmp_path / "two", tmp_path / "two" / "a")[1] == 0
+
+
+def test_what_links_lead_to_out_of_a_folder_counts(tmp_path: Path) -> None:
+    file(tmp_path, "real/x", "one")
+    file(tmp_path, "far/deep/y", "one")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "inside").write_text("")
+    for name, to in {
+        "x": "../real/x", "far": str(tmp_path / "far"), "far again": "../far", "up": "..", "self": ".",
+        "to inside": "inside", "nowhere": "../not there", "device": "/dev/null",
+    }.items():  # fmt: skip
+        (folder / name).symlink_to(to)
+    (tmp_path / "far/back").symlink_to("..")
+    seen = [read(tmp_path, folder)[0]]
+    assert read(tmp_path, folder)[0] == seen[0]
+    file(tmp_path, "real/x", "two")
+    seen.append(read(tmp_path, folder)[0])
+    file(tmp_path, "far/deep/y", "two")
+    seen.append(read(tmp_path, folder)[0])
+    file(tmp_path, "beside", "of no concern")
+    seen.append(read(tmp_path, folder)[0])
+    assert len(set(seen)) == 3
+    assert seen[2] == seen[3]
+
+
+def test_a_link_out_of_a_folder_is_looked_at_again_when_the_body_has_ended(tmp_path: Path) -> None:
+    file(tmp_path, "real/x", "one")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/x").symlink_to("../real/x")
+    content = Hashes(tmp_path, tmp_path).content(str(tmp_path / "folder"))
+    assert all(is_marked(path, mark) for path, mark in content.stamps)
+    file(tmp_path, "real/x", "two!")
+    assert not all(is_marked(path, mark) for path, mark in content.stamps)
