@@ -37,6 +37,7 @@ from .places import CannotStart, ValueOf
 from .publishing import Taken
 from .recipes import Draft, NoRecipe, Recipes
 from .results import store_value
+from .values import KnownLists
 
 _BATCH = 1000
 _FLUSH_EVERY_S = 0.5
@@ -274,13 +275,14 @@ class Recalling:
 
     def _draft_all(self, asks: Iterable[tuple[NodeKey, Callable[[], None] | Recall]], nursery: trio.Nursery) -> None:
         drafted: list[_Drafted] = []
+        known: KnownLists = {}
         for key, then in asks:
             site, path = self._state.plan.sites[key[0]], key[1:]
             if self._evaluator.may_be_slow(site) and self._evaluator.is_slow_call(site, path):
                 nursery.start_soon(self._draft_slowly, key, then)
                 continue
             try:
-                drafted.append(self._drafted(key, then, site, self._evaluator.value_of(path)))
+                drafted.append(self._drafted(key, then, site, self._evaluator.value_of(path, known)))
             except _UNSAID as error:
                 self._conclude(key, then, Decision("unsaid", detail=str(error)))
         if drafted:

@@ -129,9 +129,11 @@ class Cache:
                 marks = ",".join("?" * len(some))
                 with suppress(sqlite3.Error):
                     for row in db.execute(
-                        f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks}) ORDER BY t_ns", some
+                        f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks})", some
                     ):
-                        found[row[1]] = _entry(row[:-1], row[-1])
+                        known = found.get(row[1])
+                        if known is None or row[2] >= known.t_ns:
+                            found[row[1]] = _entry(row[:-1], row[-1])
         return found
 
     def nearest(self, file: str, node: str, task: str) -> Entry | None:

@@ -106,22 +106,22 @@ class Hashes:
             self._open()
             if self._db is None:
                 return
-            wanted = [p for p in dict.fromkeys(paths) if p not in self._known and p not in self._absent]
-            self._absent.update(wanted)
-            names = [(self._name(p), p) for p in wanted]
-            for start in range(0, len(names), _ROWS_AT_ONCE):
-                some = dict(names[start : start + _ROWS_AT_ONCE])
+            known, absent = self._known, self._absent
+            names = {self._name(p): p for p in paths if p not in known and p not in absent}
+            wanted = list(names)
+            for start in range(0, len(wanted), _ROWS_AT_ONCE):
+                some = wanted[start : start + _ROWS_AT_ONCE]
                 marks = ",".join("?" * len(some))
                 try:
                     rows = self._db.execute(
                         f"SELECT path, size, mtime_ns, ctime_ns, inode, digest FROM hashes WHERE path IN ({marks})",
-                        list(some),
+                        some,
                     ).fetchall()
                 except sqlite3.Error:
-                    return
+                    break
                 for name, size, mtime, ctime, inode, digest in rows:
-                    self._known[some[name]] = ((size, mtime, ctime, inode), digest)
-                    self._absent.discard(some[name])
+                    known[names.pop(name)] = ((size, mtime, ctime, inode), digest)
+            absent.update(names.values())
 
     def flush(self) -> None:
         """Write down what was learned; where that cannot be, it is learned again."""
@@ -231,7 +231,7 @@ class Hashes:
     def _name(self, path: str) -> str:
         """Below the project relative to it: a project that is moved keeps what is known."""
         name = path.removeprefix(self._prefix)
-        return name if _is_text(name) else repr(name)
+        return name if name.isascii() or _is_text(name) else repr(name)
 
     def _open(self) -> None:
         if self._is_open:
