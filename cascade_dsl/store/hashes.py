@@ -70,9 +70,9 @@ class Hashes:
     def content(self, path: str) -> Content:
         """The content of a file or folder at an absolute path, links followed. Raises OSError."""
         found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            return self._folder(path)
         if not stat.S_ISREG(found.st_mode):
+            if stat.S_ISDIR(found.st_mode):
+                return self._folder(path)
             raise OSError(errno.EINVAL, "it is neither a file nor a folder")
         mark = mark_of(found)
         return Content(self._file(path, mark), found.st_size, ((path, mark),))
