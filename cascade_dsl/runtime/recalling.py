@@ -120,7 +120,8 @@ class Judge:
                 if not file.temporary:
                     return Decision("output", draft, entry, file.path)
                 gone.append(file.path)
-        if entry.newest != entry.id:
+        # An item of a list may have got the label of another: what stands under that name is then no sign of anything.
+        if entry.newest != entry.id and "[" not in entry.node:
             left = self._left_over(entry)
             if left:
                 return Decision("leftover", draft, entry, left)

@@ -462,3 +462,43 @@ def test_force_of_everything_is_kept_for_the_next_run(project: Project) -> None:
     assert story.ran() == {}
     journals = list((project.folder / ".cascade" / "runs").glob("*/journal.db"))
     assert len(journals) == 2
+
+
+def nodes(project: Project, *words: str) -> dict[str, int]:
+    done = project.cascade("run", "p.csc", "--json", *words)
+    assert done.code == 0, done.err
+    return {state: number for state, number in done.json["nodes"].items() if number}
+
+
+def test_a_file_that_the_newest_result_left_is_not_kept_beside_an_older_one(project: Project) -> None:
+    project.write(
+        "p.csc",
+        "param both: bool = false\n"
+        'task make(both: bool) -> (a: file = "out/a", b: file? = "out/b") {\n'
+        '  sh "echo a > {{a}}; if {{both}}; then echo b > {{b}}; fi"\n'
+        "}\n"
+        "x = make(both)\n",
+    )
+    assert nodes(project) == {"done": 1}
+    assert nodes(project, "--both") == {"done": 1}
+    why = project.cascade("why-run", "x", "p.csc", "--both=false")
+    assert "`out/b`, which its newest result published, is no part of the older one that fits" in why.out
+    assert nodes(project) == {"done": 1}
+    assert not (project.folder / "out/b").exists()
+    assert nodes(project) == {"cached": 1}
+
+
+def test_items_that_move_up_and_down_a_list_keep_their_results(project: Project) -> None:
+    project.write(
+        "p.csc",
+        'param files: list[str] = ["in/a.txt", "in/b.txt"]\n'
+        'task copy(x: file) -> file = "out/{{stem(x)}}" { sh "cat {{x}} > {{out}}" }\n'
+        "ys = [copy(file(f)) for f in files]\n",
+    )
+    for name in "abc":
+        project.write(f"in/{name}.txt", name)
+    assert nodes(project) == {"done": 2}
+    for files, states in (("cab", {"done": 1, "cached": 2}), ("bca", {"cached": 3}), ("abc", {"cached": 3})):
+        text = str([f"in/{name}.txt" for name in files]).replace("'", '"')
+        assert nodes(project, "--files", text) == states
+        assert nodes(project, "--files", text) == {"cached": 3}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from live_runs import Project, is_alive, wait_until
+from mounts import apart
 
 from cascade_dsl.base.diagnostics import CascadeError
 from cascade_dsl.ir.events import AttemptFailed, AttemptStarted, RunEnded
@@ -285,7 +286,7 @@ def test_a_project_that_cannot_be_written_is_checked_and_refused(project: Projec
     outside = [sys.executable, "-c", READ_ONLY, str(project.folder), sys.executable, "-m", "cascade_dsl"]
 
     def cascade(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["unshare", "-m", *outside, *words], env=project.env, capture_output=True, text=True)
+        return subprocess.run([*apart(), *outside, *words], env=project.env, capture_output=True, text=True)
 
     refused = cascade("run", "p.csc")
     assert (refused.returncode, project.shown(refused.stderr)) == (
