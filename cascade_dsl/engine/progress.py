@@ -34,7 +34,9 @@ def settle(state: State) -> None:
 
 # ---- one instance -----------------------------------------------------------------------------------------------
 
-_ACTIVE = (At.ASKED, At.BACKOFF, At.RUNNING)
+_IS_ACTIVE = bytes(at in (At.ASKED, At.BACKOFF, At.RUNNING) for at in At)
+_IS_HELD = bytes(at == At.HELD for at in At)
+"""By state, since every move asks."""
 
 
 def move(state: State, frame: Frame, index: int, pos: int, at: At) -> None:
@@ -44,8 +46,8 @@ def move(state: State, frame: Frame, index: int, pos: int, at: At) -> None:
     if frame.body.sites[pos].is_call:
         state.counts[before] -= 1
         state.counts[at] += 1
-    frame.active += (at in _ACTIVE) - (before in _ACTIVE)
-    frame.held += (at == At.HELD) - (before == At.HELD)
+    frame.active += _IS_ACTIVE[at] - _IS_ACTIVE[before]
+    frame.held += _IS_HELD[at] - _IS_HELD[before]
 
 
 def end(state: State, frame: Frame, index: int, pos: int, at: At, row: int = 0) -> None:

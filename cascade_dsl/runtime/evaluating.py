@@ -34,7 +34,7 @@ from ..values.weight import needs_worker
 from .bodies import Bodies
 from .places import CannotStart, ValueOf
 from .results import store_text, store_value
-from .values import Values
+from .values import KnownLists, Values
 
 T = TypeVar("T")
 _SLICE = 200
@@ -121,13 +121,13 @@ class Evaluator:
     def _answer_now(self, ask: Ask) -> None:
         self._conclude(ask, self.value_of(ask.key[1:]))
 
-    def value_of(self, path: tuple[int, ...]) -> ValueOf:
-        """How expressions of an instance with that path are evaluated here."""
+    def value_of(self, path: tuple[int, ...], known: KnownLists | None = None) -> ValueOf:
+        """How expressions of an instance with that path are evaluated here. `known`: see `Values.env`."""
 
-        plain = self._values.env(path)
+        plain = self._values.env(path, None, known)
 
         def value_of(expr: Expr, variables: Mapping[str, Any]) -> Any:
-            return evaluate(expr, self._values.env(path, variables) if variables else plain)
+            return evaluate(expr, self._values.env(path, variables, known) if variables else plain)
 
         return value_of
 

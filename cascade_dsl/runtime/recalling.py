@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -22,7 +22,7 @@ from ..base.diagnostics import CascadeError
 from ..engine.effects import Recall
 from ..engine.inputs import EvaluationFailed, Input, NothingRecalled, ResultRecalled
 from ..engine.plan import Site
-from ..engine.state import State
+from ..engine.state import WINDOW, State
 from ..ir.events import AttemptFailed, AttemptFinished, AttemptLost, PlannedRemoval, PublishPlanned
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
@@ -37,8 +37,10 @@ from .places import CannotStart, ValueOf
 from .publishing import Taken
 from .recipes import Draft, NoRecipe, Recipes
 from .results import store_value
+from .values import KnownLists
 
-_BATCH = 1000
+_BATCH = WINDOW
+"""What becomes ready together is looked at together."""
 _FLUSH_EVERY_S = 0.5
 
 Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "leftover", "value", "forced", "unsaid"]
@@ -46,8 +48,7 @@ Reason: TypeAlias = Literal["recalled", "new", "expired", "output", "leftover", 
 or not what it was; `value`: its stored value is gone; `unsaid`: no recipe can be said."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Decision:
+class Decision(NamedTuple):
     """Whether a call has an earlier result, and if not, why. `detail`: the file that is meant, or a sentence."""
 
     reason: Reason
@@ -113,12 +114,12 @@ class Judge:
             return Decision("new", draft)
         if draft.ttl_s is not None and now_ns - entry.t_ns > draft.ttl_s * 1e9:
             return Decision("expired", draft, entry)
-        gone: set[str] = set()
+        gone: list[str] = []
         for file in entry.files:
             if not self._stands(file):
                 if not file.temporary:
                     return Decision("output", draft, entry, file.path)
-                gone.add(file.path)
+                gone.append(file.path)
         # An item of a list may have got the label of another: what stands under that name is then no sign of anything.
         if entry.newest != entry.id and "[" not in entry.node:
             left = self._left_over(entry)
@@ -275,13 +276,14 @@ class Recalling:
 
     def _draft_all(self, asks: Iterable[tuple[NodeKey, Callable[[], None] | Recall]], nursery: trio.Nursery) -> None:
         drafted: list[_Drafted] = []
+        known: KnownLists = {}
         for key, then in asks:
             site, path = self._state.plan.sites[key[0]], key[1:]
             if self._evaluator.may_be_slow(site) and self._evaluator.is_slow_call(site, path):
                 nursery.start_soon(self._draft_slowly, key, then)
                 continue
             try:
-                drafted.append(self._drafted(key, then, site, self._evaluator.value_of(path)))
+                drafted.append(self._drafted(key, then, site, self._evaluator.value_of(path, known)))
             except _UNSAID as error:
                 self._conclude(key, then, Decision("unsaid", detail=str(error)))
         if drafted:
@@ -446,7 +448,7 @@ class Recalling:
             node = self._names.of(key)
             if not entry.node:
                 self._keeping.recipe(draft)
-            self._keeping.entry(replace(entry, file=self._file, node=node, task=task.name), 0)
+            self._keeping.entry(entry._replace(file=self._file, node=node, task=task.name), 0)
             self._flush_soon()
 
     def _temporary(self, key: NodeKey, entry: Entry, decision: Decision) -> tuple[list[KeptFile], list[KeptFile]]:
@@ -556,7 +558,7 @@ class _Keeping:
 
     def use(self, entry: Entry, now_ns: int) -> None:
         if is_old_use(entry, now_ns):
-            self._used.append(replace(entry, used_ns=now_ns))
+            self._used.append(entry._replace(used_ns=now_ns))
 
     def flush(self) -> None:
         """Write. What is taken out is written before another flush looks, so that the last one knows of all."""

@@ -25,7 +25,7 @@ from ..engine.plan import Plan, Site
 from ..ir.expr import Apply, Expr, Lit, Ref, Var, parts, refs
 from ..ir.graph import Clauses, Compute, ExecBody, Item, Param, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.notation import expr_text
-from ..ir.types import Type
+from ..ir.types import Scalar, Type
 from ..store.cache import bundle_of
 from ..store.hashes import Content, Hashes, is_marked
 from ..store.recipes import DIGEST_BYTES, Part, PartKind, Recipe
@@ -148,7 +148,7 @@ class Recipes:
         files: list[tuple[str, str]] = []
         for name, type_, may_have_files in base.inputs:
             value = values[name]
-            text = _encode(value)
+            text = json_text(value)
             if len(text) <= _SHORT:
                 own.append(("input", name, f"={text}", text))
             else:
@@ -174,8 +174,7 @@ class Recipes:
     def look(self, draft: Draft) -> None:
         """Look at the files of a draft, and say its digest. Raises NoRecipe where one cannot be read."""
         state = draft.base.state.copy()
-        for kind, name, digest, _ in draft.own:
-            _take(state, kind, name, digest)
+        state.update(b"".join([_taken(kind, name, digest) for kind, name, digest, _ in draft.own]))
         contents: list[Content] = []
         for name, path in draft.files:
             try:
@@ -185,11 +184,11 @@ class Recipes:
                     digest, size = self.gone[path]
                     draft.is_of_gone = True
                     contents.append(Content(digest, size, ()))
-                    _take(state, "file", name, digest)
+                    state.update(_taken("file", name, digest))
                     continue
                 raise NoRecipe(f"{self.shown(path)} cannot be read: {error.strerror or error}") from None
             contents.append(content)
-            _take(state, "file", name, content.digest)
+            state.update(_taken("file", name, content.digest))
         draft.contents = contents
         draft.digest = state.hexdigest()
 
@@ -212,7 +211,7 @@ class Recipes:
 
     def _add_files(self, files: list[tuple[str, str]], name: str, type_: Type, value: Any) -> None:
         """The files and folders in a value: paths in it are relative to the project, or absolute."""
-        for path in files_in(type_, value):
+        for path in (value,) if isinstance(type_, Scalar) else files_in(type_, value):
             full = path if path[:1] == "/" else f"{self._folder}/{path}"
             if "/." in full or "//" in full or full[-1:] == "/":
                 full = os.path.normpath(full)
@@ -260,7 +259,7 @@ class Recipes:
                 own_refs.append((node, name, type_))
         state = blake2b(digest_size=DIGEST_BYTES)
         for part in shared:
-            _take(state, part.kind, part.name, part.digest)
+            state.update(_taken(part.kind, part.name, part.digest))
         return Base(
             shared=tuple(shared),
             bundle=bundle_of(shared),
@@ -427,17 +426,20 @@ def _seen(site: Site, values: Mapping[str, Any]) -> dict[str, Any]:
     return {**{o.name: o.name for o in site.task.outputs}, **values, "attempt": 1, "need": {}}
 
 
-def _take(state: Any, kind: str, name: str, digest: str) -> None:
-    """As `recipe_of` takes a part in."""
+def _taken(kind: str, name: str, digest: str) -> bytes:
+    """A part as `recipe_of` takes it in."""
+    text = f"{len(kind)}:{kind}{len(name)}:{name}{len(digest)}:{digest}"
+    if text.isascii():  # then characters are bytes
+        return text.encode()
     a = kind.encode()
     b = name.encode("utf-8", "surrogatepass")
     c = digest.encode("utf-8", "surrogatepass")
-    state.update(b"%d:%b%d:%b%d:%b" % (len(a), a, len(b), b, len(c), c))
+    return b"%d:%b%d:%b%d:%b" % (len(a), a, len(b), b, len(c), c)
 
 
 def json_text(value: Any) -> str:
     """A value as JSON. The order of keys counts: a body may go through them."""
-    return _encode(value)
+    return repr(value) if type(value) is int else _encode(value)  # the encoder has no short way for a number
 
 
 def digest_of_text(text: str) -> str:

@@ -6,10 +6,11 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..engine.handles import Handle, handle
 from ..engine.state import State
+from ..ir.graph import FanOut
 from ..store.blobs import Blobs
 from ..store.journal import StoredValue
 from ..values.evaluate import Env
@@ -23,6 +24,10 @@ _ENTRY_CHARACTERS = 200
 """What an entry of a cache takes beside its text: small values are many."""
 _BLOBS_REMEMBERED = 256
 _READ_ROWS = 500
+
+KnownLists: TypeAlias = "dict[tuple[int, tuple[int, ...]], tuple[list[Any], int | None, int]]"
+"""Items, by node and the path around them: see `Values._items`. Good as long as no event happens."""
+_NO_ITEMS: tuple[list[Any], None, int] = ([], None, 0)
 
 
 class StoredRows(Protocol):
@@ -134,11 +139,38 @@ class Values:
                 raise EvalError(f"`for` unpacks each item into {count} names, found {describe(whole)}")
         return self.get(at)
 
-    def env(self, path: tuple[int, ...], variables: Mapping[str, Any] | None = None) -> Env:
-        """What an expression of an instance with that path sees."""
+    def env(
+        self, path: tuple[int, ...], variables: Mapping[str, Any] | None = None, known: KnownLists | None = None
+    ) -> Env:
+        """What an expression of an instance with that path sees. `known` serves many instances, while nothing happens."""
 
         def ref(node: int) -> Any:
+            if known is not None and path:
+                found = known.get((node, path[:-1]))
+                if found is None:
+                    found = known[node, path[:-1]] = self._items(node, path)
+                items, part, count = found
+                if path[-1] < len(items):
+                    item = items[path[-1]]
+                    if part is None:
+                        return item
+                    if isinstance(item, list) and len(item) == count:  # pyright: ignore[reportUnknownArgumentType]
+                        return item[part]  # pyright: ignore[reportUnknownVariableType]
             at = handle(self._state, node, path)
             return self.get(at) if isinstance(at, int) else self._item(node, at)
 
         return Env(variables, ref, folder=self._folder, now_s=self._now_s, environ=self._environ)
+
+    def _items(self, node: int, path: tuple[int, ...]) -> tuple[list[Any], int | None, int]:
+        """The list whose items the last number of a path counts, where `node` is such an item and the list is whole: an empty
+        one where not. Then the part of the item that it is, and of how many."""
+        body = self._state.plan.items.get(node)
+        if body is None or body.depth != len(path):
+            return _NO_ITEMS
+        frame = self._state.frames[(body.region, *path[:-1])]
+        if frame.source is not None or body.parent is None or not isinstance(body.parent.node, FanOut):
+            return _NO_ITEMS
+        whole = self.get(handle(self._state, body.parent.node.source, frame.path))
+        if not isinstance(whole, list):
+            return _NO_ITEMS
+        return whole, body.items[node].index, len(body.items)  # pyright: ignore[reportUnknownVariableType]

@@ -15,7 +15,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,12 +49,14 @@ _PUT = (
     "used_ns = excluded.used_ns, run = excluded.run, value = excluded.value, blob = excluded.blob, "
     "length = excluded.length, files = excluded.files WHERE excluded.t_ns >= t_ns"
 )
-_COLUMNS = "id, recipe, t_ns, used_ns, run, file, node, task, value, blob, length, files"
+_COLUMNS = "recipe, t_ns, run, file, node, task, value, blob, length, files, used_ns, id"
 _NEWEST = (
     "(SELECT n.id FROM results AS n WHERE n.file = r.file AND n.node = r.node AND n.task = r.task "
     "ORDER BY n.t_ns DESC, n.id DESC LIMIT 1)"
 )
+_FILES = _COLUMNS.split(", ").index("files")
 _ROWS_AT_ONCE = 500
+_loads = json.JSONDecoder().decode
 _DAY_NS = 86_400_000_000_000
 
 
@@ -69,9 +70,11 @@ class KeptFile(NamedTuple):
     """The temporary output that it belongs to: the result stands without it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A result that is kept. `t_ns` is when it was made, `used_ns` about when it was last wanted."""
+class Entry(NamedTuple):
+    """A result that is kept. `t_ns` is when it was made, `used_ns` about when it was last wanted.
+
+    Its fields stand as `_COLUMNS` does: of a run with nothing to do, each call makes one from a row.
+    """
 
     recipe: str
     t_ns: int
@@ -132,14 +135,18 @@ class Cache:
                 marks = ",".join("?" * len(some))
                 with suppress(sqlite3.Error):
                     for row in db.execute(
-                        f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks}) ORDER BY t_ns", some
+                        f"SELECT {_COLUMNS}, {_NEWEST} FROM results AS r WHERE recipe IN ({marks})", some
                     ):
-                        entry = _entry(row[:-1], row[-1])
-                        if (before := found.get(entry.recipe)) is not None:
-                            older.setdefault(entry.recipe, []).append(before)
-                        found[entry.recipe] = entry
+                        entry = _entry(row)
+                        known = found.get(entry.recipe)
+                        if known is None:
+                            found[entry.recipe] = entry
+                            continue
+                        if entry.t_ns >= known.t_ns:
+                            found[entry.recipe], entry = entry, known
+                        older.setdefault(entry.recipe, []).append(entry)
         for recipe, twins in older.items():
-            found[recipe] = replace(found[recipe], twins=tuple(twins))
+            found[recipe] = found[recipe]._replace(twins=tuple(twins))
         return found
 
     def nearest(self, file: str, node: str, task: str) -> Entry | None:
@@ -150,7 +157,7 @@ class Cache:
                 return None
             with suppress(sqlite3.Error):
                 row = db.execute(
-                    f"SELECT {_COLUMNS} FROM results WHERE file = ? AND node = ? AND task = ? "
+                    f"SELECT {_COLUMNS}, 0 FROM results WHERE file = ? AND node = ? AND task = ? "
                     "ORDER BY t_ns DESC, id DESC LIMIT 1",
                     (file, node, task),
                 ).fetchone()
@@ -334,7 +341,7 @@ class Cache:
 
 def entries_in(db: sqlite3.Connection) -> list[Entry]:
     """Every result in an index, newest first. Raises sqlite3.Error."""
-    return [_entry(row) for row in db.execute(f"SELECT {_COLUMNS} FROM results ORDER BY t_ns DESC, id")]
+    return [_entry(row) for row in db.execute(f"SELECT {_COLUMNS}, 0 FROM results ORDER BY t_ns DESC, id")]
 
 
 def entries_of(run: Run, project: Path) -> list[Entry]:
@@ -430,23 +437,11 @@ def _row(entry: Entry) -> tuple[Any, ...]:
     )
 
 
-def _entry(row: Sequence[Any], newest: int = 0) -> Entry:
-    id_, recipe, t_ns, used_ns, run, file, node, task, value, blob, length, files = row
-    return Entry(
-        recipe=recipe,
-        t_ns=t_ns,
-        run=run,
-        file=file,
-        node=node,
-        task=task,
-        value=value,
-        blob=blob,
-        length=length,
-        files=tuple(KeptFile(*one) for one in json.loads(files)) if files else (),
-        used_ns=used_ns,
-        id=id_,
-        newest=newest,
-    )
+def _entry(row: Sequence[Any]) -> Entry:
+    """A row of `_COLUMNS` and `_NEWEST`, or 0 where that is not asked."""
+    text = row[_FILES]
+    files = tuple([KeptFile(*one) for one in _loads(text)]) if text else ()
+    return Entry._make((*row[:_FILES], files, *row[_FILES + 1 :]))
 
 
 def _text(parts: Sequence[Part]) -> str:

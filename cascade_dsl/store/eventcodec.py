@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from json import JSONDecodeError, JSONEncoder, loads
+from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any, get_args
 
 from ..base.diagnostics import CascadeError
 from ..ir import codec
-from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, PlannedRemoval, Word
+from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, PlannedRemoval, Recalled, Word
 from ..ir.graph import Json
 from ..ir.requirement import Layer, Scope
 from ..ir.used import Used
@@ -103,7 +104,23 @@ def _writer(cls: type[Any]) -> Callable[[Any], str]:
     return write
 
 
+def _recalled(event: Recalled) -> str:
+    """As `_writer` writes it: a run with nothing to do has little else to write, and an encoder is made anew for each object."""
+    if event.temporary or event.gone:
+        return _WRITE_ANY_RECALLED(event)
+    key, recipe = ",".join(map(repr, event.key)), _quoted(event.recipe)
+    value, blob = _quoted(event.value), _quoted(event.blob)
+    length = "null" if event.length is None else repr(event.length)
+    return f'{{"key":[{key}],"recipe":{recipe},"value":{value},"blob":{blob},"length":{length},"temporary":[],"gone":false}}'
+
+
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(text)
+
+
+_WRITE_ANY_RECALLED = _writer(Recalled)
 _WRITERS: dict[type[Any], Callable[[Any], str]] = {cls: _writer(cls) for cls in CLASSES.values()}
+_WRITERS[Recalled] = _recalled
 _CHANGES: dict[str, tuple[tuple[str, _Change], ...]] = {
     kind: tuple((name, _READ[name]) for name in _fields(cls) if name in _READ) for kind, cls in CLASSES.items()
 }

@@ -87,9 +87,9 @@ class Hashes:
     def content(self, path: str) -> Content:
         """The content of a file or folder at an absolute path, links followed, those in a folder too. Raises OSError."""
         found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            return self._folder(path, _Links(path))
         if not stat.S_ISREG(found.st_mode):
+            if stat.S_ISDIR(found.st_mode):
+                return self._folder(path, _Links(path))
             raise OSError(errno.EINVAL, "it is neither a file nor a folder")
         mark = mark_of(found)
         return Content(self._file(path, mark), found.st_size, ((path, mark),))
@@ -123,22 +123,22 @@ class Hashes:
             self._open()
             if self._db is None:
                 return
-            wanted = [p for p in dict.fromkeys(paths) if p not in self._known and p not in self._absent]
-            self._absent.update(wanted)
-            names = [(self._name(p), p) for p in wanted]
-            for start in range(0, len(names), _ROWS_AT_ONCE):
-                some = dict(names[start : start + _ROWS_AT_ONCE])
+            known, absent = self._known, self._absent
+            names = {self._name(p): p for p in paths if p not in known and p not in absent}
+            wanted = list(names)
+            for start in range(0, len(wanted), _ROWS_AT_ONCE):
+                some = wanted[start : start + _ROWS_AT_ONCE]
                 marks = ",".join("?" * len(some))
                 try:
                     rows = self._db.execute(
                         f"SELECT path, size, mtime_ns, ctime_ns, inode, digest FROM hashes WHERE path IN ({marks})",
-                        list(some),
+                        some,
                     ).fetchall()
                 except sqlite3.Error:
-                    return
+                    break
                 for name, size, mtime, ctime, inode, digest in rows:
-                    self._known[some[name]] = ((size, mtime, ctime, inode), digest)
-                    self._absent.discard(some[name])
+                    known[names.pop(name)] = ((size, mtime, ctime, inode), digest)
+            absent.update(names.values())
 
     def flush(self) -> None:
         """Write down what was learned; where that cannot be, it is learned again."""
@@ -262,7 +262,7 @@ class Hashes:
     def _name(self, path: str) -> str:
         """Below the project relative to it: a project that is moved keeps what is known."""
         name = path.removeprefix(self._prefix)
-        return name if _is_text(name) else repr(name)
+        return name if name.isascii() or _is_text(name) else repr(name)
 
     def _open(self) -> None:
         if self._is_open:

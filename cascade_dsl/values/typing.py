@@ -54,9 +54,9 @@ def check_value(type_: Type, value: Json, path: str = "") -> Json:
 
     Raises ValueMismatch, with the path of the place.
     """
+    if isinstance(type_, Scalar):  # most are
+        return _check_scalar(type_.name, type_, value, path)
     match type_:
-        case Scalar(name):
-            return _check_scalar(name, type_, value, path)
         case ListType(item):
             if not is_list(value):
                 raise _mismatch(type_, value, path)

@@ -101,9 +101,7 @@ def test_use_is_written_down(project: Project) -> None:
     cache = Cache(project, "now")
     cache.keep(entries=[entry()])
     (found,) = cache.entries()
-    from dataclasses import replace
-
-    cache.keep(used=[replace(found, used_ns=77)])
+    cache.keep(used=[found._replace(used_ns=77)])
     assert cache.entries()[0].used_ns == 77
     assert cache.entries()[0].t_ns == 1
 

@@ -165,3 +165,27 @@ def test_what_is_no_event_is_named(kind: str, schema: int, payload: str, why: st
 def test_a_word_of_the_wrong_shape_is_named() -> None:
     with pytest.raises(UnreadableEvent, match=r"^its payload is no WordSet: "):
         decode("WordSet", 1, '{"word":{"_":"Word","layer":"high"},"who":""}')
+
+
+@given(
+    key=KEYS,
+    recipe=TEXT,
+    value=st.none() | TEXT,
+    blob=st.none() | TEXT,
+    length=st.none() | COUNT,
+    removals=st.lists(st.builds(ev.PlannedRemoval, path=TEXT, size=COUNT, digest=TEXT), max_size=1).map(tuple),
+    gone=st.booleans(),
+)
+def test_the_short_way_of_a_recalled_result_writes_what_the_general_one_does(
+    key: tuple[int, ...],
+    recipe: str,
+    value: str | None,
+    blob: str | None,
+    length: int | None,
+    removals: tuple[ev.PlannedRemoval, ...],
+    gone: bool,
+) -> None:
+    event = ev.Recalled(key=key, recipe=recipe, value=value, blob=blob, length=length, temporary=removals, gone=gone)
+    row = {f.name: getattr(event, f.name) for f in fields(ev.Recalled)}
+    row["temporary"] = [{f.name: getattr(one, f.name) for f in fields(one)} for one in removals]
+    assert encode(event) == ("Recalled", json.dumps(row, separators=(",", ":")))
