@@ -441,7 +441,7 @@ def _entry(row: Sequence[Any]) -> Entry:
     """A row of `_COLUMNS` and `_NEWEST`, or 0 where that is not asked."""
     text = row[_FILES]
     files = tuple([KeptFile(*one) for one in _loads(text)]) if text else ()
-    return Entry._make((*row[:_FILES], files, *row[_FILES + 1 :]))
+    return Entry._make((*row[:_FILES], files, *row[_FILES + 1 :], ()))
 
 
 def _text(parts: Sequence[Part]) -> str:
