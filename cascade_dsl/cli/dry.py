@@ -9,7 +9,7 @@ from typing import Any
 from ..report.reasons import reason_json, sentence, sentences
 from ..report.words import count
 from ..runtime.forecast import Fate, Forecast, Foreseen, Row
-from ..store.reasons import Awaits, Reason
+from ..store.reasons import Awaits, Reason, ResultOf
 
 FATES: tuple[Fate, ...] = ("runs", "cached", "depends", "fails", "skipped")
 _MANY = {"runs": "run", "cached": "cached", "depends": "depend", "fails": "fail", "skipped": "skipped"}
@@ -125,8 +125,8 @@ def _why(row: Row) -> Iterator[str]:
         groups.setdefault((each.fate, _alike(each)), []).append(each)
     for (fate, lines), members in list(groups.items())[:_GROUPS_MOST]:
         names = [each.name for each in members]
-        if len({each.reasons for each in members}) == 1:
-            lines = tuple(sentences(members[0].reasons))
+        if fate == "cached" or len({each.reasons for each in members}) == 1:
+            lines = tuple(sentences(min(members, key=_age).reasons))
         why = f": {'; '.join(lines)}" if lines else ""
         if len(names) == 1:
             yield f"  {names[0]} {_verb(fate)}{why}"
@@ -143,8 +143,14 @@ def _alike(each: Foreseen) -> tuple[str, ...]:
     match each.reasons:
         case (Awaits(node=node, by="value"),) if node.endswith("]"):
             return (f"their items of `{node.partition('[')[0]}` run first, their results are not known yet",)
+        case (ResultOf(run=run, node=node),):  # of one run, each a moment after the other
+            return (run, node)
         case _:
             return tuple(sentences(each.reasons))
+
+
+def _age(each: Foreseen) -> int:
+    return next((reason.t_ns for reason in each.reasons if isinstance(reason, ResultOf)), 0)
 
 
 def _verb(fate: Fate) -> str:
