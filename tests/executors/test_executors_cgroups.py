@@ -110,7 +110,8 @@ async def test_files_do_not_count_against_it(cgroups: Cgroups | None, tmp_path: 
             script = f"dd if=/dev/zero of={big} bs=1M count=120 2>/dev/null; cat {big} > /dev/null; rm {big}"
             ended = await work.run("sh", "-c", script, mem=60 * MB)
             assert (ended.code, ended.over_bytes) == (0, 0)
-            assert ended.used.peak_bytes <= bound_of(60 * MB)
+            if cgroups is not None:  # else a peak below that of this process is not known: Linux hides it
+                assert ended.used.peak_bytes <= bound_of(60 * MB)
             assert ended.used.cpu_ms > 0
             nursery.cancel_scope.cancel()
 
