@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +21,10 @@ from typing import Any, NamedTuple
 from ..base.diagnostics import CascadeError
 from ..ir.events import PlannedFile, PublishPlanned
 from .earlier import tasks_of
+from .indexes import open_index
 from .journal import JournalReader
 from .live import STATE_FOLDER
+from .reading import open_locked
 from .recipes import Part, Recipe
 from .runs import Project, Run
 
@@ -277,7 +278,7 @@ class Cache:
         for _ in range(2):
             db: sqlite3.Connection | None = None
             try:
-                db = _connect(path)
+                db = open_index(path, schema=CACHE_SCHEMA, tables=_TABLES)
                 self._update(db)
                 self._db = db
                 break
@@ -483,27 +484,8 @@ def _opened_to_read(path: Path) -> sqlite3.Connection | None:
     """None where there is no index, or one of another version."""
     if not path.exists():
         return None
-    quoted = re.sub(r"[?#%]", lambda m: f"%{ord(m[0]):02X}", str(path))
-    db = sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, isolation_level=None, timeout=5, check_same_thread=False)
+    db = open_locked(path)
     if db.execute("PRAGMA user_version").fetchone()[0] == CACHE_SCHEMA:
         return db
     db.close()
     return None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
-    try:
-        db.execute("PRAGMA synchronous = OFF")  # it can be made anew
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, CACHE_SCHEMA):
-            raise sqlite3.DatabaseError("an index of another version")
-        if version == 0:
-            with suppress(sqlite3.OperationalError):  # another run has made them at this instant
-                db.executescript(_TABLES)
-    except BaseException:
-        db.close()
-        raise
-    return db

@@ -19,6 +19,7 @@ from typing import Any
 from ..base.diagnostics import CascadeError
 from ..ir.events import PlannedRemoval, PublishPlanned
 from ..ir.graph import NodeKey
+from .indexes import open_index
 from .journal import JournalReader
 from .live import STATE_FOLDER
 from .runs import Project, Run
@@ -110,7 +111,7 @@ class Earlier:
         path = self._project.state / _FILE
         for _ in range(2):
             try:
-                self._db = _connect(path)
+                self._db = open_index(path, schema=_SCHEMA, tables=_TABLES)
                 self._update(self._db)
                 tasks = self._db.execute("SELECT DISTINCT task FROM results WHERE file = ?", (self._file,)).fetchall()
                 self._tasks = frozenset(task for (task,) in tasks) | self._own_tasks()
@@ -194,24 +195,6 @@ class _Adding:
         node, task = self._names.get(plan.key), self._tasks.get(plan.key[0])
         if node is not None and task is not None:
             self._db.execute(_PUT, (self._file, node, task, t_ns, json.dumps(paths)))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
-    try:
-        db.execute("PRAGMA synchronous = OFF")  # it can be made anew
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _SCHEMA):
-            raise sqlite3.DatabaseError("an index of another version")
-        if version == 0:
-            with suppress(sqlite3.OperationalError):  # another run has made them at this instant
-                db.executescript(_TABLES)
-    except BaseException:
-        db.close()
-        raise
-    return db
 
 
 def _stamp(run: Run) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .blobs import DIGEST_BYTES
+from .indexes import open_index
 from .publish import digest_file
 
 _FILE = "hashes.db"
@@ -271,7 +272,7 @@ class Hashes:
         path = self._state / _FILE
         for _ in range(2):
             try:
-                self._db = _connect(path)
+                self._db = open_index(path, schema=_SCHEMA, tables=_TABLES)
                 return
             except (sqlite3.OperationalError, OSError):  # another run holds it, or the disk is full: nothing is known
                 return
@@ -304,21 +305,3 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:  # a name that is no UTF-8
         return False
     return True
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=5, check_same_thread=False)
-    try:
-        db.execute("PRAGMA synchronous = OFF")  # it can be made anew
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _SCHEMA):
-            raise sqlite3.DatabaseError("hashes of another version")
-        if version == 0:
-            with suppress(sqlite3.OperationalError):  # another run has made them at this instant
-                db.executescript(_TABLES)
-    except BaseException:
-        db.close()
-        raise
-    return db
