@@ -6,6 +6,7 @@ again; what is parked is parked after a crash; replay equals state after every t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from graphs import Table, task
@@ -77,6 +78,35 @@ def watch(state: State) -> None:
     assert found == counted
 
 
+def moved(run: Simulation, oracle: Mended, move: str, number: int, crash: Callable[[int], None]) -> bool:
+    """One move on a run that holds what fails; False for one that is another text."""
+    match move:
+        case "turns":
+            for _ in range(number):
+                run.advance()
+        case "retry":
+            oracle.round += 1
+            run.retry()
+        case "one":
+            oracle.round += 1
+            run.retry(*list(run.state.parked)[: 1 + number % 2])
+        case "crash":
+            crash(number)
+        case _:
+            return False
+    return True
+
+
+def end_well(run: Simulation, oracle: Mended) -> None:
+    """Mend all, and retry until the run has ended."""
+    oracle.mend()
+    while run.status is None:
+        if not run.advance():
+            assert run.state.parked, "nothing happens any more, nothing is parked, and the run has not ended"
+            assert is_stalled(run.state)
+            run.retry()
+
+
 @given(st.data(), MOVES, st.sampled_from([5, 20, 60]), st.text(max_size=3))
 @settings(max_examples=150, deadline=None)
 def test_a_run_ends_well_when_all_is_mended_and_retried(
@@ -89,32 +119,19 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
     oracle = Mended(lengths=lengths, takes_ns=60, dropped=dropped, seed=f"s{seed}", failing=failing)
     note(graph_text(program_))
     run = Simulation(program_, oracle, words=machine(), on_failure="hold", check=watch)
+
+    def crash(_: int) -> None:
+        before = set(run.state.parked)
+        run.crash(words=machine())
+        assert before == set(run.state.parked)
+
     for move, number in moves:
         if run.status is not None:
             break
-        match move:
-            case "turns":
-                for _ in range(number):
-                    run.advance()
-            case "retry":
-                oracle.round += 1
-                run.retry()
-            case "one":
-                oracle.round += 1
-                run.retry(*list(run.state.parked)[: 1 + number % 2])
-            case "crash":
-                before = set(run.state.parked)
-                run.crash(words=machine())
-                assert before == set(run.state.parked)
-            case _:
-                run.reload(texts(program_, number, varying=move == "varying"))
+        if not moved(run, oracle, move, number, crash):
+            run.reload(texts(program_, number, varying=move == "varying"))
         assert snapshot(replay(program_, run.events, run.state.graphs)) == snapshot(run.state)
-    oracle.mend()
-    while run.status is None:
-        if not run.advance():
-            assert run.state.parked, "nothing happens any more, nothing is parked, and the run has not ended"
-            assert is_stalled(run.state)
-            run.retry()
+    end_well(run, oracle)
     assert run.status == "done"
     assert run.events[-1][1] == RunEnded(status="done", held=0)
     done, failed = reference(replace(program_, tasks=texts(program_, 0, varying=False).tasks), _good(oracle))

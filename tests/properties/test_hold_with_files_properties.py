@@ -12,11 +12,11 @@ from dataclasses import replace
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from test_engine_properties import reference, walk_all
-from test_hold_properties import Mended
+from test_hold_properties import Mended, end_well, moved
 from test_temporary_properties import Checked, fixed, with_files
 
 from cascade_dsl.engine.snapshot import snapshot
-from cascade_dsl.engine.step import is_stalled, replay
+from cascade_dsl.engine.step import replay
 from cascade_dsl.ir.events import AttemptFinished, Recalled
 from cascade_dsl.ir.expr import Lit
 from cascade_dsl.ir.graph import Graph, Output
@@ -54,32 +54,19 @@ def test_what_is_held_keeps_what_it_reads_and_all_ends_well(
     note(graph_text(program))
     run = Checked(program, oracle, words=fixed(oracle), on_failure="hold", recalls=oracle.known > 0)
     chance = random.Random(seed)
+
+    def crash(number: int) -> None:
+        for path in chance.sample(sorted(run.disk), min(number % 3, len(run.disk))):
+            run.disk.discard(path)
+        run.crash(words=fixed(oracle))
+
     for move, number in moves:
         if run.status is not None:
             break
-        match move:
-            case "turns":
-                for _ in range(number):
-                    run.advance()
-            case "retry":
-                oracle.round += 1
-                run.retry()
-            case "one":
-                oracle.round += 1
-                run.retry(*list(run.state.parked)[: 1 + number % 2])
-            case "crash":
-                for path in chance.sample(sorted(run.disk), min(number % 3, len(run.disk))):
-                    run.disk.discard(path)
-                run.crash(words=fixed(oracle))
-            case _:
-                run.reload(other(program, number))
+        if not moved(run, oracle, move, number, crash):
+            run.reload(other(program, number))
         assert snapshot(replay(program, run.events, run.state.graphs)) == snapshot(run.state)
-    oracle.mend()
-    while run.status is None:
-        if not run.advance():
-            assert run.state.parked, "nothing happens any more, nothing is parked, and the run has not ended"
-            assert is_stalled(run.state)
-            run.retry()
+    end_well(run, oracle)
     assert run.status == "done"
     work = replace(program, nodes=tuple(n for n in program.nodes if not isinstance(n, Output)))
     meant, failed = reference(work, _good(oracle))
