@@ -42,11 +42,7 @@ from ..ir.events import (
     RunContinued,
     RunEnded,
     RunStarted,
-    ScopePaused,
-    ScopeResumed,
     Widened,
-    WordDropped,
-    WordSet,
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
@@ -54,6 +50,7 @@ from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
 from .parking import park, reload, retry
 from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
+from .steered import ON
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
 
 
@@ -61,6 +58,7 @@ def apply(state: State, event: Event, t_ns: int) -> None:
     """Change the state by one event that happened at `t_ns`; raises EngineFault for an event that cannot be."""
     state.seq += 1
     state.now_ns = t_ns
+    state.ledger.at(t_ns)
     _ON[type(event)](state, event, t_ns)
     settle(state)
 
@@ -98,27 +96,6 @@ def _on_param_bound(state: State, event: ParamBound, _: int) -> None:
     if event.length is not None and site.is_source:
         state.lengths[(event.node,)] = event.length
     end(state, state.root, 0, site.pos, At.DONE, state.seq)
-
-
-def _on_word_set(state: State, event: WordSet, _: int) -> None:
-    state.ledger.set_word(event.word)
-
-
-def _on_word_dropped(state: State, event: WordDropped, _: int) -> None:
-    state.ledger.drop_word(event.layer, event.scope)
-
-
-def _on_scope_paused(state: State, event: ScopePaused, _: int) -> None:
-    state.ledger.pause(event.scope)
-    state.paused[str(event.scope)] = event.because
-
-
-def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:
-    state.ledger.resume(event.scope)
-    if event.scope is None:
-        state.paused.clear()
-    else:
-        state.paused.pop(str(event.scope), None)
 
 
 def _on_expanded(state: State, event: Expanded, _: int) -> None:
@@ -344,10 +321,6 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     RunStarted: _on_run_started,
     RunContinued: _on_run_continued,
     ParamBound: _on_param_bound,
-    WordSet: _on_word_set,
-    WordDropped: _on_word_dropped,
-    ScopePaused: _on_scope_paused,
-    ScopeResumed: _on_scope_resumed,
     Expanded: _on_expanded,
     Extended: _on_extended,
     Closed: _on_closed,
@@ -373,4 +346,5 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     DrainBegan: _on_drain_began,
     CancelBegan: _on_cancel_began,
     RunEnded: _on_run_ended,
+    **ON,
 }

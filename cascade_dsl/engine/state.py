@@ -327,3 +327,11 @@ class State:
         if site.body.parent is None:
             return self.root, 0, site.pos
         return self.frames[(site.body.region, *key[1:-1])], key[-1], site.pos
+
+
+def is_in_backoff(state: State, key: NodeKey) -> bool:
+    """It waits for its next attempt."""
+    if key not in state.attempts:
+        return False
+    frame, index, pos = state.locate(key)
+    return frame.states[pos][index] == At.BACKOFF

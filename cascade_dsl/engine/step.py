@@ -19,7 +19,6 @@ from ..ir.events import (
     AttemptStarted,
     AttemptStopping,
     BackoffEnded,
-    CancelBegan,
     Closed,
     Computed,
     ComputeFailed,
@@ -34,18 +33,12 @@ from ..ir.events import (
     Missed,
     PublishPlanned,
     Recalled,
-    Reloaded,
-    Retried,
     Revived,
     RunContinued,
     RunEnded,
     RunStarted,
     RunStatus,
-    ScopePaused,
-    ScopeResumed,
     Widened,
-    WordDropped,
-    WordSet,
 )
 from ..ir.graph import FanOut, Graph, NodeKey, Requirement
 from ..limits.ledger import Ledger
@@ -56,33 +49,27 @@ from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
     AttemptVanished,
-    CancelAsked,
     ContinueRequested,
-    DrainAsked,
     Evaluated,
     EvaluationFailed,
     FactsEvaluated,
     FilesPublished,
     GatherBuilt,
     Input,
-    LimitGiven,
-    LimitTaken,
     Measured,
     NothingRecalled,
-    PauseAsked,
-    ReloadAsked,
     ResultRecalled,
     ResultsGone,
-    ResumeAsked,
-    RetryAsked,
     RunRequested,
     StallAccepted,
     TimeReached,
 )
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
-from .state import At, State
+from .state import State, is_in_backoff
+from .steering import ON, cancel
 from .temporary import next_released, next_revival
+from .turn import Turn
 
 FAILURE = "a task failed"
 """Why a run drains or is cancelled by its own policy, and not by an operator."""
@@ -146,11 +133,15 @@ def take_effects(state: State) -> list[Effect]:
 def next_due(state: State) -> int | None:
     """The instant of the next timer that still means something, or None."""
     while state.timers:
-        due, _, key, epoch, attempt = state.timers[0]
+        _, _, key, epoch, attempt = state.timers[0]
         if timer_means(state, key, epoch, attempt):
-            return due
+            break
         heappop(state.timers)
-    return None
+    instants = [timer[0] for timer in state.timers[:1]]
+    by_itself = state.ledger.due()
+    if by_itself is not None:
+        instants.append(by_itself)
+    return min(instants, default=None)
 
 
 def is_stalled(state: State) -> bool:
@@ -176,27 +167,10 @@ def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
     return state.attempts.get(key) == attempt and is_in_backoff(state, key)
 
 
-def is_in_backoff(state: State, key: NodeKey) -> bool:
-    """It waits for its next attempt."""
-    if key not in state.attempts:
-        return False
-    frame, index, pos = state.locate(key)
-    return frame.states[pos][index] == At.BACKOFF
+class _Turn(Turn):
+    """The decisions of one turn."""
 
-
-class _Turn:
-    """The events of one turn."""
-
-    __slots__ = ("events", "now", "state")
-
-    def __init__(self, state: State, now: int) -> None:
-        self.state = state
-        self.now = now
-        self.events: list[Event] = []
-
-    def emit(self, event: Event) -> None:
-        apply(self.state, event, self.now)
-        self.events.append(event)
+    __slots__ = ()
 
     # -- inputs ---------------------------------------------------------------------------------------------------
 
@@ -370,7 +344,7 @@ class _Turn:
         if state.phase != "running" or state.on_failure in ("continue", "hold"):
             return
         if state.on_failure == "cancel":
-            self._cancel(FAILURE)
+            cancel(self, FAILURE)
         else:
             self.emit(DrainBegan(why=FAILURE))
 
@@ -387,51 +361,6 @@ class _Turn:
                 self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
             else:
                 self.emit(BackoffEnded(key=key))
-
-    def on_limit_given(self, given: LimitGiven) -> None:
-        self.emit(WordSet(word=given.word, who=given.who))
-
-    def on_limit_taken(self, given: LimitTaken) -> None:
-        self.emit(WordDropped(layer=given.layer, scope=given.scope, who=given.who))
-
-    def on_pause_asked(self, given: PauseAsked) -> None:
-        self.emit(ScopePaused(scope=given.scope, who=given.who, because=given.because))
-
-    def on_resume_asked(self, given: ResumeAsked) -> None:
-        self.emit(ScopeResumed(scope=given.scope, who=given.who))
-
-    def on_retry_asked(self, given: RetryAsked) -> None:
-        state = self.state
-        if state.phase != "running":
-            return
-        for key in given.keys:
-            if key in state.parked:
-                self.emit(Retried(key=key, who=given.who))
-            elif is_in_backoff(state, key):
-                self.emit(BackoffEnded(key=key))
-
-    def on_reload_asked(self, given: ReloadAsked) -> None:
-        state = self.state
-        if state.phase == "ended":
-            return
-        state.graphs[given.graph_digest] = given.graph
-        self.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=given.words, who=given.who))
-
-    def on_drain_asked(self, given: DrainAsked) -> None:
-        if self.state.phase == "running":
-            self.emit(DrainBegan(why=given.why))
-
-    def on_cancel_asked(self, given: CancelAsked) -> None:
-        if self.state.phase in ("running", "draining"):
-            self._cancel(given.why)
-
-    def _cancel(self, why: str) -> None:
-        self.emit(CancelBegan(why=why))
-        for running in list(self.state.running.values()):
-            if running.stopping is None and running.plan is None:
-                self.emit(
-                    AttemptStopping(key=running.key, epoch=running.epoch, attempt=running.attempt, why="cancelled")
-                )
 
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
@@ -557,13 +486,6 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     AttemptVanished: _Turn.on_attempt_vanished,
     FilesPublished: _Turn.on_files_published,
     TimeReached: _Turn.on_time_reached,
-    LimitGiven: _Turn.on_limit_given,
-    LimitTaken: _Turn.on_limit_taken,
-    PauseAsked: _Turn.on_pause_asked,
-    ResumeAsked: _Turn.on_resume_asked,
-    RetryAsked: _Turn.on_retry_asked,
-    ReloadAsked: _Turn.on_reload_asked,
-    DrainAsked: _Turn.on_drain_asked,
-    CancelAsked: _Turn.on_cancel_asked,
     StallAccepted: _Turn.on_stall_accepted,
+    **ON,
 }

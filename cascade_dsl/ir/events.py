@@ -30,6 +30,10 @@ class Word:
 
     layer: Layer
     limit: Limit
+    who: str = ""
+    """Who said it, where a person did. Added later, as is what follows."""
+    since_ns: int = 0
+    """When it was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +182,8 @@ class Facts:
     backoff_max_ns: int = 0
     timeout_ns: int | None = None
     priority: int = 0
+    keys: tuple[tuple[str, str], ...] = ()
+    """(`by` of a limit, key): which of its pools the instance belongs to. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,22 @@ class Scope:
                 return f"{kind}:{self.pattern}"
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a word is about: words of one identity stand for each other by layers, those of several all hold.
+
+    `by` is the source of the expression by which the pool is split, empty where it is one.
+    """
+
+    scope: Scope
+    kind: PoolKind = "hold"
+    by: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.scope}/s" if self.kind == "spend" else str(self.scope)
+        return f"{text} by {self.by}" if self.by else text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """`from TIME to TIME [DAYS]` in local time: minutes of the day; days 0 (Monday) to 6, all where empty."""
@@ -73,12 +89,26 @@ class Limit:
     by_text: str = ""
     """The source of `by`: part of the identity of the word, for people."""
     for_ns: int | None = None
+    """How long, from when it is said; of a file from the start of the run."""
+    until_minute: int | None = None
+    """`until TIME`: minute of the day in local time; the shell makes an instant of it."""
     until_ns: int | None = None
+    """The instant from which it says nothing, UTC; of a word in force the only one of the three that counts."""
     window: Window | None = None
     hard: bool = False
     because: str = ""
     line: int = 0
     """Where it stands in a file, from 1; 0 for one that was typed."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is about."""
+        return Identity(self.scope, self.kind, self.by_text)
+
+    @property
+    def is_plain(self) -> bool:
+        """It holds until it is taken back, whatever the hour."""
+        return self.for_ns is None and self.until_ns is None and self.until_minute is None and self.window is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

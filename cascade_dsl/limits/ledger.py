@@ -37,7 +37,7 @@ from collections.abc import Iterable, Iterator
 
 from ..ir.events import Word
 from ..ir.graph import NodeKey
-from ..ir.requirement import Layer, Resource, Scope
+from ..ir.requirement import Identity, Layer, Resource, Scope
 from . import picture
 from .faults import LedgerFault
 from .passing import Passing
@@ -55,6 +55,7 @@ class Ledger:
         "_by_args",
         "_declared",
         "_holders",
+        "_now",
         "_passing",
         "_pauses",
         "_pools",
@@ -66,11 +67,13 @@ class Ledger:
     )
 
     def __init__(self, resources: Iterable[Resource]) -> None:
-        self._pools: dict[Scope, Pool] = {}
+        self._now = 0
+        """The instant of whatever is asked or changed next: UTC nanoseconds, it never goes back."""
+        self._pools: dict[Identity, Pool] = {}
         self._pauses: dict[Scope, Pool] = {}
         for resource in resources:
-            scope = Scope("resource", resource.name)
-            self._pools[scope] = Pool(scope, resource.dimension)
+            identity = Identity(Scope("resource", resource.name))
+            self._pools[identity] = Pool(identity, resource.dimension)
         self._declared = frozenset(self._pools)
         self._words = Words()
         self._templates: list[Template] = []
@@ -85,12 +88,23 @@ class Ledger:
     def declare(self, resources: Iterable[Resource]) -> None:
         """Resources that a new text of the program speaks of; those that are known stay as they are."""
         for resource in resources:
-            scope = Scope("resource", resource.name)
-            if scope not in self._pools:
-                self._pools[scope] = pool = Pool(scope, resource.dimension)
-                pool.capacity = self._words.capacity(scope)
+            identity = Identity(Scope("resource", resource.name))
+            if identity not in self._pools:
+                self._pools[identity] = pool = Pool(identity, resource.dimension)
+                terms = self._words.terms(identity)
+                pool.capacity = None if terms is None else terms.amount
                 self._add(pool)
-            self._declared |= {scope}
+            self._declared |= {identity}
+
+    # ---- time -------------------------------------------------------------------------------------------------
+
+    def at(self, now_ns: int) -> None:
+        """What follows happens at this instant."""
+        self._now = max(self._now, now_ns)
+
+    def due(self) -> int | None:
+        """The next instant at which something changes by itself; None: nothing does."""
+        return None
 
     # ---- templates --------------------------------------------------------------------------------------------
 
@@ -103,7 +117,7 @@ class Ledger:
         if len(set(resources)) != len(resources):
             raise LedgerFault(f"a resource is asked for twice: {', '.join(resources)}")
         for name in resources:
-            if Scope("resource", name) not in self._pools:
+            if Identity(Scope("resource", name)) not in self._pools:
                 raise LedgerFault(f"no such resource: {name}")
         number = self._by_args[args] = len(self._templates)
         self._templates.append(Template(number, task, tags, flows, resources))
@@ -143,15 +157,15 @@ class Ledger:
             return None
         layer, amount = found
         scope = word.limit.scope
-        pool = self._pools.get(scope)
+        pool = self._pools.get(word.limit.identity)
         shown = show_amount("count" if pool is None else pool.dimension, amount)
         return f"{LAYER_NAMES[layer]} limits `{scope}` to {shown} hard: it can be lowered, not raised"
 
     def pause(self, scope: Scope) -> None:
         """Nothing in the scope starts until it is resumed; limits stay as they are."""
         if scope not in self._pauses:
-            beneath = self._pools.get(scope)
-            pool = Pool(scope, "count" if beneath is None else beneath.dimension, pause=True)
+            beneath = self._pools.get(Identity(scope))
+            pool = Pool(Identity(scope), "count" if beneath is None else beneath.dimension, pause=True)
             self._pauses[scope] = pool
             self._add(pool)
 
@@ -167,17 +181,23 @@ class Ledger:
         return tuple(self._pauses)
 
     def _follow(self, scope: Scope) -> None:
-        """Bring the scope's pool in line with the words."""
-        capacity = self._words.capacity(scope)
-        pool = self._pools.get(scope)
+        """Bring the scope's pools in line with the words."""
+        said = self._words.identities(scope)
+        for identity in [*said, *(i for i in self._pools if i.scope == scope and i not in said)]:
+            self._follow_one(identity)
+
+    def _follow_one(self, identity: Identity) -> None:
+        terms = self._words.terms(identity)
+        capacity = None if terms is None else terms.amount
+        pool = self._pools.get(identity)
         if pool is None:
             if capacity is None:
                 return
-            pool = self._pools[scope] = Pool(scope, "count")
+            pool = self._pools[identity] = Pool(identity, "count")
             pool.capacity = capacity
             self._add(pool)
-        elif capacity is None and scope not in self._declared:
-            del self._pools[scope]
+        elif capacity is None and identity not in self._declared:
+            del self._pools[identity]
             self._remove(pool)
         elif pool.capacity != capacity:
             pool.capacity = capacity
@@ -329,7 +349,7 @@ class Ledger:
         if scope is None:
             return tuple((f"pause {paused}", 0) for paused in self._pauses)
         out: list[tuple[str, int | None]] = []
-        pool = self._pools.get(scope)
+        pool = self._pools.get(Identity(scope))
         if pool is not None and pool.capacity is not None:
             out.append(("hold", pool.capacity))
         if scope in self._pauses:
@@ -347,7 +367,8 @@ class Ledger:
             if column is not None:
                 running += 1
                 taken += asks(holder.amounts, column)
-        dimension = "count" if scope is None or scope not in self._pools else self._pools[scope].dimension
+        pool = None if scope is None else self._pools.get(Identity(scope))
+        dimension = "count" if pool is None else pool.dimension
         return picture.effect(
             scope, dimension, before, self.capacities(scope), running=running, waiting=waiting, taken=taken
         )
@@ -356,7 +377,7 @@ class Ledger:
         """Demands on resources that cannot fit even an empty machine: (resource, need, capacity), in base units."""
         out: list[tuple[str, int, int]] = []
         for name, amount in zip(self._templates[shape].resources, amounts, strict=True):
-            capacity = self._pools[Scope("resource", name)].capacity
+            capacity = self._pools[Identity(Scope("resource", name))].capacity
             if capacity is not None and amount > capacity:
                 out.append((name, amount, capacity))
         return tuple(out)
@@ -383,7 +404,7 @@ class Ledger:
             "shapes": [(t.task, t.tags, t.flows, t.resources) for t in self._templates],
             "words": self._words.snapshot(),
             "paused": frozenset(self._pauses),
-            "pools": {scope: (p.capacity, dict(p.holders)) for scope, p in self._pools.items()},
+            "pools": {identity: (p.capacity, dict(p.holders)) for identity, p in self._pools.items()},
             "waiting": {n: (w.cls.shape.template.id, w.order, w.amounts, w.passes) for n, w in self._waiting.items()},
             "holders": {n: (h.shape.template.id, h.order, h.amounts, h.since) for n, h in self._holders.items()},
             "claims": tuple(self._passing.claims),
@@ -401,9 +422,10 @@ class Ledger:
             }
             assert pool.holders == held, f"{pool.name}: {pool.holders} held, {held} run"
             assert pool.taken == sum(held.values()), f"{pool.name}: {pool.taken} taken"
-            capacity = 0 if pool.pause else self._words.capacity(pool.scope)
+            terms = self._words.terms(pool.identity)
+            capacity = 0 if pool.pause else None if terms is None else terms.amount
             assert pool.capacity == capacity, f"{pool.name}: capacity {pool.capacity}, the words say {capacity}"
-            assert pool.scope in self._declared or pool.capacity is not None, f"{pool.name} has no word"
+            assert pool.identity in self._declared or pool.capacity is not None, f"{pool.name} has no word"
         for template in self._templates:
             for shape in template.variants.values():
                 demanded = {pool.name for pool in every if shape.column(pool.scope) is not None}

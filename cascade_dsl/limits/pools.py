@@ -6,7 +6,7 @@ from heapq import heapify
 from typing import Any, TypeAlias
 
 from ..ir.graph import NodeKey
-from ..ir.requirement import Dimension, Scope
+from ..ir.requirement import Dimension, Identity, Scope
 from .queue import INFINITE, NodeQueue
 from .words import covers
 
@@ -30,16 +30,16 @@ class Pool:
         "fronts",
         "fronts_limit",
         "holders",
+        "identity",
         "joint",
         "joint_limit",
         "pause",
         "reserved",
-        "scope",
         "shapes",
     )
 
-    def __init__(self, scope: Scope, dimension: Dimension, *, pause: bool = False) -> None:
-        self.scope = scope
+    def __init__(self, identity: Identity, dimension: Dimension, *, pause: bool = False) -> None:
+        self.identity = identity
         self.dimension: Dimension = dimension
         self.pause = pause
         self.capacity: int | None = 0 if pause else None
@@ -63,9 +63,14 @@ class Pool:
         self.fronts_limit = FLOOR
 
     @property
+    def scope(self) -> Scope:
+        """Whose pool it is."""
+        return self.identity.scope
+
+    @property
     def name(self) -> str:
         """`task:fetch`, or `pause task:fetch`."""
-        return f"pause {self.scope}" if self.pause else str(self.scope)
+        return f"pause {self.scope}" if self.pause else str(self.identity)
 
     @property
     def taken(self) -> int:

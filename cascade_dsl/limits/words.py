@@ -1,21 +1,19 @@
 """Words in layers: who says what about which pool, and the capacity that results.
 
-The identity of a word is (scope, kind, text of `by`). Different identities all hold; of one identity the highest layer
-wins, and taking a word back leaves exactly what stands below it. A `hard` word caps every layer above it.
+Words of different identity all hold; of one identity the highest layer wins, and taking a word back leaves exactly what stands below it. A `hard` word caps every layer above it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeAlias
 
 from ..base.quantity import show_milli, show_size
 from ..ir.events import Word
-from ..ir.requirement import Dimension, Layer, Limit, PoolKind, Scope
+from ..ir.expr import Expr
+from ..ir.requirement import Dimension, Identity, Layer, Limit, Scope
 from .faults import LedgerFault, NotBuilt
-
-Identity: TypeAlias = tuple[Scope, PoolKind, str]
 
 LAYER_NAMES: dict[Layer, str] = {
     Layer.MACHINE: "the machine",
@@ -27,9 +25,15 @@ LAYER_NAMES: dict[Layer, str] = {
 }
 
 
-def identity(limit: Limit) -> Identity:
-    """What makes two words be about one thing."""
-    return (limit.scope, limit.kind, limit.by_text)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is in force for an identity: a capacity, or with `per_ns` a rate. Amounts in base units."""
+
+    amount: int
+    per_ns: int | None = None
+    burst: int | None = None
+    by: Expr | None = None
+    whole: bool = False
 
 
 def covers(scope: Scope, task: str, tags: tuple[str, ...], flows: tuple[str, ...], resources: tuple[str, ...]) -> bool:
@@ -70,7 +74,7 @@ class Words:
         """Say a word: it replaces what its layer said of the same identity. `none` is taking that back."""
         limit = word.limit
         refuse_unbuilt(limit)
-        key = identity(limit)
+        key = limit.identity
         if limit.amount is None:
             self._take(key, word.layer)
             return
@@ -80,7 +84,7 @@ class Words:
 
     def drop(self, layer: Layer, scope: Scope) -> None:
         """The layer says nothing any more about the scope, in any kind and `by`."""
-        for key in [k for k in self._said if k[0] == scope]:
+        for key in [k for k in self._said if k.scope == scope]:
             self._take(key, layer)
 
     def drop_layer(self, layer: Layer) -> list[Scope]:
@@ -88,7 +92,7 @@ class Words:
         keys = [key for key, by_layer in self._said.items() if layer in by_layer]
         for key in keys:
             self._take(key, layer)
-        return list(dict.fromkeys(key[0] for key in keys))
+        return list(dict.fromkeys(key.scope for key in keys))
 
     def _take(self, key: Identity, layer: Layer) -> None:
         by_layer = self._said.get(key)
@@ -97,20 +101,26 @@ class Words:
             if not by_layer:
                 del self._said[key]
 
-    def capacity(self, scope: Scope) -> int | None:
-        """The capacity of the scope's hold pool; None where no word is in force."""
-        by_layer = self._said.get((scope, "hold", ""))
+    def terms(self, identity: Identity) -> Terms | None:
+        """What is in force; None where no word is."""
+        by_layer = self._said.get(identity)
         if not by_layer:
             return None
         top = max(by_layer)
-        return min(_amount(limit) for layer, limit in by_layer.items() if layer == top or limit.hard)
+        amount = min(_amount(limit) for layer, limit in by_layer.items() if layer == top or limit.hard)
+        said = by_layer[top]
+        return Terms(amount=amount, per_ns=said.per_ns, burst=said.burst, by=said.by, whole=said.whole)
+
+    def identities(self, scope: Scope) -> list[Identity]:
+        """What is said of a scope."""
+        return [key for key in self._said if key.scope == scope]
 
     def hard_below(self, word: Word) -> tuple[Layer, int] | None:
         """The `hard` word that this one would raise, with its layer."""
         amount = word.limit.amount
         if not isinstance(amount, int):
             return None
-        for layer, limit in sorted(self._said.get(identity(word.limit), {}).items()):
+        for layer, limit in sorted(self._said.get(word.limit.identity, {}).items()):
             if layer < word.layer and limit.hard and amount > _amount(limit):
                 return layer, _amount(limit)
         return None
