@@ -52,6 +52,7 @@ from .progress import EngineFault, advance, check_end, end, grow, move, out_at, 
 from .state import ENDED, PENDING, At, Running, State
 from .steered import ON
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
+from .undoing import recorded
 
 
 def apply(state: State, event: Event, t_ns: int) -> None:
@@ -82,6 +83,7 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
 
 def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.phase = "running"
+    state.changes = [change for change in state.changes if not isinstance(change.event, DrainBegan | CancelBegan)]
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
     state.ledger.drop_layer(Layer.MACHINE)
@@ -166,6 +168,7 @@ def _on_computed(state: State, event: Computed, _: int) -> None:
 def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
     key = event.key
     ask = state.asked.pop(key)
+    state.places.pop(key, None)
     frame, index, pos = state.locate(key)
     if event.held:
         park(state, key, ask)
@@ -215,7 +218,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
         heappush(state.timers, (t_ns + facts.timeout_ns, state.seq, key, event.epoch, event.attempt))
-    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts))
+    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.granted))
 
 
 def _on_attempt_stopping(state: State, event: AttemptStopping, _: int) -> None:
@@ -341,10 +344,14 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Gone: lambda state, event, _: on_gone(state, event),
     Revived: lambda state, event, _: on_revived(state, event),
     BackoffEnded: _on_backoff_ended,
-    Retried: _on_retried,
-    Reloaded: _on_reloaded,
-    DrainBegan: _on_drain_began,
-    CancelBegan: _on_cancel_began,
     RunEnded: _on_run_ended,
-    **ON,
+    **recorded(
+        {
+            Retried: _on_retried,
+            Reloaded: _on_reloaded,
+            DrainBegan: _on_drain_began,
+            CancelBegan: _on_cancel_began,
+            **ON,
+        }
+    ),
 }

@@ -55,6 +55,8 @@ class StartAttempt:
     attempt: int
     serial: int
     facts: Facts
+    granted: tuple[tuple[str, int], ...] = ()
+    """As in AttemptStarted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,13 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     facts = site.facts if site.facts is not None else state.facts[key]
     begun = site.begun or key in state.epochs  # what was lost had begun
     rank = (-facts.priority, 0 if begun else 1, -site.height)
-    state.ledger.enqueue(key, site.shape, rank, facts.amounts)
-    state.queued_ns[key] = state.now_ns
+    stood = state.places.pop(key, None)
+    if stood is None:
+        state.ledger.enqueue(key, site.shape, rank, facts.amounts)
+        state.queued_ns[key] = state.now_ns
+    else:
+        state.ledger.enqueue(key, site.shape, rank, facts.amounts, place=stood.place)
+        state.queued_ns[key] = stood.since_ns
     move(state, frame, index, pos, At.READY)
 
 

@@ -46,6 +46,9 @@ def snapshot(state: State) -> dict[str, Any]:
         "peaks": dict(sorted(state.peaks.items())),
         "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
+        "patches": tuple(state.patches.items()),
+        "changes": tuple(state.changes),
+        "places": dict(sorted(state.places.items())),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),
     }

@@ -11,11 +11,14 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
+from ..ir.requirement import Scope
 from ..limits.ledger import Ledger
+from ..limits.pools import Place
+from .changed import Change
 from .effects import Ask, Effect
 from .lineage import Lineage, trace
 from .plan import Body, Plan, Site
@@ -169,6 +172,13 @@ class Running:
     plan_row: int = 0
 
 
+class Queued(NamedTuple):
+    """Where an instance stood in the queue, and since when."""
+
+    place: Place
+    since_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Parked:
     """What failed for good under the policy `hold`: the row that says why, and what was asked where it was no attempt."""
@@ -187,6 +197,7 @@ class State:
         "asked",
         "attempts",
         "awaiting",
+        "changes",
         "counts",
         "earlier",
         "epochs",
@@ -205,9 +216,11 @@ class State:
         "on_failure",
         "outbox",
         "parked",
+        "patches",
         "paused",
         "peaks",
         "phase",
+        "places",
         "plan",
         "queued_ns",
         "recalled",
@@ -275,6 +288,12 @@ class State:
         """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
         self.paused: dict[str, str] = {}
         """Scope → why."""
+        self.patches: dict[tuple[Scope, str], int] = {}
+        """What an operator has set over the text, see `patches`."""
+        self.changes: list[Change] = []
+        """What operators have changed and not taken back, the newest last."""
+        self.places: dict[NodeKey, Queued] = {}
+        """Where instances stood in the queue that were taken out to be asked about again."""
         self.counts: list[int] = [0] * len(At)
         """Call instances by state."""
         self.recalls = False

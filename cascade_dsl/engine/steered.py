@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ir.events import ScopePaused, ScopeResumed, WordDropped, WordSet
+from ..ir.events import DemandSet, PrioritySet, ScopePaused, ScopeResumed, Undone, WordDropped, WordSet
+from .patches import on_set
 from .state import State
+from .undoing import on_undone
 
 
 def _on_word_set(state: State, event: WordSet, _: int) -> None:
@@ -35,4 +37,7 @@ ON: dict[type, Callable[[State, Any, int], None]] = {
     WordDropped: _on_word_dropped,
     ScopePaused: _on_scope_paused,
     ScopeResumed: _on_scope_resumed,
+    PrioritySet: on_set,
+    DemandSet: on_set,
+    Undone: on_undone,
 }

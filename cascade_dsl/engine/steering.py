@@ -10,26 +10,34 @@ from ..ir.events import (
     AttemptStopping,
     BackoffEnded,
     CancelBegan,
+    DemandSet,
     DrainBegan,
+    PrioritySet,
     Reloaded,
     Retried,
     ScopePaused,
     ScopeResumed,
+    Undone,
     WordDropped,
     WordSet,
 )
+from .changed import GoingBefore
 from .inputs import (
     CancelAsked,
+    DemandGiven,
     DrainAsked,
     LimitGiven,
     LimitTaken,
     PauseAsked,
+    PriorityGiven,
     ReloadAsked,
     ResumeAsked,
     RetryAsked,
+    UndoAsked,
 )
 from .state import is_in_backoff
 from .turn import Turn
+from .undoing import FAILURE, newest
 
 
 def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
@@ -46,6 +54,36 @@ def _on_pause_asked(turn: Turn, given: PauseAsked) -> None:
 
 def _on_resume_asked(turn: Turn, given: ResumeAsked) -> None:
     turn.emit(ScopeResumed(scope=given.scope, who=given.who))
+
+
+def _on_priority_given(turn: Turn, given: PriorityGiven) -> None:
+    turn.emit(PrioritySet(scope=given.scope, priority=given.priority, who=given.who, because=given.because))
+
+
+def _on_demand_given(turn: Turn, given: DemandGiven) -> None:
+    turn.emit(DemandSet(scope=given.scope, amounts=given.amounts, who=given.who, because=given.because))
+
+
+def _on_undo_asked(turn: Turn, given: UndoAsked) -> None:
+    """Whoever asks has looked whether the newest change can be taken back."""
+    state = turn.state
+    change = newest(state)
+    if change is None or change.before is None or state.phase == "ended":
+        return
+    turn.emit(Undone(row=change.row, who=given.who))
+    if isinstance(change.before, GoingBefore) and len(state.failed) > change.before.failed:
+        after_failure(turn)  # it would have ended without the drain, too
+
+
+def after_failure(turn: Turn) -> None:
+    """What the run's policy makes of a call that has failed for good."""
+    state = turn.state
+    if state.phase != "running" or state.on_failure in ("continue", "hold"):
+        return
+    if state.on_failure == "cancel":
+        cancel(turn, FAILURE)
+    else:
+        turn.emit(DrainBegan(why=FAILURE))
 
 
 def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
@@ -90,6 +128,9 @@ ON: dict[type, Callable[[Turn, Any], None]] = {
     LimitTaken: _on_limit_taken,
     PauseAsked: _on_pause_asked,
     ResumeAsked: _on_resume_asked,
+    PriorityGiven: _on_priority_given,
+    DemandGiven: _on_demand_given,
+    UndoAsked: _on_undo_asked,
     RetryAsked: _on_retry_asked,
     ReloadAsked: _on_reload_asked,
     DrainAsked: _on_drain_asked,

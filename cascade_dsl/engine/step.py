@@ -23,7 +23,6 @@ from ..ir.events import (
     Computed,
     ComputeFailed,
     Discarded,
-    DrainBegan,
     Event,
     Expanded,
     Extended,
@@ -64,15 +63,14 @@ from .inputs import (
     StallAccepted,
     TimeReached,
 )
+from .patches import granted, shape
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
 from .state import State, is_in_backoff
-from .steering import ON, cancel
+from .steering import ON, after_failure
 from .temporary import next_released, next_revival
 from .turn import Turn
-
-FAILURE = "a task failed"
-"""Why a run drains or is cancelled by its own policy, and not by an operator."""
+from .undoing import FAILURE
 
 
 def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
@@ -83,13 +81,7 @@ def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
     compiled = plan(graph)
     ledger = Ledger(resources_of(graph))
     for site in compiled.sites.values():
-        if site.task is not None and site.clauses is not None:
-            site.shape = ledger.add_shape(
-                task=site.task.name,
-                tags=site.clauses.tags,
-                flows=(),
-                resources=tuple(r.resource for r in site.clauses.requires),
-            )
+        shape(site, ledger)
     state = State(compiled, ledger)
     state.graphs.update(graphs or {})
     return state
@@ -255,7 +247,7 @@ class _Turn(Turn):
         if self._asked(given.key):
             held = self.state.on_failure == "hold"
             self.emit(ComputeFailed(key=given.key, message=given.message, held=held))
-            self._after_failure()
+            after_failure(self)
 
     def _asked(self, key: NodeKey) -> bool:
         """False after the end of the run, when an answer may still come; a fault where nothing was asked."""
@@ -337,16 +329,7 @@ class _Turn(Turn):
             )
         )
         if retry_at is None:
-            self._after_failure()
-
-    def _after_failure(self) -> None:
-        state = self.state
-        if state.phase != "running" or state.on_failure in ("continue", "hold"):
-            return
-        if state.on_failure == "cancel":
-            cancel(self, FAILURE)
-        else:
-            self.emit(DrainBegan(why=FAILURE))
+            after_failure(self)
 
     def on_attempt_vanished(self, given: AttemptVanished) -> None:
         self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why, used=given.used))
@@ -386,6 +369,7 @@ class _Turn(Turn):
                         attempt=state.attempts.get(chosen, 0) + 1,
                         serial=state.serial + 1,
                         queued_ms=(self.now - state.queued_ns[chosen]) // NS_PER_MS,
+                        granted=self._granted(chosen) if state.patches else (),
                     )
                 )
             elif not self._widen():
@@ -394,6 +378,11 @@ class _Turn(Turn):
         status = self._ending()
         if status is not None:
             self.emit(RunEnded(status=status, held=len(state.parked)))
+
+    def _granted(self, key: NodeKey) -> tuple[tuple[str, int], ...]:
+        site = self.state.site_of(key)
+        facts = site.facts if site.facts is not None else self.state.facts[key]
+        return granted(site, facts.amounts)
 
     def _release(self) -> None:
         """Temporary files that nobody has to read any more go."""

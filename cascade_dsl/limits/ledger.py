@@ -40,9 +40,9 @@ from ..ir.graph import NodeKey
 from ..ir.requirement import Identity, Layer, Resource, Scope
 from . import picture
 from .faults import LedgerFault
-from .passing import Passing
+from .passing import PATIENCE, Passing
 from .picture import Capacities, Wait
-from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
+from .pools import DemandClass, Holder, Place, Pool, Rank, Shape, Template, Waiter, asks
 from .search import Search
 from .views import Effect, PoolView
 from .words import LAYER_NAMES, Words, show_amount
@@ -150,6 +150,15 @@ class Ledger:
         for scope in self._words.drop_layer(layer):
             self._follow(scope)
 
+    def said(self, layer: Layer, scope: Scope) -> tuple[Word, ...]:
+        """What a layer says about a scope: to be kept before a change, for `restore`."""
+        return self._words.said(layer, scope)
+
+    def restore(self, layer: Layer, scope: Scope, words: Iterable[Word]) -> None:
+        """A layer says these words about a scope and nothing else; pools of which it speaks still stay as they are."""
+        self._words.restore(layer, scope, words)
+        self._follow(scope)
+
     def refusal(self, word: Word) -> str | None:
         """Why the word may not be said: it raises what a lower layer said `hard`. None where it may."""
         found = self._words.hard_below(word)
@@ -232,23 +241,34 @@ class Ledger:
 
     # ---- nodes ------------------------------------------------------------------------------------------------
 
-    def enqueue(self, node: NodeKey, shape: int, rank: Rank, amounts: tuple[int, ...]) -> None:
-        """A node waits. Amounts are by the shape's resources; a smaller rank starts first, then the older node."""
+    def enqueue(
+        self, node: NodeKey, shape: int, rank: Rank, amounts: tuple[int, ...], place: Place | None = None
+    ) -> None:
+        """A node waits. Amounts are by the shape's resources; a smaller rank starts first, then the older node.
+
+        `place` is what `withdraw` gave, for one that was taken out to be queued anew: it is as old as it was.
+        """
         if node in self._waiting or node in self._holders:
             raise LedgerFault(f"node {node} is queued twice")
         template = self._templates[shape]
         if len(amounts) != len(template.resources) or min(amounts, default=0) < 0:
             raise LedgerFault(f"node {node} asks for {amounts} of {template.resources}")
         kind = self._shape(template, amounts)
-        age = self._tick
-        self._tick += 1
+        if place is None:
+            place = Place(self._tick)
+            self._tick += 1
+        age = place.age
         cls = kind.classes.get(rank)
         fresh = cls is None
         if cls is None:
             cls = kind.classes[rank] = DemandClass(kind, rank, amounts)
+        came_back = not fresh and age < cls.queue.newest_age()
         cls.queue.append(age, node, amounts)
-        self._waiting[node] = Waiter(cls, age)
-        if fresh:
+        self._waiting[node] = waiter = Waiter(cls, age, place.passes)
+        if waiter.passes >= PATIENCE:
+            self._passing.claims[node] = waiter
+            self._reserve()
+        if fresh or came_back:
             self._search.rouse(cls)
             self._passing.refront(cls)
             return
@@ -258,9 +278,10 @@ class Ledger:
         if cls.joint or (bucket is not None and asks(amounts, bucket.pool.shapes[kind]) < bucket.need):
             self._search.rouse(cls)
 
-    def withdraw(self, node: NodeKey) -> None:
-        """A waiting node goes, never started."""
-        self._take_out(node)
+    def withdraw(self, node: NodeKey) -> Place:
+        """A waiting node goes, never started. Gives where it stood."""
+        waiter = self._take_out(node)
+        return Place(waiter.age, waiter.passes)
 
     def start(self, node: NodeKey) -> None:
         """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen."""
@@ -294,7 +315,7 @@ class Ledger:
             pool.release(node)
             self._search.gained(pool)
 
-    def _take_out(self, node: NodeKey) -> None:
+    def _take_out(self, node: NodeKey) -> Waiter:
         waiter = self._waiting.pop(node, None)
         if waiter is None:
             raise LedgerFault(f"node {node} is withdrawn and does not wait")
@@ -306,6 +327,7 @@ class Ledger:
             del cls.shape.classes[cls.rank]
         if self._passing.claims.pop(node, None) is not None:
             self._reserve()
+        return waiter
 
     def _reserve(self) -> None:
         for pool in self._passing.settle():

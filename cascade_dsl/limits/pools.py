@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import heapify
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..ir.graph import NodeKey
 from ..ir.requirement import Dimension, Identity, Scope
@@ -248,15 +248,22 @@ class DemandClass:
             self._lead_known = False
 
 
+class Place(NamedTuple):
+    """Where a node stood in the queue: its age, and how often it had been passed."""
+
+    age: int
+    passes: int = 0
+
+
 class Waiter:
     """A waiting node: its class and age, and how often it has been passed."""
 
     __slots__ = ("age", "cls", "passes")
 
-    def __init__(self, cls: DemandClass, age: int) -> None:
+    def __init__(self, cls: DemandClass, age: int, passes: int = 0) -> None:
         self.cls = cls
         self.age = age
-        self.passes = 0
+        self.passes = passes
 
     @property
     def order(self) -> Order:

@@ -45,8 +45,11 @@ class NodeQueue:
         return len(self._ages) - self._dead
 
     def append(self, age: int, node: NodeKey, amounts: tuple[int, ...]) -> None:
-        """Add a node; ages must rise."""
+        """Add a node; where it is older than others here, it goes to its place among them, which costs O(n)."""
         place = len(self._ages)
+        if place and age <= self._ages[-1]:
+            self._insert(age, node, amounts)
+            return
         if self._rows is None and amounts != self._row:
             self._rows = [self._row] * place
         if self._rows is not None:
@@ -66,6 +69,26 @@ class NodeQueue:
             for column, tree in self._columns.items():
                 self._put(tree, place, amounts[column])
 
+    def _insert(self, age: int, node: NodeKey, amounts: tuple[int, ...]) -> None:
+        if self._rows is None and amounts != self._row:
+            self._rows = [self._row] * len(self._ages)
+        place = bisect_left(self._ages, age)
+        if self._ages[place] == age:  # the dead place that it left itself
+            assert self._nodes[place] is None
+            self._nodes[place] = node
+            self._dead -= 1
+            if self._rows is not None:
+                self._rows[place] = amounts
+        else:
+            self._ages.insert(place, age)
+            self._nodes.insert(place, node)
+            if self._rows is not None:
+                self._rows.insert(place, amounts)
+        for column, (a, b) in enumerate(zip(amounts, self._row, strict=True)):
+            if a != b:
+                self._columns.setdefault(column, [])
+        self._squeeze()
+
     def remove(self, age: int) -> None:
         """Take the node of this age out."""
         place = self._place(age)
@@ -84,6 +107,10 @@ class NodeQueue:
     def head_age(self) -> int:
         """The age of the oldest node; the queue must not be empty."""
         return self._ages[self._first]
+
+    def newest_age(self) -> int:
+        """An age that none here exceeds; the queue must not be empty."""
+        return self._ages[-1]
 
     def node(self, age: int) -> NodeKey:
         """The node of this age."""

@@ -5,7 +5,7 @@ Words of different identity all hold; of one identity the highest layer wins, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -93,6 +93,20 @@ class Words:
         for key in keys:
             self._take(key, layer)
         return list(dict.fromkeys(key.scope for key in keys))
+
+    def said(self, layer: Layer, scope: Scope) -> tuple[Word, ...]:
+        """What a layer says about a scope."""
+        return tuple(
+            Word(layer, by_layer[layer])
+            for key, by_layer in self._said.items()
+            if key.scope == scope and layer in by_layer
+        )
+
+    def restore(self, layer: Layer, scope: Scope, words: Iterable[Word]) -> None:
+        """The layer says these words about the scope, and no others."""
+        self.drop(layer, scope)
+        for word in words:
+            self.set(word)
 
     def _take(self, key: Identity, layer: Layer) -> None:
         by_layer = self._said.get(key)

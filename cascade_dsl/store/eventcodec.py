@@ -75,6 +75,8 @@ _READ: dict[str, _Change] = {
     "scope": lambda scope: None if scope is None else codec.decode(Scope, scope),
     "targets": tuple,
     "versions": lambda pairs: tuple((name, version) for name, version in pairs),
+    "amounts": lambda pairs: tuple((name, amount) for name, amount in pairs),
+    "granted": lambda pairs: tuple((name, amount) for name, amount in pairs),
     "facts": _read_facts,
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
     "removals": _read_removals,
