@@ -107,11 +107,16 @@ def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[st
     return state
 
 
-def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
-    """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
+def step(state: State, inputs: Iterable[Input], now_ns: int, between: Callable[[], None] | None = None) -> list[Event]:
+    """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`.
+
+    `between` looks at the state when the inputs have said what they say and nothing has started because of it.
+    """
     turn = _Turn(state, now_ns)
     for given in inputs:
         _ON[type(given)](turn, given)
+    if between is not None:
+        between()
     turn.settle()
     return turn.events
 

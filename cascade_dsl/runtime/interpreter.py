@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import trio
 
+from ..base.diagnostics import CascadeError
 from ..base.quantity import NS_PER_S
 from ..engine.effects import (
     Discard,
@@ -27,15 +28,18 @@ from ..engine.effects import (
     StopAttempt,
 )
 from ..engine.inputs import (
+    DemandGiven,
     Input,
     LimitGiven,
     LimitTaken,
     PauseAsked,
+    PriorityGiven,
     ReloadAsked,
     ResumeAsked,
     RetryAsked,
     StallAccepted,
     TimeReached,
+    UndoAsked,
 )
 from ..engine.state import State
 from ..engine.status import FailureView, Status
@@ -98,7 +102,17 @@ class Reporter(Protocol):
     def resumed(self) -> None: ...
 
 
-Steering: TypeAlias = LimitGiven | LimitTaken | PauseAsked | ResumeAsked | RetryAsked | ReloadAsked
+Steering: TypeAlias = (
+    LimitGiven
+    | LimitTaken
+    | PauseAsked
+    | ResumeAsked
+    | PriorityGiven
+    | DemandGiven
+    | UndoAsked
+    | RetryAsked
+    | ReloadAsked
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +124,7 @@ class Order:
     effect: Callable[[Any], dict[str, Any]]
     done: trio.Event
     answer: dict[str, Any] | None = None
+    refusal: CascadeError | None = None
 
 
 class Interpreter:
@@ -242,14 +257,18 @@ class Interpreter:
         before: Callable[[], Any],
         effect: Callable[[Any], dict[str, Any]],
     ) -> dict[str, Any]:
-        """An operator's words: a turn of their own; the answer is `effect(before())`, made when it is committed.
+        """An operator's words: a turn of their own. The answer is `effect(before())`, given when the turn is committed.
 
-        Its `effect` is said on the terminal of the run, or its `said` where it has one.
+        `before` looks at the state just before the turn, and may refuse by a CascadeError: then nothing has changed.
+        `effect` looks at it when the words are in force and nothing has started because of them. The `effect` of the answer is
+        said on the terminal of the run, or its `said` where it has one.
         """
         order = Order(tuple(given) if isinstance(given, Sequence) else (given,), before, effect, trio.Event())
         self._orders.append(order)
         self._bell.set()
         await order.done.wait()
+        if order.refusal is not None:
+            raise order.refusal
         assert order.answer is not None
         return order.answer
 
@@ -265,15 +284,31 @@ class Interpreter:
             self._turn(inputs)
             while self._orders and state.phase != "ended":
                 order = self._orders.pop(0)
-                before = order.before()
-                self._turn(order.given)
-                order.answer = order.effect(before)
-                order.done.set()
+                if not self._carry_out(order):
+                    continue
+                assert order.answer is not None
                 said = order.answer.get("said", order.answer["effect"])
                 self._reporter.changed(order.given[0].who, said, _reason(order.given[0]))
             if state.phase == "ended":
                 return
             inputs = await self._next_inputs()
+
+    def _carry_out(self, order: Order) -> bool:
+        """True when the words of an order are in force, False where they were refused."""
+        due = next_due(self.state)
+        if due is not None and due <= self._clock.now_ns():
+            self._turn([TimeReached()])  # what ends by itself has ended before
+        try:
+            before = order.before()
+        except CascadeError as refusal:
+            order.refusal = refusal
+            order.done.set()
+            return False
+        answers: list[dict[str, Any]] = []
+        self._turn(order.given, lambda: answers.append(order.effect(before)))
+        order.answer = answers[0]
+        order.done.set()
+        return True
 
     async def _next_inputs(self) -> list[Input]:
         due = next_due(self.state)
@@ -303,10 +338,10 @@ class Interpreter:
                 self._tell(StallAccepted())
         self._stalled = stalled
 
-    def _turn(self, inputs: Sequence[Input]) -> None:
+    def _turn(self, inputs: Sequence[Input], between: Callable[[], None] | None = None) -> None:
         now_ns = self._clock.now_ns()
         first = self.state.seq + 1
-        events = step(self.state, inputs, now_ns)
+        events = step(self.state, inputs, now_ns, between)
         if events:
             self._commit(now_ns, first, events)
         for effect in take_effects(self.state):
@@ -398,7 +433,7 @@ def _reason(given: Steering) -> str:
     match given:
         case LimitGiven():
             return given.word.limit.because
-        case PauseAsked():
+        case PauseAsked() | PriorityGiven() | DemandGiven():
             return given.because
-        case LimitTaken() | ResumeAsked() | RetryAsked() | ReloadAsked():
+        case LimitTaken() | ResumeAsked() | UndoAsked() | RetryAsked() | ReloadAsked():
             return ""
