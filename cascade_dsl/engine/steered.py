@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ir.events import ScopePaused, ScopeResumed, WordDropped, WordSet
+from ..ir.events import WordDropped, WordSet
+from . import halted
 from .state import State
 
 
@@ -17,22 +18,8 @@ def _on_word_dropped(state: State, event: WordDropped, _: int) -> None:
     state.ledger.drop_word(event.layer, event.scope)
 
 
-def _on_scope_paused(state: State, event: ScopePaused, _: int) -> None:
-    state.ledger.pause(event.scope)
-    state.paused[str(event.scope)] = event.because
-
-
-def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:
-    state.ledger.resume(event.scope)
-    if event.scope is None:
-        state.paused.clear()
-    else:
-        state.paused.pop(str(event.scope), None)
-
-
 ON: dict[type, Callable[[State, Any, int], None]] = {
     WordSet: _on_word_set,
     WordDropped: _on_word_dropped,
-    ScopePaused: _on_scope_paused,
-    ScopeResumed: _on_scope_resumed,
+    **halted.ON,
 }

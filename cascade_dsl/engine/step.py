@@ -45,6 +45,7 @@ from ..limits.ledger import Ledger
 from .apply import apply
 from .backoff import backoff_ns, is_among
 from .effects import Effect, Publish
+from .halting import FAILURE, blocked, cancel, expire, next_end
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -66,13 +67,10 @@ from .inputs import (
 )
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
-from .state import State, is_in_backoff
-from .steering import ON, cancel
+from .state import State, Timer, is_in_backoff
+from .steering import ON
 from .temporary import next_released, next_revival
 from .turn import Turn
-
-FAILURE = "a task failed"
-"""Why a run drains or is cancelled by its own policy, and not by an operator."""
 
 
 def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
@@ -118,6 +116,7 @@ def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[st
 def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
     """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
     turn = _Turn(state, now_ns)
+    expire(turn)
     for given in inputs:
         _ON[type(given)](turn, given)
     turn.settle()
@@ -133,14 +132,11 @@ def take_effects(state: State) -> list[Effect]:
 def next_due(state: State) -> int | None:
     """The instant of the next timer that still means something, or None."""
     while state.timers:
-        _, _, key, epoch, attempt = state.timers[0]
-        if timer_means(state, key, epoch, attempt):
+        if timer_means(state, state.timers[0]):
             break
         heappop(state.timers)
     instants = [timer[0] for timer in state.timers[:1]]
-    by_itself = state.ledger.due()
-    if by_itself is not None:
-        instants.append(by_itself)
+    instants += [instant for instant in (state.ledger.due(), next_end(state)) if instant is not None]
     return min(instants, default=None)
 
 
@@ -155,14 +151,15 @@ def is_stalled(state: State) -> bool:
     )
 
 
-def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
+def timer_means(state: State, timer: Timer) -> bool:
+    due, _, key, epoch, attempt = timer
     running = state.running.get(key)
     if running is not None:
         return (
-            (running.epoch, running.attempt) == (epoch, attempt)
+            (running.epoch, running.attempt, running.deadline_ns) == (epoch, attempt, due)
             and running.stopping is None
             and running.plan is None
-            and running.facts.timeout_ns is not None
+            and running.frozen_ns is None
         )
     return state.attempts.get(key) == attempt and is_in_backoff(state, key)
 
@@ -306,9 +303,10 @@ class _Turn(Turn):
             raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
         if running.stopping == "cancelled":
             # It did not fail: it was taken away, and `continue` runs it again.
-            self.emit(
-                AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped", used=given.used)
-            )
+            self._lose(given, "stopped")
+            return
+        if running.stopping == "preempted":
+            self._lose(given, "stopped to make room")
             return
         reason, message, used = given.reason, given.message, given.used
         if used is None and running.plan is not None:
@@ -339,6 +337,9 @@ class _Turn(Turn):
         if retry_at is None:
             self._after_failure()
 
+    def _lose(self, given: AttemptBroke, why: str) -> None:
+        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=why, used=given.used))
+
     def _after_failure(self) -> None:
         state = self.state
         if state.phase != "running" or state.on_failure in ("continue", "hold"):
@@ -354,9 +355,10 @@ class _Turn(Turn):
     def on_time_reached(self, given: TimeReached) -> None:
         state = self.state
         while state.timers and state.timers[0][0] <= self.now:
-            _, _, key, epoch, attempt = heappop(state.timers)
-            if not timer_means(state, key, epoch, attempt):
+            timer = heappop(state.timers)
+            if not timer_means(state, timer):
                 continue
+            _, _, key, epoch, attempt = timer
             if key in state.running:
                 self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
             else:
@@ -365,7 +367,8 @@ class _Turn(Turn):
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
             held = len(self.state.parked)
-            self.emit(RunEnded(status="failed" if held else "stalled", held=held))
+            cancelled = len(self.state.cancelled)
+            self.emit(RunEnded(status="failed" if held else "stalled", held=held, cancelled=cancelled))
 
     # -- what follows ---------------------------------------------------------------------------------------------
 
@@ -393,7 +396,7 @@ class _Turn(Turn):
         self._release()
         status = self._ending()
         if status is not None:
-            self.emit(RunEnded(status=status, held=len(state.parked)))
+            self.emit(RunEnded(status=status, held=len(state.parked), cancelled=len(state.cancelled)))
 
     def _release(self) -> None:
         """Temporary files that nobody has to read any more go."""
@@ -451,7 +454,7 @@ class _Turn(Turn):
             return None
         whole = not state.root.hot and not state.revived and not state.to_revive
         if state.phase == "running" and not whole:
-            return None
+            return "failed" if blocked(state) else None
         if whole and not state.failed:
             return "done"
         if state.phase != "running" and state.why != FAILURE:
