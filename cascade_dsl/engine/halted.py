@@ -36,12 +36,14 @@ from .state import At, Paused, Running, State
 
 
 def _on_scope_paused(state: State, event: ScopePaused, t_ns: int) -> None:
-    state.ledger.pause(event.scope)
-    state.paused[str(event.scope)] = Paused(event.scope, event.who, event.because, t_ns, event.until_ns, event.freezes)
+    state.ledger.pause(event.scope, event.until_ns)
+    state.paused[str(event.scope)] = Paused(event.scope, event.who, event.because, t_ns, event.freezes)
+    state.pauses_changed = True
 
 
 def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:
     state.ledger.resume(event.scope)
+    state.pauses_changed = True
     if event.scope is None:
         state.paused.clear()
     else:

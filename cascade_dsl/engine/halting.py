@@ -43,39 +43,28 @@ OPERATOR = "an operator asked for it"
 # ---- pauses and what stands still -------------------------------------------------------------------------------
 
 
-def next_end(state: State) -> int | None:
-    """The instant at which the next pause ends by itself."""
-    return min((paused.until_ns for paused in state.paused.values() if paused.until_ns is not None), default=None)
-
-
-def expire(turn: Turn) -> None:
-    """Pauses whose time is over end, before anything else is decided."""
-    state = turn.state
-    if state.phase == "ended" or not state.paused:
-        return
-    over = [p.scope for p in state.paused.values() if p.until_ns is not None and p.until_ns <= turn.now]
-    for scope in over:
-        turn.emit(ScopeResumed(scope=scope, expired=True))
-    if over:
-        _freeze_and_thaw(turn)
-
-
 def _on_pause_asked(turn: Turn, given: PauseAsked) -> None:
     until_ns = given.until_ns if given.for_ns is None else turn.now + given.for_ns
     turn.emit(
         ScopePaused(scope=given.scope, who=given.who, because=given.because, until_ns=until_ns, freezes=given.freezes)
     )
-    _freeze_and_thaw(turn)
 
 
 def _on_resume_asked(turn: Turn, given: ResumeAsked) -> None:
     turn.emit(ScopeResumed(scope=given.scope, who=given.who, because=given.because))
-    _freeze_and_thaw(turn)
 
 
-def _freeze_and_thaw(turn: Turn) -> None:
-    """What a freezing pause covers stands still, and nothing else; what is stopping or publishing is left alone."""
+def stand(turn: Turn) -> None:
+    """Where pauses have begun or ended: what a freezing one covers stands still, and nothing else.
+
+    What is stopping or publishing is left alone.
+    """
     state = turn.state
+    if not state.pauses_changed:
+        return
+    state.pauses_changed = False
+    if state.phase == "ended":
+        return
     covered: set[NodeKey] = set()
     for paused in state.paused.values():
         if paused.freezes:

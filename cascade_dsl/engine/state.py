@@ -188,13 +188,12 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A pause that is in force."""
+    """A pause that is in force; when it ends by itself the ledger knows."""
 
     scope: Scope
     who: str
     because: str
     since_ns: int
-    until_ns: int | None
     freezes: bool
 
 
@@ -234,6 +233,7 @@ class State:
         "pardoned",
         "parked",
         "paused",
+        "pauses_changed",
         "peaks",
         "phase",
         "plan",
@@ -255,6 +255,7 @@ class State:
         "to_revive",
         "to_widen",
         "waiters",
+        "wall_ahead_ns",
         "wanted",
         "watched",
         "why",
@@ -274,6 +275,8 @@ class State:
         self.started_ns = 0
         self.now_ns = 0
         """The instant of the last event."""
+        self.wall_ahead_ns = 0
+        """How far the wall clock is ahead of the engine's, by the steps that were noticed."""
         self.root = Frame(plan.root, (), None, None)
         self.frames: dict[NodeKey, Frame] = {}
         """FanOut instances that are open, or whose elements somebody may still read."""
@@ -303,6 +306,8 @@ class State:
         """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
         self.paused: dict[str, Paused] = {}
         """By scope."""
+        self.pauses_changed = False
+        """Some began or ended in this turn: what stands still is to be looked at; no part of the state."""
         self.failed_before = 0
         """How many had failed when the run began to drain."""
         self.cancelled: dict[NodeKey, int] = {}

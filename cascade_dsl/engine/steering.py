@@ -14,6 +14,7 @@ from ..ir.events import (
     WordSet,
 )
 from . import halting
+from .ending import timed
 from .inputs import (
     LimitGiven,
     LimitTaken,
@@ -25,7 +26,8 @@ from .turn import Turn
 
 
 def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
-    turn.emit(WordSet(word=replace(given.word, who=given.who, since_ns=turn.now), who=given.who))
+    word = replace(given.word, who=given.who, since_ns=turn.now)
+    turn.emit(WordSet(word=timed(word, turn.now), who=given.who))
     if given.preempt:
         halting.preempt(turn, given.word.limit.identity)
 
@@ -50,7 +52,9 @@ def _on_reload_asked(turn: Turn, given: ReloadAsked) -> None:
     if state.phase == "ended":
         return
     state.graphs[given.graph_digest] = given.graph
-    turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=given.words, who=given.who))
+    words = [replace(timed(word, state.started_ns), since_ns=turn.now) for word in given.words]
+    kept = tuple(word for word in words if word.limit.until_ns is None or word.limit.until_ns > turn.now)
+    turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=kept, who=given.who))
 
 
 ON: dict[type, Callable[[Turn, Any], None]] = {

@@ -8,6 +8,7 @@ then admission until nothing more may start, then whether the run has ended. Tim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from heapq import heappop
 from typing import Any
 
@@ -45,7 +46,9 @@ from ..limits.ledger import Ledger
 from .apply import apply
 from .backoff import backoff_ns, is_among
 from .effects import Effect, Publish
-from .halting import FAILURE, blocked, cancel, expire, next_end
+from .ending import ON as ENDING
+from .ending import end_what_is_over, timed
+from .halting import FAILURE, blocked, cancel, stand
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -116,9 +119,11 @@ def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[st
 def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
     """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
     turn = _Turn(state, now_ns)
-    expire(turn)
+    inputs = tuple(inputs)
+    end_what_is_over(turn, inputs)
     for given in inputs:
         _ON[type(given)](turn, given)
+    stand(turn)
     turn.settle()
     return turn.events
 
@@ -136,7 +141,9 @@ def next_due(state: State) -> int | None:
             break
         heappop(state.timers)
     instants = [timer[0] for timer in state.timers[:1]]
-    instants += [instant for instant in (state.ledger.due(), next_end(state)) if instant is not None]
+    by_itself = state.ledger.due()
+    if by_itself is not None:
+        instants.append(by_itself)
     return min(instants, default=None)
 
 
@@ -179,7 +186,7 @@ class _Turn(Turn):
                 run=given.run,
                 graph_digest=given.graph_digest,
                 on_failure=given.on_failure,
-                words=given.words,
+                words=tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words),
                 zone=given.zone,
                 versions=given.versions,
                 recalls=given.recalls,
@@ -208,7 +215,8 @@ class _Turn(Turn):
                         why="the engine died while it ran",
                     )
                 )
-        self.emit(RunContinued(words=given.words, keeps_temp=given.keeps_temp))
+        words = tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words)
+        self.emit(RunContinued(words=words, keeps_temp=given.keeps_temp))
 
     def on_results_gone(self, given: ResultsGone) -> None:
         if given.keys:
@@ -490,5 +498,6 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     FilesPublished: _Turn.on_files_published,
     TimeReached: _Turn.on_time_reached,
     StallAccepted: _Turn.on_stall_accepted,
+    **ENDING,
     **ON,
 }
