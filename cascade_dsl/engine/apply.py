@@ -18,14 +18,11 @@ from ..ir.events import (
     AttemptFinished,
     AttemptLost,
     AttemptStarted,
-    AttemptStopping,
     BackoffEnded,
-    CancelBegan,
     Closed,
     Computed,
     ComputeFailed,
     Discarded,
-    DrainBegan,
     Event,
     Expanded,
     Extended,
@@ -46,13 +43,14 @@ from ..ir.events import (
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
-from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
+from .effects import EndRun, Measure, Publish, StartAttempt
+from .halted import pardon_all
 from .parking import park, reload, retry
 from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 from .steered import ON
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
-from .undoing import recorded
+from .undoing import forget_ends, recorded
 
 
 def apply(state: State, event: Event, t_ns: int) -> None:
@@ -83,12 +81,13 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
 
 def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.phase = "running"
-    state.changes = [change for change in state.changes if not isinstance(change.event, DrainBegan | CancelBegan)]
+    forget_ends(state)
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
     state.ledger.drop_layer(Layer.MACHINE)
     for word in event.words:
         state.ledger.set_word(word)
+    pardon_all(state)
     for frame in list(state.frames.values()):
         refill(state, frame)
 
@@ -214,17 +213,13 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     state.ledger.start(key)
     del state.queued_ns[key]
     state.serial = event.serial
-    state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    running = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    state.running[key] = running
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
-        heappush(state.timers, (t_ns + facts.timeout_ns, state.seq, key, event.epoch, event.attempt))
+        running.deadline_ns = t_ns + facts.timeout_ns
+        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
     state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.granted))
-
-
-def _on_attempt_stopping(state: State, event: AttemptStopping, _: int) -> None:
-    running = state.running[event.key]
-    running.stopping = event.why
-    state.outbox.append(StopAttempt(event.key, running.serial, event.why))
 
 
 def _on_publish_planned(state: State, event: PublishPlanned, _: int) -> None:
@@ -247,6 +242,8 @@ def _forget(state: State, key: NodeKey) -> None:
     state.attempts.pop(key, None)
     state.facts.pop(key, None)
     state.peaks.pop(key, None)
+    state.condemned.pop(key, None)
+    state.pardoned.pop(key, None)
 
 
 def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
@@ -304,16 +301,6 @@ def _on_reloaded(state: State, event: Reloaded, _: int) -> None:
     reload(state, event)
 
 
-def _on_drain_began(state: State, event: DrainBegan, _: int) -> None:
-    state.phase = "draining"
-    state.why = event.why
-
-
-def _on_cancel_began(state: State, event: CancelBegan, _: int) -> None:
-    state.phase = "cancelling"
-    state.why = event.why
-
-
 def _on_run_ended(state: State, event: RunEnded, _: int) -> None:
     state.phase = "ended"
     state.status = event.status
@@ -335,7 +322,6 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Recalled: _on_recalled,
     Missed: _on_missed,
     AttemptStarted: _on_attempt_started,
-    AttemptStopping: _on_attempt_stopping,
     PublishPlanned: _on_publish_planned,
     AttemptFinished: _on_attempt_finished,
     AttemptFailed: _on_attempt_failed,
@@ -349,8 +335,6 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
         {
             Retried: _on_retried,
             Reloaded: _on_reloaded,
-            DrainBegan: _on_drain_began,
-            CancelBegan: _on_cancel_began,
             **ON,
         }
     ),

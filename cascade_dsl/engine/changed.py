@@ -9,9 +9,12 @@ from ..ir.events import (
     CancelBegan,
     DemandSet,
     DrainBegan,
+    DrainEnded,
+    NodeCancelled,
     PrioritySet,
     Reloaded,
     Retried,
+    ScopeCancelled,
     ScopePaused,
     ScopeResumed,
     Word,
@@ -19,6 +22,11 @@ from ..ir.events import (
     WordSet,
 )
 from ..ir.requirement import Scope
+
+FAILURE = "a task failed"
+"""Why a run drains or is cancelled by its own policy, and not by an operator."""
+OPERATOR = "an operator asked for it"
+"""Why it does by `cascade drain` and `cascade cancel`."""
 
 ByOperator: TypeAlias = (
     WordSet
@@ -28,7 +36,10 @@ ByOperator: TypeAlias = (
     | PrioritySet
     | DemandSet
     | DrainBegan
+    | DrainEnded
     | CancelBegan
+    | NodeCancelled
+    | ScopeCancelled
     | Retried
     | Reloaded
 )
@@ -43,10 +54,22 @@ class WordsBefore:
 
 
 @dataclass(frozen=True, slots=True)
-class PausesBefore:
-    """The scopes that were paused, and why."""
+class PauseBefore:
+    """A pause that was in force."""
 
-    paused: tuple[tuple[Scope, str], ...]
+    scope: Scope
+    who: str
+    because: str
+    since_ns: int
+    freezes: bool
+    until_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PausesBefore:
+    """All pauses that were in force."""
+
+    pauses: tuple[PauseBefore, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +81,18 @@ class PatchesBefore:
 
 @dataclass(frozen=True, slots=True)
 class GoingBefore:
-    """The run was going on; so many calls had failed for good."""
+    """The run was going on."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainingBefore:
+    """An operator let the run drain."""
 
     failed: int
+    """How many calls had failed when that began."""
 
 
-Before: TypeAlias = WordsBefore | PausesBefore | PatchesBefore | GoingBefore
+Before: TypeAlias = WordsBefore | PausesBefore | PatchesBefore | GoingBefore | DrainingBefore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,4 +104,4 @@ class Change:
     event: ByOperator
     before: Before | None
     count: int = 1
-    """Of retries: how many nodes in one turn."""
+    """Of retries and cancelled nodes: how many in one turn."""

@@ -17,6 +17,7 @@ from ..ir.graph import Call, Compute, NodeKey
 from ..ir.requirement import Layer
 from .anew import ask_anew
 from .effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
+from .halted import pardon
 from .patches import patch_plan, shape
 from .plan import Plan, Site, plan, resources_of
 from .progress import EngineFault, move, refill, want
@@ -34,7 +35,9 @@ def park(state: State, key: NodeKey, ask: Ask | None = None) -> None:
 
 
 def retry(state: State, key: NodeKey) -> None:
-    """What is parked goes on."""
+    """What is parked or cancelled goes on."""
+    if pardon(state, key):
+        return
     parked = state.parked.pop(key, None)
     if parked is None:
         raise EngineFault(f"{key} is retried, but it was not parked")

@@ -8,6 +8,7 @@ then admission until nothing more may start, then whether the run has ended. Tim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from heapq import heappop
 from typing import Any
 
@@ -43,7 +44,11 @@ from ..ir.graph import FanOut, Graph, NodeKey, Requirement
 from ..limits.ledger import Ledger
 from .apply import apply
 from .backoff import backoff_ns, is_among
+from .changed import FAILURE
 from .effects import Effect, Publish
+from .ending import ON as ENDING
+from .ending import end_what_is_over, timed
+from .halting import blocked, stand
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -66,11 +71,10 @@ from .inputs import (
 from .patches import granted, shape
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
-from .state import State, is_in_backoff
+from .state import State, Timer, is_in_backoff
 from .steering import ON, after_failure
 from .temporary import next_released, next_revival
 from .turn import Turn
-from .undoing import FAILURE
 
 
 def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
@@ -113,8 +117,11 @@ def step(state: State, inputs: Iterable[Input], now_ns: int, between: Callable[[
     `between` looks at the state when the inputs have said what they say and nothing has started because of it.
     """
     turn = _Turn(state, now_ns)
+    inputs = tuple(inputs)
+    end_what_is_over(turn, inputs)
     for given in inputs:
         _ON[type(given)](turn, given)
+    stand(turn)
     if between is not None:
         between()
     turn.settle()
@@ -130,8 +137,7 @@ def take_effects(state: State) -> list[Effect]:
 def next_due(state: State) -> int | None:
     """The instant of the next timer that still means something, or None."""
     while state.timers:
-        _, _, key, epoch, attempt = state.timers[0]
-        if timer_means(state, key, epoch, attempt):
+        if timer_means(state, state.timers[0]):
             break
         heappop(state.timers)
     instants = [timer[0] for timer in state.timers[:1]]
@@ -152,14 +158,15 @@ def is_stalled(state: State) -> bool:
     )
 
 
-def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
+def timer_means(state: State, timer: Timer) -> bool:
+    due, _, key, epoch, attempt = timer
     running = state.running.get(key)
     if running is not None:
         return (
-            (running.epoch, running.attempt) == (epoch, attempt)
+            (running.epoch, running.attempt, running.deadline_ns) == (epoch, attempt, due)
             and running.stopping is None
             and running.plan is None
-            and running.facts.timeout_ns is not None
+            and running.frozen_ns is None
         )
     return state.attempts.get(key) == attempt and is_in_backoff(state, key)
 
@@ -179,7 +186,7 @@ class _Turn(Turn):
                 run=given.run,
                 graph_digest=given.graph_digest,
                 on_failure=given.on_failure,
-                words=given.words,
+                words=tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words),
                 zone=given.zone,
                 versions=given.versions,
                 recalls=given.recalls,
@@ -208,7 +215,8 @@ class _Turn(Turn):
                         why="the engine died while it ran",
                     )
                 )
-        self.emit(RunContinued(words=given.words, keeps_temp=given.keeps_temp))
+        words = tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words)
+        self.emit(RunContinued(words=words, keeps_temp=given.keeps_temp))
 
     def on_results_gone(self, given: ResultsGone) -> None:
         if given.keys:
@@ -303,9 +311,10 @@ class _Turn(Turn):
             raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
         if running.stopping == "cancelled":
             # It did not fail: it was taken away, and `continue` runs it again.
-            self.emit(
-                AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped", used=given.used)
-            )
+            self._lose(given, "stopped")
+            return
+        if running.stopping == "preempted":
+            self._lose(given, "stopped to make room")
             return
         reason, message, used = given.reason, given.message, given.used
         if used is None and running.plan is not None:
@@ -336,15 +345,19 @@ class _Turn(Turn):
         if retry_at is None:
             after_failure(self)
 
+    def _lose(self, given: AttemptBroke, why: str) -> None:
+        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=why, used=given.used))
+
     def on_attempt_vanished(self, given: AttemptVanished) -> None:
         self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why, used=given.used))
 
     def on_time_reached(self, given: TimeReached) -> None:
         state = self.state
         while state.timers and state.timers[0][0] <= self.now:
-            _, _, key, epoch, attempt = heappop(state.timers)
-            if not timer_means(state, key, epoch, attempt):
+            timer = heappop(state.timers)
+            if not timer_means(state, timer):
                 continue
+            _, _, key, epoch, attempt = timer
             if key in state.running:
                 self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
             else:
@@ -353,7 +366,8 @@ class _Turn(Turn):
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
             held = len(self.state.parked)
-            self.emit(RunEnded(status="failed" if held else "stalled", held=held))
+            cancelled = len(self.state.cancelled)
+            self.emit(RunEnded(status="failed" if held else "stalled", held=held, cancelled=cancelled))
 
     # -- what follows ---------------------------------------------------------------------------------------------
 
@@ -382,7 +396,7 @@ class _Turn(Turn):
         self._release()
         status = self._ending()
         if status is not None:
-            self.emit(RunEnded(status=status, held=len(state.parked)))
+            self.emit(RunEnded(status=status, held=len(state.parked), cancelled=len(state.cancelled)))
 
     def _granted(self, key: NodeKey) -> tuple[tuple[str, int], ...]:
         site = self.state.site_of(key)
@@ -445,7 +459,7 @@ class _Turn(Turn):
             return None
         whole = not state.root.hot and not state.revived and not state.to_revive
         if state.phase == "running" and not whole:
-            return None
+            return "failed" if blocked(state) else None
         if whole and not state.failed:
             return "done"
         if state.phase != "running" and state.why != FAILURE:
@@ -481,5 +495,6 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     FilesPublished: _Turn.on_files_published,
     TimeReached: _Turn.on_time_reached,
     StallAccepted: _Turn.on_stall_accepted,
+    **ENDING,
     **ON,
 }

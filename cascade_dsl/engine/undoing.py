@@ -18,10 +18,13 @@ from ..ir.events import (
     CancelBegan,
     DemandSet,
     DrainBegan,
+    DrainEnded,
     Event,
+    NodeCancelled,
     PrioritySet,
     Reloaded,
     Retried,
+    ScopeCancelled,
     ScopePaused,
     ScopeResumed,
     Undone,
@@ -30,13 +33,21 @@ from ..ir.events import (
     WordSet,
 )
 from ..ir.requirement import Layer
-from .changed import Before, ByOperator, Change, GoingBefore, PatchesBefore, PausesBefore, WordsBefore
+from .changed import (
+    OPERATOR,
+    Before,
+    ByOperator,
+    Change,
+    DrainingBefore,
+    GoingBefore,
+    PatchesBefore,
+    PauseBefore,
+    PausesBefore,
+    WordsBefore,
+)
 from .patches import put
 from .progress import EngineFault, refill
-from .state import State
-
-FAILURE = "a task failed"
-"""Why a run drains or is cancelled by its own policy, and not by an operator."""
+from .state import Paused, State
 
 Handler = Callable[[State, Any, int], None]
 
@@ -53,7 +64,7 @@ def _recording(handler: Handler) -> Handler:
             return
         change = Change(row=state.seq, t_ns=t_ns, event=event, before=_before(state, event))
         handler(state, event, t_ns)
-        _keep(state, change)
+        keep(state, change)
 
     return handle
 
@@ -66,8 +77,12 @@ def is_change(event: Event) -> bool:
         case WordDropped(layer=layer):
             return layer == Layer.LIVE
         case DrainBegan(why=why) | CancelBegan(why=why):
-            return why != FAILURE
-        case ScopePaused() | ScopeResumed() | PrioritySet() | DemandSet() | Retried() | Reloaded():
+            return why == OPERATOR
+        case ScopeResumed():
+            return not event.expired
+        case DrainEnded() | NodeCancelled() | ScopeCancelled():
+            return True
+        case ScopePaused() | PrioritySet() | DemandSet() | Retried() | Reloaded():
             return True
         case _:
             return False
@@ -76,27 +91,35 @@ def is_change(event: Event) -> bool:
 def _before(state: State, event: ByOperator) -> Before | None:
     match event:
         case WordSet(word=word):
-            return WordsBefore(word.limit.scope, state.ledger.said(Layer.LIVE, word.limit.scope))
+            return WordsBefore(word.limit.scope, state.ledger.of_layer(Layer.LIVE, word.limit.scope))
         case WordDropped(scope=scope):
-            return WordsBefore(scope, state.ledger.said(Layer.LIVE, scope))
+            return WordsBefore(scope, state.ledger.of_layer(Layer.LIVE, scope))
         case ScopePaused() | ScopeResumed():
-            return PausesBefore(tuple((scope, state.paused.get(str(scope), "")) for scope in state.ledger.paused()))
+            return PausesBefore(tuple(_pause(state, paused) for paused in state.paused.values()))
         case PrioritySet() | DemandSet():
             return PatchesBefore(tuple(state.patches.items()))
         case DrainBegan():
-            return GoingBefore(len(state.failed)) if state.phase == "running" else None
-        case CancelBegan() | Retried() | Reloaded():
+            return GoingBefore() if state.phase == "running" else None
+        case DrainEnded():
+            return DrainingBefore(state.failed_before)
+        case CancelBegan() | NodeCancelled() | ScopeCancelled() | Retried() | Reloaded():
             return None
         case _:
             assert_never(event)
 
 
-def _keep(state: State, change: Change) -> None:
+def _pause(state: State, paused: Paused) -> PauseBefore:
+    until_ns = state.ledger.pause_end(paused.scope)
+    return PauseBefore(paused.scope, paused.who, paused.because, paused.since_ns, paused.freezes, until_ns)
+
+
+def keep(state: State, change: Change) -> None:
+    """One change more; of retries, and of nodes that are cancelled, all of a turn are one."""
     last = state.changes[-1] if state.changes else None
     if (
         last is not None
-        and isinstance(change.event, Retried)
-        and isinstance(last.event, Retried)
+        and isinstance(change.event, Retried | NodeCancelled)
+        and type(last.event) is type(change.event)
         and (last.t_ns, last.event.who) == (change.t_ns, change.event.who)
     ):
         state.changes[-1] = replace(last, count=last.count + 1)
@@ -109,9 +132,20 @@ def newest(state: State) -> Change | None:
     return state.changes[-1] if state.changes else None
 
 
+def forget_ends(state: State) -> None:
+    """A run that is gone on with has itself taken back that it was to end, and what was cancelled."""
+    ends = DrainBegan | DrainEnded | CancelBegan | NodeCancelled | ScopeCancelled
+    state.changes = [change for change in state.changes if not isinstance(change.event, ends)]
+
+
 def kept_words(before: WordsBefore, now_ns: int) -> tuple[Word, ...]:
     """Of the words that were said before a change those whose time is not over."""
     return tuple(w for w in before.words if w.limit.until_ns is None or w.limit.until_ns > now_ns)
+
+
+def kept_pauses(before: PausesBefore, now_ns: int) -> tuple[PauseBefore, ...]:
+    """The same of pauses."""
+    return tuple(p for p in before.pauses if p.until_ns is None or p.until_ns > now_ns)
 
 
 def on_undone(state: State, event: Undone, t_ns: int) -> None:
@@ -123,23 +157,50 @@ def on_undone(state: State, event: Undone, t_ns: int) -> None:
     match change.before:
         case WordsBefore(scope=scope):
             state.ledger.restore(Layer.LIVE, scope, kept_words(change.before, t_ns))
-        case PausesBefore(paused=paused):
-            _pause_as(state, dict(paused))
+        case PausesBefore():
+            _pause_as(state, kept_pauses(change.before, t_ns))
         case PatchesBefore(patches=patches):
             put(state, dict(patches))
         case GoingBefore():
             state.phase, state.why = "running", ""
             for frame in (state.root, *list(state.frames.values())):
                 refill(state, frame)
+        case DrainingBefore(failed=failed):
+            state.phase, state.why, state.failed_before = "draining", OPERATOR, failed
         case _:
             assert_never(change.before)
 
 
-def _pause_as(state: State, wanted: dict[Any, str]) -> None:
+def _pause_as(state: State, wanted: tuple[PauseBefore, ...]) -> None:
+    scopes = {pause.scope for pause in wanted}
     for scope in state.ledger.paused():
-        if scope not in wanted:
+        if scope not in scopes:
             state.ledger.resume(scope)
-            state.paused.pop(str(scope), None)
-    for scope, because in wanted.items():
-        state.ledger.pause(scope)
-        state.paused[str(scope)] = because
+    for pause in wanted:
+        state.ledger.pause(pause.scope, pause.until_ns)
+    state.paused = {str(p.scope): Paused(p.scope, p.who, p.because, p.since_ns, p.freezes) for p in wanted}
+    state.pauses_changed = True
+
+
+def on_clock_stepped(state: State, by_ns: int) -> None:
+    """Ends of what may be put back come that much later, as those of what is in force."""
+    state.changes = [replace(change, before=_later(change.before, by_ns)) for change in state.changes]
+
+
+def _later(before: Before | None, by_ns: int) -> Before | None:
+    match before:
+        case WordsBefore(scope=scope, words=words):
+            ends = [word.limit.until_ns for word in words]
+            return WordsBefore(
+                scope,
+                tuple(
+                    word if end is None else replace(word, limit=replace(word.limit, until_ns=end + by_ns))
+                    for word, end in zip(words, ends, strict=True)
+                ),
+            )
+        case PausesBefore(pauses=pauses):
+            return PausesBefore(
+                tuple(p if p.until_ns is None else replace(p, until_ns=p.until_ns + by_ns) for p in pauses)
+            )
+        case _:
+            return before

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from graphs import Table, call, fan, graph, output, param, scope_of, task, word
 
+from cascade_dsl.engine.changed import OPERATOR, WordsBefore
 from cascade_dsl.engine.effects import EvaluateFacts
 from cascade_dsl.engine.inputs import (
     CancelAsked,
@@ -285,12 +286,12 @@ def test_undo_takes_back_one_after_the_other() -> None:
         priority("task:u", 3),
         demand("global", mem=5),
         demand("task:t", mem=None, cpu=100),
-        DrainAsked(why="tired"),
+        DrainAsked(why=OPERATOR),
     )
 
     def picture() -> object:
         return (
-            ledger.said(Layer.LIVE, scope_of("task:t")),
+            ledger.of_layer(Layer.LIVE, scope_of("task:t")),
             dict(run.state.paused),
             ledger.paused(),
             list(run.state.patches.items()),
@@ -328,7 +329,7 @@ def test_undo_works_after_a_crash() -> None:
 
 
 def test_words_whose_time_is_over_meanwhile_are_not_put_back() -> None:
-    from cascade_dsl.engine.changed import WordsBefore
+
     from cascade_dsl.engine.undoing import kept_words
 
     words = tuple(live("task:t", 1, until_ns=until).word for until in (None, 5, 10))
@@ -339,7 +340,7 @@ def test_words_whose_time_is_over_meanwhile_are_not_put_back() -> None:
 def test_a_run_that_is_gone_on_with_has_taken_back_its_end_itself(again: str) -> None:
     run = played(two(2), Table(lengths={1: 2}), word("cpu", 1000, Layer.MACHINE))
     run.turn(live("task:t", 1))
-    run.turn(DrainAsked(why="tired") if again == "drained" else CancelAsked(why="tired"))
+    run.turn(DrainAsked(why=OPERATOR) if again == "drained" else CancelAsked(why=OPERATOR))
     assert run.play() == again
     run.crash()
     change = newest(run.state)
@@ -376,7 +377,7 @@ def test_a_drain_that_is_taken_back_leaves_what_a_failure_would_have_done() -> N
     program = graph([task("t"), task("u")], [call(1, "t"), call(2, "u"), call(3, "u", 2)])
     oracle = Table(played={(1,): [Played(exit=1, takes_ns=5)]}, takes_ns=100)
     run = played(program, oracle)
-    run.turn(DrainAsked(why="tired"))
+    run.turn(DrainAsked(why=OPERATOR))
     run.advance()
     assert run.state.failed
     events = run.turn(UNDO)
