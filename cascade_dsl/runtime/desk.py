@@ -11,7 +11,7 @@ import trio
 
 from ..base.diagnostics import fail
 from ..control.server import serve_control
-from ..engine.inputs import LimitGiven, LimitTaken, PauseAsked, ResumeAsked
+from ..engine.inputs import LimitGiven, LimitTaken
 from ..engine.status import Status
 from ..ir.events import Word
 from ..ir.graph import Graph
@@ -21,6 +21,7 @@ from ..limits.views import Effect
 from .interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from .halts import Halts
     from .mending import Mending
 
 
@@ -39,12 +40,19 @@ class Sentences:
 class Desk:
     """Answers control requests of one run."""
 
-    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Callable[[], Mending]) -> None:
-        """`mending` makes who repairs the run, when that is first asked for."""
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        sentences: Sentences,
+        mending: Callable[[], Mending],
+        halts: Callable[[], Halts],
+    ) -> None:
+        """`mending` makes who repairs the run, `halts` who stops it, when that is first asked for."""
         self._interpreter = interpreter
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
+        self._make_halts = halts
 
     @property
     def _graph(self) -> Graph:
@@ -79,18 +87,25 @@ class Desk:
                     raise fail(
                         "CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again"
                     )
-                return await self._change(LimitGiven(word=word, who=who), limit.scope)
+                given = LimitGiven(word=word, who=who, preempt="preempt" in request)
+                return await self._change(given, limit.scope)
             case "unlimit":
                 scope = self._sentences.scope(request["scope"], self._graph)
                 return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=who), scope)
             case "pause":
                 scope = self._scope(request)
-                because = str(request.get("because", ""))
-                return await self._change(PauseAsked(scope=scope, who=who, because=because), scope)
+                return await self._make_halts().pause(request, scope)
             case "resume":
                 text = request.get("scope")
                 scope = None if text is None else self._sentences.scope(str(text), self._graph)
-                return await self._change(ResumeAsked(scope=scope, who=who), scope)
+                return await self._make_halts().resume(request, scope)
+            case "drain":
+                return await self._make_halts().drain(request)
+            case "cancel":
+                halts = self._make_halts()
+                is_scope = "what" in request and halts.means_scope(request)
+                scope = self._sentences.scope(str(request["what"]), self._graph) if is_scope else None
+                return await halts.cancel(request, scope)
             case "retry":
                 return await self._mending.retry(request)
             case "reload":
@@ -102,15 +117,25 @@ class Desk:
         text = request.get("scope")
         return Scope("global") if text is None else self._sentences.scope(str(text), self._graph)
 
-    async def _change(
-        self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope | None
-    ) -> dict[str, Any]:
+    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> dict[str, Any]:
         ledger = self._interpreter.state.ledger
         return await self._interpreter.order(
             given,
-            lambda: ledger.capacities(scope),
-            lambda before: self._acknowledge(ledger.effect(scope, before)),
+            lambda: (ledger.capacities(scope), self._preempted()),
+            lambda before: self._changed(ledger.effect(scope, before[0]), given, before[1]),
         )
+
+    def _changed(self, effect: Effect, given: LimitGiven | LimitTaken, before: set[int]) -> dict[str, Any]:
+        told = self._acknowledge(effect)
+        if isinstance(given, LimitGiven) and given.preempt:
+            count = len(self._preempted() - before)
+            told["preempted"] = count
+            told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+        return told
+
+    def _preempted(self) -> set[int]:
+        running = self._interpreter.state.running.values()
+        return {each.serial for each in running if each.stopping == "preempted"}
 
     def _acknowledge(self, effect: Effect) -> dict[str, Any]:
         return {
