@@ -82,6 +82,7 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
 def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.phase = "running"
     forget_ends(state)
+    state.why = ""
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
     state.ledger.drop_layer(Layer.MACHINE)
@@ -214,6 +215,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     del state.queued_ns[key]
     state.serial = event.serial
     running = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    running.granted = event.granted
     state.running[key] = running
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:

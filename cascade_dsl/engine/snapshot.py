@@ -25,7 +25,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "asked": dict(sorted(state.asked.items())),
         "running": {
             key: (
-                *(r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row),
+                *(r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row, r.granted),
                 *(r.deadline_ns, r.frozen_ns, r.stood_ns),
             )
             for key, r in sorted(state.running.items())

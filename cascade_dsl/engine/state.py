@@ -177,6 +177,8 @@ class Running:
     """How long it was frozen before."""
     stopping: Literal["timeout", "cancelled", "preempted"] | None = None
     plan: PublishPlanned | None = None
+    granted: tuple[tuple[str, int], ...] = ()
+    """As in AttemptStarted."""
     plan_row: int = 0
 
 

@@ -25,12 +25,14 @@ from ..engine.effects import (
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
     Measure,
     Publish,
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.inputs import AttemptBroke, Input, RunRequested
 from ..engine.state import Frame
@@ -270,7 +272,7 @@ class DryShell:
                 self._ended = True
             case Discard():
                 pass  # what would go once it has been read
-            case StopAttempt() | Publish():
+            case StopAttempt() | FreezeAttempt() | ThawAttempt() | Publish():
                 raise AssertionError(effect)
 
     def _leave_undone(self, effect: StartAttempt) -> None:

@@ -20,23 +20,30 @@ from ..engine.effects import (
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
     Measure,
     Publish,
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.inputs import (
+    CancelAsked,
     DemandGiven,
+    DrainAsked,
+    DrainEndAsked,
     Input,
     LimitGiven,
     LimitTaken,
+    NodesCancelAsked,
     PauseAsked,
     PriorityGiven,
     ReloadAsked,
     ResumeAsked,
     RetryAsked,
+    ScopeCancelAsked,
     StallAccepted,
     TimeReached,
     UndoAsked,
@@ -71,6 +78,7 @@ from .picture import PICTURED, Picture
 from .publishing import Publishing
 from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
+from .rehearsal import is_rehearsing, rehearse
 from .sources import SourceLines
 from .values import Values
 
@@ -102,17 +110,11 @@ class Reporter(Protocol):
     def resumed(self) -> None: ...
 
 
-Steering: TypeAlias = (
-    LimitGiven
-    | LimitTaken
-    | PauseAsked
-    | ResumeAsked
-    | PriorityGiven
-    | DemandGiven
-    | UndoAsked
-    | RetryAsked
-    | ReloadAsked
+Halting: TypeAlias = (
+    PauseAsked | ResumeAsked | DrainAsked | DrainEndAsked | CancelAsked | NodesCancelAsked | ScopeCancelAsked
 )
+Changing: TypeAlias = PriorityGiven | DemandGiven | UndoAsked
+Steering: TypeAlias = LimitGiven | LimitTaken | Halting | Changing | RetryAsked | ReloadAsked
 
 
 @dataclass(slots=True, eq=False)
@@ -264,6 +266,8 @@ class Interpreter:
         said on the terminal of the run, or its `said` where it has one.
         """
         order = Order(tuple(given) if isinstance(given, Sequence) else (given,), before, effect, trio.Event())
+        if is_rehearsing():
+            return await rehearse(lambda: self._foresee(order))
         self._orders.append(order)
         self._bell.set()
         await order.done.wait()
@@ -271,6 +275,10 @@ class Interpreter:
             raise order.refusal
         assert order.answer is not None
         return order.answer
+
+    def now_ns(self) -> int:
+        """The instant of now, on the engine's clock."""
+        return self._clock.now_ns()
 
     def status(self) -> Status:
         """The run now."""
@@ -292,6 +300,17 @@ class Interpreter:
             if state.phase == "ended":
                 return
             inputs = await self._next_inputs()
+
+    def _foresee(self, order: Order) -> dict[str, Any]:
+        """What `_carry_out` would answer. Spoils the state: for a copy of this process."""
+        now_ns = self._clock.now_ns()
+        due = next_due(self.state)
+        if due is not None and due <= now_ns:
+            step(self.state, [TimeReached()], now_ns)
+        before = order.before()
+        answers: list[dict[str, Any]] = []
+        step(self.state, order.given, now_ns, lambda: answers.append(order.effect(before)))
+        return answers[0]
 
     def _carry_out(self, order: Order) -> bool:
         """True when the words of an order are in force, False where they were refused."""
@@ -397,6 +416,10 @@ class Interpreter:
                 self.attempts.start(effect)
             case StopAttempt(serial=serial):
                 self.attempts.stop(serial)
+            case FreezeAttempt(serial=serial):
+                self.attempts.freeze(serial)
+            case ThawAttempt(serial=serial):
+                self.attempts.thaw(serial)
             case Publish():
                 self.attempts.publish(effect)
             case Evaluate() | EvaluateFacts() | Measure() | Gather():
@@ -433,7 +456,7 @@ def _reason(given: Steering) -> str:
     match given:
         case LimitGiven():
             return given.word.limit.because
-        case PauseAsked() | PriorityGiven() | DemandGiven():
-            return given.because
-        case LimitTaken() | ResumeAsked() | UndoAsked() | RetryAsked() | ReloadAsked():
+        case LimitTaken() | RetryAsked() | ReloadAsked() | DrainEndAsked() | UndoAsked():
             return ""
+        case _:
+            return given.because
