@@ -143,11 +143,7 @@ def _amount(limit: Limit) -> int:
 
 def refuse_unbuilt(limit: Limit) -> None:
     """Raise NotBuilt for the forms of a word that are not carried out yet."""
-    if limit.kind == "spend" or limit.per_ns is not None or limit.burst is not None:
-        raise NotBuilt(f"rates are not built yet: `limit {limit.scope}`")
-    if limit.by is not None or limit.by_text:
-        raise NotBuilt(f"`by` is not built yet: `limit {limit.scope}`")
     if limit.whole:
-        raise NotBuilt(f"`whole` is not built yet: `limit {limit.scope}`")
+        raise NotBuilt(f"there are no flows yet that `whole` could count: `limit {limit.scope}`")
     if limit.for_ns is not None or limit.until_ns is not None or limit.window is not None:
         raise NotBuilt(f"times and windows are not built yet: `limit {limit.scope}`")
