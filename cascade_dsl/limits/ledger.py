@@ -106,6 +106,10 @@ class Ledger:
 
     def due(self) -> int | None:
         """The next instant at which something changes by itself; None: nothing does."""
+        return self.wall_due()
+
+    def wall_due(self) -> int | None:
+        """The next instant of the wall clock at which a word or a pause ends, or a window turns."""
         instants = [self._words.due(), *self._pause_ends.values()]
         return min((instant for instant in instants if instant is not None), default=None)
 
@@ -121,7 +125,7 @@ class Ledger:
         self._follow(identity.scope)
 
     def windows(self) -> tuple[Window, ...]:
-        """The windows that words have: somebody has to say when each turns."""
+        """The windows that words have or had: somebody has to say when each turns."""
         return self._words.windows()
 
     def edge(self, window: Window) -> tuple[bool, int | None] | None:
