@@ -37,15 +37,15 @@ from collections.abc import Iterable, Iterator
 
 from ..ir.events import Word
 from ..ir.graph import NodeKey
-from ..ir.requirement import Identity, Layer, Resource, Scope
+from ..ir.requirement import Identity, Layer, Resource, Scope, Window
 from . import picture
 from .faults import LedgerFault
 from .passing import Passing
 from .picture import Capacities, Wait
 from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
 from .search import Search
-from .views import Effect, PoolView
-from .words import LAYER_NAMES, Words, show_amount
+from .views import Effect, PauseEnding, PoolView, WordEnding
+from .words import LAYER_NAMES, Words
 
 
 class Ledger:
@@ -57,6 +57,7 @@ class Ledger:
         "_holders",
         "_now",
         "_passing",
+        "_pause_ends",
         "_pauses",
         "_pools",
         "_search",
@@ -71,6 +72,7 @@ class Ledger:
         """The instant of whatever is asked or changed next: UTC nanoseconds, it never goes back."""
         self._pools: dict[Identity, Pool] = {}
         self._pauses: dict[Scope, Pool] = {}
+        self._pause_ends: dict[Scope, int] = {}
         for resource in resources:
             identity = Identity(Scope("resource", resource.name))
             self._pools[identity] = Pool(identity, resource.dimension)
@@ -104,7 +106,37 @@ class Ledger:
 
     def due(self) -> int | None:
         """The next instant at which something changes by itself; None: nothing does."""
-        return None
+        instants = [self._words.due(), *self._pause_ends.values()]
+        return min((instant for instant in instants if instant is not None), default=None)
+
+    def endings(self) -> list[WordEnding | PauseEnding]:
+        """What is over by now: a word is to be told to `expire`, a pause to `resume`."""
+        ends = sorted(self._pause_ends.items(), key=lambda end: (end[1], str(end[0])))
+        pauses = [PauseEnding(scope=scope, until_ns=until_ns) for scope, until_ns in ends if until_ns <= self._now]
+        return [*self._words.expired(self._now), *pauses]
+
+    def expire(self, layer: Layer, identity: Identity, until_ns: int) -> None:
+        """The words of a layer that end at that instant, or before, say nothing any more."""
+        self._words.expire(layer, identity, until_ns)
+        self._follow(identity.scope)
+
+    def windows(self) -> tuple[Window, ...]:
+        """The windows that words have: somebody has to say when each turns."""
+        return self._words.windows()
+
+    def edge(self, window: Window) -> tuple[bool, int | None] | None:
+        """Whether a window is open and until when it stays so, as it was last said."""
+        return self._words.edge(window)
+
+    def turn_window(self, window: Window, is_open: bool, until_ns: int | None) -> None:
+        """A window is open or closed until then."""
+        for scope in self._words.turn(window, is_open, until_ns):
+            self._follow(scope)
+
+    def shift_ends(self, by_ns: int) -> None:
+        """All that ends, or turns, at an instant of the wall clock comes that much later."""
+        self._words.shift(by_ns)
+        self._pause_ends = {scope: until_ns + by_ns for scope, until_ns in self._pause_ends.items()}
 
     # ---- templates --------------------------------------------------------------------------------------------
 
@@ -155,14 +187,16 @@ class Ledger:
         found = self._words.hard_below(word)
         if found is None:
             return None
-        layer, amount = found
-        scope = word.limit.scope
         pool = self._pools.get(word.limit.identity)
-        shown = show_amount("count" if pool is None else pool.dimension, amount)
-        return f"{LAYER_NAMES[layer]} limits `{scope}` to {shown} hard: it can be lowered, not raised"
+        shown = picture.terms_text(found.limit, "count" if pool is None else pool.dimension)
+        name = LAYER_NAMES[found.layer]
+        return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
-    def pause(self, scope: Scope) -> None:
-        """Nothing in the scope starts until it is resumed; limits stay as they are."""
+    def pause(self, scope: Scope, until_ns: int | None = None) -> None:
+        """Nothing in the scope starts until it is resumed, or until that instant; limits stay as they are."""
+        self._pause_ends.pop(scope, None)
+        if until_ns is not None:
+            self._pause_ends[scope] = until_ns
         if scope not in self._pauses:
             beneath = self._pools.get(Identity(scope))
             pool = Pool(Identity(scope), "count" if beneath is None else beneath.dimension, pause=True)
@@ -172,6 +206,7 @@ class Ledger:
     def resume(self, scope: Scope | None) -> None:
         """Lift the pause of a scope, or every pause."""
         for paused in [scope] if scope is not None else list(self._pauses):
+            self._pause_ends.pop(paused, None)
             pool = self._pauses.pop(paused, None)
             if pool is not None:
                 self._remove(pool)
@@ -403,7 +438,7 @@ class Ledger:
         return {
             "shapes": [(t.task, t.tags, t.flows, t.resources) for t in self._templates],
             "words": self._words.snapshot(),
-            "paused": frozenset(self._pauses),
+            "paused": {scope: self._pause_ends.get(scope) for scope in self._pauses},
             "pools": {identity: (p.capacity, dict(p.holders)) for identity, p in self._pools.items()},
             "waiting": {n: (w.cls.shape.template.id, w.order, w.amounts, w.passes) for n, w in self._waiting.items()},
             "holders": {n: (h.shape.template.id, h.order, h.amounts, h.since) for n, h in self._holders.items()},
