@@ -44,6 +44,7 @@ from .passing import Passing
 from .picture import Capacities, Wait
 from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
 from .search import Search
+from .units import Given, Units
 from .views import Effect, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Words
 
@@ -63,6 +64,7 @@ class Ledger:
         "_search",
         "_templates",
         "_tick",
+        "_units",
         "_waiting",
         "_words",
     )
@@ -86,6 +88,7 @@ class Ledger:
         """Counts nodes queued and started: ages."""
         self._passing = Passing()
         self._search = Search()
+        self._units = Units()
 
     def declare(self, resources: Iterable[Resource]) -> None:
         """Resources that a new text of the program speaks of; those that are known stay as they are."""
@@ -297,8 +300,11 @@ class Ledger:
         """A waiting node goes, never started."""
         self._take_out(node)
 
-    def start(self, node: NodeKey) -> None:
-        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen."""
+    def start(self, node: NodeKey, units: Given = ()) -> None:
+        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen.
+
+        `units` are what `units` gave for it; none where nobody asks which ones it has.
+        """
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} starts and does not wait")
@@ -307,6 +313,7 @@ class Ledger:
         for pool, column in shape.demands:
             if asks(amounts, column) > pool.free():
                 raise LedgerFault(f"node {node} starts and does not fit {pool.name}")
+        self._units.take(node, units)
         overtaken = self._passing.overtaken(waiter)
         order = waiter.order
         self._take_out(node)
@@ -325,6 +332,7 @@ class Ledger:
         holder = self._holders.pop(node, None)
         if holder is None:
             raise LedgerFault(f"node {node} finishes and does not run")
+        self._units.give_back(node)
         for pool, _ in holder.shape.demands:
             pool.release(node)
             self._search.gained(pool)
@@ -349,6 +357,20 @@ class Ledger:
     def choose(self) -> NodeKey | None:
         """The next node to start, None where none may. Changes nothing but caches."""
         return self._search.choose(self._passing.reserved.values())
+
+    def units(self, node: NodeKey) -> Given:
+        """Which units of what it demands a node has; of one that waits, which it would get if it started now."""
+        waiter = self._waiting.get(node)
+        if waiter is None:
+            return self._units.of(node)
+        given: Given = ()
+        for name, column in waiter.cls.shape.columns.items():
+            pool = self._pools[Identity(Scope("resource", name))]
+            if pool.dimension == "count" and pool.capacity is not None:
+                numbers = self._units.lowest(name, waiter.amounts[column], pool.capacity)
+                if numbers:
+                    given += ((name, numbers),)
+        return given
 
     def waiting_nodes(self) -> tuple[NodeKey, ...]:
         """The nodes that wait, in the order in which they were queued."""
@@ -444,6 +466,7 @@ class Ledger:
             "holders": {n: (h.shape.template.id, h.order, h.amounts, h.since) for n, h in self._holders.items()},
             "claims": tuple(self._passing.claims),
             "tick": self._tick,
+            "units": self._units.snapshot(),
         }
 
     def check(self) -> None:
@@ -469,6 +492,7 @@ class Ledger:
         assert queued == {node: (w.cls, w.age) for node, w in self._waiting.items()}, "queues and waiters differ"
         assert all(cls.queue for cls in self._classes()), "an empty class"
         assert not self._waiting.keys() & self._holders.keys(), "a node waits and runs"
+        self._units.check(self._holders)
         assert all(self._waiting.get(n) is w for n, w in self._passing.claims.items()), "a claim of one who is gone"
         kept: dict[Pool, int] = {}
         for waiter in self._passing.reserved.values():
