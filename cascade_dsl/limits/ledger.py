@@ -48,6 +48,7 @@ from .picture import Capacities, Wait
 from .pools import Clock, Pool, SpendPool, rate
 from .search import Search
 from .shapes import DemandClass, Holder, Rank, Shape, Template, Waiter, asks
+from .units import Given, Units
 from .views import Effect, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Terms, Words
 
@@ -73,6 +74,7 @@ class Ledger:
         "_search",
         "_templates",
         "_tick",
+        "_units",
         "_waiting",
         "_words",
     )
@@ -104,6 +106,7 @@ class Ledger:
         """Counts nodes queued and started: ages."""
         self._passing = Passing()
         self._search = Search(self._clock)
+        self._units = Units()
 
     def declare(self, resources: Iterable[Resource]) -> None:
         """Resources that a new text of the program speaks of; those that are known stay as they are."""
@@ -507,8 +510,11 @@ class Ledger:
         """A waiting node goes, never started."""
         self._take_out(node)
 
-    def start(self, node: NodeKey) -> None:
-        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen."""
+    def start(self, node: NodeKey, units: Given = ()) -> None:
+        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen.
+
+        `units` are what `units` gave for it; none where nobody asks which ones it has.
+        """
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} starts and does not wait")
@@ -519,6 +525,7 @@ class Ledger:
         for pool, column in demands:
             if asks(amounts, column) > pool.free():
                 raise LedgerFault(f"node {node} starts and does not fit {pool.name}")
+        self._units.take(node, units)
         overtaken = self._passing.overtaken(waiter)
         order = waiter.order
         self._holders[node] = Holder(cls.shape, amounts, order, self._tick, dict(cls.keys))
@@ -542,6 +549,7 @@ class Ledger:
         holder = self._holders.pop(node, None)
         if holder is None:
             raise LedgerFault(f"node {node} finishes and does not run")
+        self._units.give_back(node)
         for pool, _ in holder.shape.demands:
             if not pool.spends:
                 pool.release(node)
@@ -589,6 +597,20 @@ class Ledger:
     def choose(self) -> NodeKey | None:
         """The next node to start at the instant of now, None where none may. Changes nothing but caches."""
         return self._search.choose(self._passing.reserved.values())
+
+    def units(self, node: NodeKey) -> Given:
+        """Which units of what it demands a node has; of one that waits, which it would get if it started now."""
+        waiter = self._waiting.get(node)
+        if waiter is None:
+            return self._units.of(node)
+        given: Given = ()
+        for name, column in waiter.cls.shape.columns.items():
+            pool = self._pools[Identity(Scope("resource", name))]
+            if pool.dimension == "count" and pool.capacity is not None:
+                numbers = self._units.lowest(name, waiter.amounts[column], pool.capacity)
+                if numbers:
+                    given += ((name, numbers),)
+        return given
 
     def waiting_nodes(self) -> tuple[NodeKey, ...]:
         """The nodes that wait, in the order in which they were queued."""
@@ -694,6 +716,7 @@ class Ledger:
             },
             "claims": tuple(self._passing.claims),
             "tick": self._tick,
+            "units": self._units.snapshot(),
         }
 
     def check(self) -> None:
@@ -732,6 +755,7 @@ class Ledger:
         assert queued == {node: (w.cls, w.age) for node, w in self._waiting.items()}, "queues and waiters differ"
         assert all(cls.queue for cls in self._classes()), "an empty class"
         assert not self._waiting.keys() & self._holders.keys(), "a node waits and runs"
+        self._units.check(self._holders)
         assert all(self._waiting.get(n) is w for n, w in self._passing.claims.items()), "a claim of one who is gone"
         kept: dict[Pool, int] = {}
         for waiter in self._passing.reserved.values():
