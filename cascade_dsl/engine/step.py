@@ -392,6 +392,7 @@ class _Turn(Turn):
                         attempt=state.attempts.get(chosen, 0) + 1,
                         serial=state.serial + 1,
                         queued_ms=(self.now - state.queued_ns[chosen]) // NS_PER_MS,
+                        units=state.ledger.units(chosen),
                     )
                 )
             elif not self._widen():

@@ -267,6 +267,8 @@ class AttemptStarted:
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
     queued_ms: int = 0
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Resource → which of its units the attempt has. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -383,9 +383,5 @@ def _later(word: Word, by_ns: int) -> Word:
 
 def refuse_unbuilt(limit: Limit) -> None:
     """Raise NotBuilt for the forms of a word that are not carried out yet."""
-    if limit.kind == "spend" or limit.per_ns is not None or limit.burst is not None:
-        raise NotBuilt(f"rates are not built yet: `limit {limit.scope}`")
-    if limit.by is not None or limit.by_text:
-        raise NotBuilt(f"`by` is not built yet: `limit {limit.scope}`")
     if limit.whole:
-        raise NotBuilt(f"`whole` is not built yet: `limit {limit.scope}`")
+        raise NotBuilt(f"there are no flows yet that `whole` could count: `limit {limit.scope}`")

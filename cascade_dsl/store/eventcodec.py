@@ -83,6 +83,7 @@ _READ: dict[str, _Change] = {
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
     "removals": _read_removals,
     "temporary": _read_removals,
+    "units": lambda units: tuple((name, tuple(numbers)) for name, numbers in units),
     "used": lambda used: None if used is None else Used(*used),
 }
 """By the name of a field: how its value becomes JSON, and how it comes back. Others stand as they are."""

@@ -75,6 +75,9 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "Used | None": st.none() | USED,
     "tuple[PlannedFile, ...]": st.lists(FILES, max_size=2).map(tuple),
     "tuple[PlannedRemoval, ...]": st.lists(REMOVALS, max_size=2).map(tuple),
+    "tuple[tuple[str, tuple[int, ...]], ...]": st.lists(
+        st.tuples(TEXT, st.lists(COUNT, max_size=3).map(tuple)), max_size=2
+    ).map(tuple),
     "OnFailure": st.sampled_from(get_args(ev.OnFailure)),
     "FailureReason": st.sampled_from(get_args(ev.FailureReason)),
     "RunStatus": st.sampled_from(get_args(ev.RunStatus)),
