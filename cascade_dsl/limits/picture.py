@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import TypeAlias
 
-from ..ir.requirement import Dimension, Scope
+from ..base.quantity import MILLI, NS_PER_S
+from ..ir.requirement import Dimension, Limit, Scope
 from .pools import Pool
 from .shapes import DemandClass, Waiter, asks
 from .views import Effect, PoolView
@@ -109,6 +111,37 @@ def effect(
         if "pause" in now:
             text += "; it is paused"
     return Effect(scope=name, before=before, after=after, running=running, waiting=waiting, text=text)
+
+
+def terms_text(limit: Limit, dimension: Dimension) -> str:
+    """What a word gives: `3`, `8GB`, `10/s burst 20`."""
+    assert isinstance(limit.amount, int)
+    return amount_text(dimension, limit.amount, limit.per_ns, limit.burst)
+
+
+_PER: dict[int, str] = {NS_PER_S: "s", 60 * NS_PER_S: "m", 3600 * NS_PER_S: "h", 86400 * NS_PER_S: "d"}
+
+
+def amount_text(dimension: Dimension, amount: int, per_ns: int | None, burst: int | None) -> str:
+    """`3`, or for a rate `10/s burst 20` (a burst of 1 goes without saying); exact, whatever the rate is in."""
+    shown = show_amount(dimension, amount)
+    if per_ns is None:
+        return shown
+    per = _PER.get(per_ns)
+    if per is None:
+        shown, per = _uneven_rate(dimension, amount, per_ns)
+    return f"{shown}/{per}" + ("" if burst is None or burst == 1 else f" burst {show_amount(dimension, burst)}")
+
+
+def _uneven_rate(dimension: Dimension, amount: int, per_ns: int) -> tuple[str, str]:
+    """A rate whose time is no unit: `1 each 2 s` is 0.5/s, or else in the first unit in which it is whole."""
+    for unit, name in _PER.items():
+        value = Fraction(amount * unit, per_ns)
+        if value.denominator == 1:
+            return show_amount(dimension, value.numerator), name
+    value = Fraction(amount * NS_PER_S, per_ns)
+    scaled = value / MILLI if dimension == "millicpu" else value
+    return f"{float(scaled):g}" + ("B" if dimension == "bytes" else ""), "s"
 
 
 def _change(
