@@ -109,7 +109,9 @@ class Words:
         top = max(by_layer)
         amount = min(_amount(limit) for layer, limit in by_layer.items() if layer == top or limit.hard)
         said = by_layer[top]
-        return Terms(amount=amount, per_ns=said.per_ns, burst=said.burst, by=said.by, whole=said.whole)
+        burst = said.burst
+        assert burst is None or isinstance(burst, int)
+        return Terms(amount=amount, per_ns=said.per_ns, burst=burst, by=said.by, whole=said.whole)
 
     def identities(self, scope: Scope) -> list[Identity]:
         """What is said of a scope."""
