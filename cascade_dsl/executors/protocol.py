@@ -134,6 +134,18 @@ class Executor(Protocol):
         """TERM to the whole process group, KILL after the grace; KILL at once where it is 0. Unknown or ended ids are ignored."""
         ...
 
+    def freeze(self, id: str) -> None:
+        """Stop the processes of an attempt, until `thaw` or `stop`. Unknown, ended and stopping ids are ignored, as is a second time.
+
+        Meant is all that is found below the process that was started, in other groups and sessions too. What left both
+        its session and its parent, and was not seen before, goes on.
+        """
+        ...
+
+    def thaw(self, id: str) -> None:
+        """Let a frozen attempt go on; others are ignored."""
+        ...
+
     def pid(self, id: str) -> int | None:
         """The process that runs an attempt now, for `ps`."""
         ...
