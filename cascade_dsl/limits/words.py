@@ -248,7 +248,7 @@ class Words:
         top = spoken[0].limit
         caps = [top, *(word.limit for word in spoken[1:] if word.limit.hard)]
         least = min(caps, key=_rate)
-        bursts = [limit.burst for limit in caps if isinstance(limit.burst, int)]
+        bursts = [limit.burst for limit in caps if isinstance(limit.burst, int)]  # an expression has its value by now
         return Terms(
             amount=_amount(least),
             per_ns=least.per_ns,
