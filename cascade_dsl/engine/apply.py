@@ -208,14 +208,14 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     frame, index, pos = state.locate(key)
     site = frame.body.sites[pos]
     facts = site.facts if site.facts is not None else state.facts[key]
-    state.ledger.start(key)
+    state.ledger.start(key, event.units)
     del state.queued_ns[key]
     state.serial = event.serial
     state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
         heappush(state.timers, (t_ns + facts.timeout_ns, state.seq, key, event.epoch, event.attempt))
-    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts))
+    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units))
 
 
 def _on_attempt_stopping(state: State, event: AttemptStopping, _: int) -> None:

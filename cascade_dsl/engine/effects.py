@@ -48,13 +48,14 @@ class Gather:
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """Begin an attempt of a Call instance."""
+    """Begin an attempt of a Call instance, with these units of what it demands."""
 
     key: NodeKey
     epoch: int
     attempt: int
     serial: int
     facts: Facts
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

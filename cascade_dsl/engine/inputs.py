@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Graph, NodeKey
-from ..ir.requirement import Layer, Scope
+from ..ir.requirement import Layer, Scope, Window
 from ..ir.used import Used
 
 
@@ -170,6 +170,22 @@ class TimeReached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEdge:
+    """A window of a word is open or closed until then: said with the word, and at each turn of the window."""
+
+    window: Window
+    is_open: bool
+    until_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallStepped:
+    """The wall clock is ahead of the engine's by that much more than before: somebody set it, or the machine slept."""
+
+    by_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitGiven:
     """An operator sets a limit."""
 
@@ -257,6 +273,8 @@ Input: TypeAlias = (
     | AttemptVanished
     | FilesPublished
     | TimeReached
+    | WindowEdge
+    | WallStepped
     | LimitGiven
     | LimitTaken
     | PauseAsked

@@ -17,6 +17,7 @@ def snapshot(state: State) -> dict[str, Any]:
     return {
         "run": (state.run, state.phase, state.why, state.status, state.on_failure, state.started_ns),
         "seq": (state.seq, state.serial),
+        "wall_ahead": state.wall_ahead_ns,
         "counts": tuple(state.counts),
         "recalled": (state.recalls, state.recalled),
         "root": _frame(state.root),

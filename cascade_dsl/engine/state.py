@@ -227,6 +227,7 @@ class State:
         "to_revive",
         "to_widen",
         "waiters",
+        "wall_ahead_ns",
         "wanted",
         "watched",
         "why",
@@ -246,6 +247,8 @@ class State:
         self.started_ns = 0
         self.now_ns = 0
         """The instant of the last event."""
+        self.wall_ahead_ns = 0
+        """How far the wall clock is ahead of the engine's, by the steps that were noticed."""
         self.root = Frame(plan.root, (), None, None)
         self.frames: dict[NodeKey, Frame] = {}
         """FanOut instances that are open, or whose elements somebody may still read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ir.events import ScopePaused, ScopeResumed, WordDropped, WordSet
+from ..ir.events import ClockStepped, ScopePaused, ScopeResumed, WindowTurned, WordDropped, WordExpired, WordSet
 from .state import State
 
 
@@ -17,8 +17,21 @@ def _on_word_dropped(state: State, event: WordDropped, _: int) -> None:
     state.ledger.drop_word(event.layer, event.scope)
 
 
+def _on_word_expired(state: State, event: WordExpired, _: int) -> None:
+    state.ledger.expire(event.layer, event.identity, event.until_ns)
+
+
+def _on_window_turned(state: State, event: WindowTurned, _: int) -> None:
+    state.ledger.turn_window(event.hours, event.is_open, event.until_ns)
+
+
+def _on_clock_stepped(state: State, event: ClockStepped, _: int) -> None:
+    state.wall_ahead_ns += event.by_ns
+    state.ledger.shift_ends(-event.by_ns)
+
+
 def _on_scope_paused(state: State, event: ScopePaused, _: int) -> None:
-    state.ledger.pause(event.scope)
+    state.ledger.pause(event.scope, event.until_ns)
     state.paused[str(event.scope)] = event.because
 
 
@@ -33,6 +46,9 @@ def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:
 ON: dict[type, Callable[[State, Any, int], None]] = {
     WordSet: _on_word_set,
     WordDropped: _on_word_dropped,
+    WordExpired: _on_word_expired,
+    WindowTurned: _on_window_turned,
+    ClockStepped: _on_clock_stepped,
     ScopePaused: _on_scope_paused,
     ScopeResumed: _on_scope_resumed,
 }

@@ -18,6 +18,7 @@ from ..ir.events import (
     WordDropped,
     WordSet,
 )
+from .ending import timed
 from .inputs import (
     CancelAsked,
     DrainAsked,
@@ -33,7 +34,8 @@ from .turn import Turn
 
 
 def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
-    turn.emit(WordSet(word=replace(given.word, who=given.who, since_ns=turn.now), who=given.who))
+    word = replace(given.word, who=given.who, since_ns=turn.now)
+    turn.emit(WordSet(word=timed(word, turn.now), who=given.who))
 
 
 def _on_limit_taken(turn: Turn, given: LimitTaken) -> None:
@@ -64,7 +66,9 @@ def _on_reload_asked(turn: Turn, given: ReloadAsked) -> None:
     if state.phase == "ended":
         return
     state.graphs[given.graph_digest] = given.graph
-    turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=given.words, who=given.who))
+    words = [replace(timed(word, state.started_ns), since_ns=turn.now) for word in given.words]
+    kept = tuple(word for word in words if word.limit.until_ns is None or word.limit.until_ns > turn.now)
+    turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=kept, who=given.who))
 
 
 def _on_drain_asked(turn: Turn, given: DrainAsked) -> None:

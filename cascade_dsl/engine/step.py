@@ -8,6 +8,7 @@ then admission until nothing more may start, then whether the run has ended. Tim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from heapq import heappop
 from typing import Any
 
@@ -45,6 +46,8 @@ from ..limits.ledger import Ledger
 from .apply import apply
 from .backoff import backoff_ns, is_among
 from .effects import Effect, Publish
+from .ending import ON as ENDING
+from .ending import end_what_is_over, timed
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -118,6 +121,8 @@ def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[st
 def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
     """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
     turn = _Turn(state, now_ns)
+    inputs = tuple(inputs)
+    end_what_is_over(turn, inputs)
     for given in inputs:
         _ON[type(given)](turn, given)
     turn.settle()
@@ -182,7 +187,7 @@ class _Turn(Turn):
                 run=given.run,
                 graph_digest=given.graph_digest,
                 on_failure=given.on_failure,
-                words=given.words,
+                words=tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words),
                 zone=given.zone,
                 versions=given.versions,
                 recalls=given.recalls,
@@ -211,7 +216,8 @@ class _Turn(Turn):
                         why="the engine died while it ran",
                     )
                 )
-        self.emit(RunContinued(words=given.words, keeps_temp=given.keeps_temp))
+        words = tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words)
+        self.emit(RunContinued(words=words, keeps_temp=given.keeps_temp))
 
     def on_results_gone(self, given: ResultsGone) -> None:
         if given.keys:
@@ -386,6 +392,7 @@ class _Turn(Turn):
                         attempt=state.attempts.get(chosen, 0) + 1,
                         serial=state.serial + 1,
                         queued_ms=(self.now - state.queued_ns[chosen]) // NS_PER_MS,
+                        units=state.ledger.units(chosen),
                     )
                 )
             elif not self._widen():
@@ -487,5 +494,6 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     FilesPublished: _Turn.on_files_published,
     TimeReached: _Turn.on_time_reached,
     StallAccepted: _Turn.on_stall_accepted,
+    **ENDING,
     **ON,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .graph import NodeKey
-from .requirement import Layer, Limit, Scope
+from .requirement import Identity, Layer, Limit, Scope, Window
 from .used import Used
 
 EVENT_SCHEMA = 1
@@ -92,12 +92,40 @@ class WordDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordExpired:
+    """The time of a layer's words about an identity that end at `until_ns`, or before, is over. Added later."""
+
+    layer: Layer
+    identity: Identity
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowTurned:
+    """A window that words have is open, or closed, until `until_ns`; until somebody says it is, it is closed. Added later."""
+
+    hours: Window
+    is_open: bool
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped:
+    """The wall clock went ahead of the engine's by that much, or fell behind: what ends at an instant of the wall ends
+    that much sooner. Added later."""
+
+    by_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScopePaused:
     """Nothing new starts in a scope."""
 
     scope: Scope
     who: str = ""
     because: str = ""
+    until_ns: int | None = None
+    """When it ends by itself. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +134,8 @@ class ScopeResumed:
 
     scope: Scope | None
     who: str = ""
+    expired: bool = False
+    """Its time was over; nobody resumed it. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +267,8 @@ class AttemptStarted:
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
     queued_ms: int = 0
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Resource → which of its units the attempt has. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,6 +440,9 @@ Event: TypeAlias = (
     | ParamBound
     | WordSet
     | WordDropped
+    | WordExpired
+    | WindowTurned
+    | ClockStepped
     | ScopePaused
     | ScopeResumed
     | Expanded

@@ -5,7 +5,8 @@ from __future__ import annotations
 from heapq import heappop, heappush, heapreplace
 
 from ..ir.graph import NodeKey
-from .pools import DemandClass, Holder, Pool, Waiter, asks
+from .pools import Pool, SpendPool
+from .shapes import DemandClass, Holder, Waiter, asks
 
 PATIENCE = 64
 """So many later nodes may pass one before it claims its pools."""
@@ -28,7 +29,7 @@ class Passing:
         cls.forget_lead()
         cls.front_stamp += 1
         age = cls.queue.head_age()
-        for pool, _ in cls.shape.demands:
+        for pool, _ in cls.demands:
             if pool.capacity is not None:
                 self._number += 1
                 heappush(pool.fronts, (cls.rank, age, self._number, cls.front_stamp, cls))
@@ -56,23 +57,35 @@ class Passing:
     def overtaken(self, waiter: Waiter) -> dict[NodeKey, list[Pool]]:
         """Nodes before this one in order that are the front of a pool which it is about to take from."""
         found: dict[NodeKey, list[Pool]] = {}
-        for pool, _ in waiter.cls.shape.demands:
+        for pool, _ in waiter.cls.demands:
             if pool.capacity is not None:
                 front = self.front(pool)
                 if front is not None and front[1] != waiter.age:
                     found.setdefault(front[0].queue.node(front[1]), []).append(pool)
         return found
 
+    def owe(self, waiter: Waiter, overtaken: dict[NodeKey, list[Pool]]) -> None:
+        """What the start of this one takes from spend pools it owes to those that it overtakes there."""
+        for node, pools in overtaken.items():
+            for pool in pools:
+                if isinstance(pool, SpendPool):
+                    amount = asks(waiter.amounts, waiter.cls.column(pool))
+                    pool.debts[node] = pool.debts.get(node, 0) + amount
+
     def count(self, node: NodeKey, waiter: Waiter, pools: list[Pool], holders: dict[NodeKey, Holder]) -> bool:
         """Count a pass if the start that has just been made on these pools keeps the node waiting. True: a new claim."""
         if waiter.passes >= PATIENCE:
             return False
-        shape, amounts = waiter.cls.shape, waiter.amounts
-        if not any(asks(amounts, pool.shapes[shape]) > pool.free() for pool in pools):
+        cls, amounts = waiter.cls, waiter.amounts
+        if not any(asks(amounts, cls.column(pool)) > pool.free() for pool in pools):
             return False
-        for pool, column in sorted(shape.demands, key=_holder_count):
+        for pool, column in sorted(cls.demands, key=_holder_count):
             need = asks(amounts, column)
             if need <= pool.free():
+                continue
+            if isinstance(pool, SpendPool):
+                if pool.free() + pool.debts.get(node, 0) < need:
+                    return False
                 continue
             assert pool.capacity is not None
             others = sum(held for key, held in pool.holders.items() if not _has_passed(holders[key], waiter))
@@ -86,20 +99,22 @@ class Passing:
 
     def settle(self) -> list[Pool]:
         """Derive reservations from claims. Gives the pools of which less is kept back than before."""
-        before = {pool: pool.reserved for waiter in self.reserved.values() for pool, _ in waiter.cls.shape.demands}
+        before = {pool: pool.reserved for waiter in self.reserved.values() for pool, _ in waiter.cls.demands}
         for pool in before:
             pool.reserved = 0
+            pool.owner = None
         self.reserved = {}
         claimed: set[Pool] = set()
         for node, waiter in self.claims.items():
             if not waiter.eligible():
                 continue
-            demands = [d for d in waiter.cls.shape.demands if d[0].capacity is not None]
+            demands = [d for d in waiter.cls.demands if d[0].capacity is not None]
             pools = {pool for pool, _ in demands}
             if not claimed & pools:
                 self.reserved[node] = waiter
                 for pool, column in demands:
                     pool.reserved = asks(waiter.amounts, column)
+                    pool.owner = waiter
             claimed |= pools
         return [pool for pool, kept in before.items() if pool.reserved < kept]
 
