@@ -257,6 +257,14 @@ class FactsKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """To which pools of a limit with `by` Call instances belong that ran or waited when it came to be in force. Added later."""
+
+    by: str
+    keyed: tuple[tuple[NodeKey, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRemoval:
     """A file or folder that goes: absolute, removed if it is unchanged."""
 
@@ -301,6 +309,8 @@ class AttemptStarted:
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
     granted: tuple[tuple[str, int], ...] = ()
     """All that it demands, in base units, where an operator has set any of that; else it is what its text says. Added later."""
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Resource → which of its units the attempt has. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -543,6 +553,7 @@ Event: TypeAlias = (
     | Computed
     | ComputeFailed
     | FactsKnown
+    | Keyed
     | Recalled
     | Missed
     | AttemptStarted

@@ -10,7 +10,8 @@ O(log n) for one column; for more, subtrees are cut where any column's minimum i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
 
 from ..ir.graph import NodeKey
 
@@ -45,11 +46,8 @@ class NodeQueue:
         return len(self._ages) - self._dead
 
     def append(self, age: int, node: NodeKey, amounts: tuple[int, ...]) -> None:
-        """Add a node; where it is older than others here, it goes to its place among them, which costs O(n)."""
+        """Add a node; ages must rise."""
         place = len(self._ages)
-        if place and age <= self._ages[-1]:
-            self._insert(age, node, amounts)
-            return
         if self._rows is None and amounts != self._row:
             self._rows = [self._row] * place
         if self._rows is not None:
@@ -68,26 +66,6 @@ class NodeQueue:
         else:
             for column, tree in self._columns.items():
                 self._put(tree, place, amounts[column])
-
-    def _insert(self, age: int, node: NodeKey, amounts: tuple[int, ...]) -> None:
-        if self._rows is None and amounts != self._row:
-            self._rows = [self._row] * len(self._ages)
-        place = bisect_left(self._ages, age)
-        if self._ages[place] == age:  # the dead place that it left itself
-            assert self._nodes[place] is None
-            self._nodes[place] = node
-            self._dead -= 1
-            if self._rows is not None:
-                self._rows[place] = amounts
-        else:
-            self._ages.insert(place, age)
-            self._nodes.insert(place, node)
-            if self._rows is not None:
-                self._rows.insert(place, amounts)
-        for column, (a, b) in enumerate(zip(amounts, self._row, strict=True)):
-            if a != b:
-                self._columns.setdefault(column, [])
-        self._squeeze()
 
     def remove(self, age: int) -> None:
         """Take the node of this age out."""
@@ -108,9 +86,9 @@ class NodeQueue:
         """The age of the oldest node; the queue must not be empty."""
         return self._ages[self._first]
 
-    def newest_age(self) -> int:
-        """An age that none here exceeds; the queue must not be empty."""
-        return self._ages[-1]
+    def last_age(self) -> int:
+        """The greatest age that has stood in it since it was last squeezed; −1 where it is empty."""
+        return self._ages[-1] if self._ages else -1
 
     def node(self, age: int) -> NodeKey:
         """The node of this age."""
@@ -148,6 +126,38 @@ class NodeQueue:
                 return self._ages[at - leaves]
             stack.append(2 * at + 1)
             stack.append(2 * at)
+        return None
+
+    def earliest(
+        self, bounds: Sequence[tuple[int, int]], times: Sequence[tuple[int, Callable[[int], int | None]]]
+    ) -> int | None:
+        """The first instant at which time alone makes a node fit: within each bound, and covered in each column of `times`.
+
+        A node's instant is the latest of its columns; a lesser amount is never covered later. None: no node ever.
+        """
+        fixed = [(self._columns[column], bound) for column, bound in bounds]
+        timed = [(self._columns[column], covered) for column, covered in times]
+        heap: list[tuple[int, int]] = []
+
+        def offer(at: int) -> None:
+            self.steps += 1
+            if any(tree[at] > bound for tree, bound in fixed):
+                return
+            latest = 0
+            for tree, covered in timed:
+                instant = covered(tree[at])
+                if instant is None:
+                    return
+                latest = max(latest, instant)
+            heappush(heap, (latest, at))
+
+        offer(1)
+        while heap:
+            latest, at = heappop(heap)
+            if at >= self._size:
+                return latest
+            offer(2 * at)
+            offer(2 * at + 1)
         return None
 
     def __iter__(self) -> Iterator[tuple[int, NodeKey, tuple[int, ...]]]:

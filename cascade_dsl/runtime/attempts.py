@@ -203,7 +203,15 @@ class Attempts:
 
     def _prepare(self, effect: StartAttempt, site: Site, value_of: ValueOf) -> Prepared:
         return self._bodies.prepare(
-            site, effect.key, effect.epoch, effect.attempt, effect.serial, effect.facts, value_of, effect.granted
+            site,
+            effect.key,
+            effect.epoch,
+            effect.attempt,
+            effect.serial,
+            effect.facts,
+            value_of,
+            effect.units,
+            effect.granted,
         )
 
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
