@@ -67,6 +67,19 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade resume", "lift every pause"),
         ("cascade resume task:fetch", "lift this one"),
     ),
+    "priority": (
+        ("cascade priority task:fetch 5", "those that wait go before all of a lower priority; 0 is what all have"),
+        ("cascade priority task:fetch none", "what the program says holds again"),
+    ),
+    "set": (
+        ("cascade set task:align mem=16GB", "calls that have not started demand it; what runs keeps what it has"),
+        ("cascade set task:align mem=16GB cpu=2 --dry-run", "what that would do"),
+        ("cascade set task:align mem=none", "what the program says holds again"),
+    ),
+    "undo": (
+        ("cascade undo", "the last limit, pause, priority, … is as it was before"),
+        ("cascade undo --dry-run", "which one that is, and what it would do"),
+    ),
     "retry": (
         ("cascade retry pages.oslo", "this one; edit its task first where that is what is wrong"),
         ("cascade retry fetch", "all of a task, or of a binding"),

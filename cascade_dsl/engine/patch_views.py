@@ -18,6 +18,8 @@ from .state import At, Running, State
 _LATER = (At.COLD, At.WAITING, At.ASKED, At.READY, At.BACKOFF)
 _WIDE = 40
 _SHOWN = 3
+_SIZES = tuple(10**power for power in (14, 11, 8, 5, 2))
+"""Tenths of the units of sizes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def _view(
         parts.append(f"{waiting} waiting" + (f" starve, {starved}" if starved else ""))
         text = f"{scope} {what} {change}: {', '.join(parts)}"
         if starved:
-            text += f"; `cascade set {scope} {what}={_capacity(state, what)}` fits"
+            text += f"; `cascade set {scope} {what}={_fitting(state, what)}` fits"
     return PatchView(
         what=name,
         before=tuple(was),
@@ -152,6 +154,15 @@ def _keep(state: State, what: str, running: list[Running]) -> str:
 def _capacity(state: State, what: str) -> str:
     capacity = dict(state.ledger.capacities(Scope("resource", what))).get("hold")
     return "" if capacity is None else show_amount(state.plan.dimensions[what], capacity)
+
+
+def _fitting(state: State, what: str) -> str:
+    """The capacity of a resource in few digits, a size rounded down."""
+    capacity = dict(state.ledger.capacities(Scope("resource", what))).get("hold") or 0
+    if state.plan.dimensions[what] != "bytes":
+        return show_amount(state.plan.dimensions[what], capacity)
+    unit = next((size for size in _SIZES if capacity >= 10 * size), 1)
+    return show_amount("bytes", capacity // unit * unit)
 
 
 def _starved(state: State, what: str, sites: list[Site]) -> str:

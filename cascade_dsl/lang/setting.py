@@ -157,3 +157,17 @@ def _read(piece: _Piece, match: re.Match[str], dimension: Dimension) -> int | No
         case _:
             assert_never(sentence.amount)
     return None
+
+
+def check_form(verb: str, text: str) -> None:
+    """Raise where a text cannot be meant so, whatever the program: no run is there to say so."""
+    anything = Graph(name="", file="", tasks=(), resources=(), limits=(), nodes=())
+    try:
+        if verb == "priority":
+            parse_priority(text, anything)
+        else:
+            parse_demands(text, anything)
+    except CascadeError as error:
+        of_form = [d for d in error.diagnostics if d.code != "CSC302"]
+        if of_form:
+            raise CascadeError(of_form) from None

@@ -50,7 +50,7 @@ from .search import Search
 from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks
 from .units import Given, Units
 from .views import Effect, PauseEnding, PoolView, WordEnding
-from .words import LAYER_NAMES, Words
+from .words import LAYER_NAMES, Terms, Words
 
 NO_KEYS: Mapping[str, str] = {}
 
@@ -224,6 +224,14 @@ class Ledger:
         """A layer says nothing any more at all."""
         for scope in self._words.drop_layer(layer):
             self._follow(scope)
+
+    def terms(self, identity: Identity) -> Terms | None:
+        """What is in force for an identity; None where no word is."""
+        return self._words.terms(identity)
+
+    def identities(self, scope: Scope) -> list[Identity]:
+        """What is said of a scope."""
+        return self._words.identities(scope)
 
     def of_layer(self, layer: Layer, scope: Scope) -> tuple[Word, ...]:
         """What a layer says about a scope: to be kept before a change, for `restore`."""

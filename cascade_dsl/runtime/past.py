@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..base.diagnostics import CascadeError
-from ..base.quantity import NS_PER_S, show_duration
+from ..base.quantity import NS_PER_S
 from ..engine.apply import apply
 from ..engine.handles import handle, is_done
 from ..engine.kept import KeptFrames
@@ -20,28 +20,18 @@ from ..ir.events import (
     AttemptFinished,
     AttemptLost,
     AttemptStarted,
-    CancelBegan,
-    DrainBegan,
-    DrainEnded,
     Event,
-    NodeCancelled,
     OnFailure,
     PublishPlanned,
     Recalled,
-    RunContinued,
     RunStarted,
-    ScopeCancelled,
-    ScopePaused,
-    ScopeResumed,
-    WordDropped,
-    WordSet,
 )
 from ..ir.graph import Call, Graph, Json, NodeKey, Output, Param
-from ..ir.requirement import Layer, Limit
 from ..ir.used import Used
 from ..store.history import read_steadily
 from ..store.journal import JournalReader
 from ..store.runs import Project, Run
+from .changes import TOLD, Change, ChangeLog
 from .names import Names
 from .picture import PICTURED, Picture, counts
 from .sources import SourceLines
@@ -79,17 +69,6 @@ class PastNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What somebody did to the run while it was on; `limit` where that is a limit."""
-
-    at_ns: int
-    who: str
-    what: str
-    because: str = ""
-    limit: Limit | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """A run, whole. Values that are gone stand as a sentence in brackets."""
 
@@ -113,6 +92,23 @@ def show(project: Project, run: Run) -> Shown:
             return _Replay(project, run, texts, reader).shown()
         except EngineFault as error:
             raise reader.damaged(str(error)) from error
+
+    return read_steadily(run, read)
+
+
+def changes_of(run: Run) -> tuple[Change, ...]:
+    """What was changed in a run while it was on, without the rest of it; CascadeError as `show`."""
+    texts = texts_of(run)
+
+    def read(_: Run, reader: JournalReader) -> tuple[Change, ...]:
+        names = {row.key: row.name for row in reader.attempts()}
+        log = ChangeLog(texts.first, texts.later, lambda key: names.get(key, ".".join(map(str, key))))
+        try:
+            for row, t_ns, event in reader.rows_of(*TOLD):
+                log.note(row, t_ns, event)
+        except EngineFault as error:
+            raise reader.damaged(str(error)) from error
+        return log.changes
 
     return read_steadily(run, read)
 
@@ -142,7 +138,7 @@ class _Replay:
         self.logs = {row.serial: row.log for row in rows}
         self.told: dict[NodeKey, _Told] = {}
         self.planned: dict[NodeKey, Used | None] = {}
-        self.changes: list[Change] = []
+        self.changes = ChangeLog(graph, texts.later, self.name)
         self.versions: dict[str, str] = {}
         self.picture = Picture(
             run=run.id, file=graph.file, name_of=self.name, pid_of=lambda serial: None, remains={},
@@ -151,10 +147,12 @@ class _Replay:
 
     def shown(self) -> Shown:
         state = self.state
-        for _, t_ns, event in self.reader.events():
+        for row, t_ns, event in self.reader.events():
             apply(state, event, t_ns)
             state.outbox.clear()
             self.note(t_ns, event)
+            if isinstance(event, TOLD):
+                self.changes.note(row, t_ns, event)
             if isinstance(event, PICTURED):
                 self.picture.note(state, event)
         number = counts(state)
@@ -163,7 +161,7 @@ class _Replay:
             on_failure=state.on_failure,
             versions=self.versions,
             params={n.name: self.value(n.id) for n in self.graph.nodes if isinstance(n, Param)},
-            changes=tuple(self.changes),
+            changes=self.changes.changes,
             counts=number,
             nodes=tuple(self.nodes()),
             failures=tuple(self.picture.failures),
@@ -213,37 +211,6 @@ class _Replay:
             case Recalled():
                 told = self.of(event.key)
                 told.recalled, told.recipe = True, event.recipe
-            case RunContinued():
-                self.changes.append(Change(at_ns=t_ns, who="", what="continued"))
-            case WordSet(word=word) if word.layer == Layer.LIVE:
-                limit = word.limit
-                self.changes.append(
-                    Change(at_ns=t_ns, who=event.who, what=f"limit {limit.scope}", because=limit.because, limit=limit)
-                )
-            case WordDropped(layer=Layer.LIVE):
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"unlimit {event.scope}"))
-            case ScopePaused():
-                scope = "" if event.scope.kind == "global" else f" {event.scope}"
-                what = f"{'freeze' if event.freezes else 'pause'}{scope}"
-                if event.until_ns is not None:
-                    what += f" for {show_duration(round_s(event.until_ns - t_ns))}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=what, because=event.because))
-            case ScopeResumed():
-                scope = "" if event.scope is None else f" {event.scope}"
-                because = "its time was over" if event.expired else event.because
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"resume{scope}", because=because))
-            case DrainBegan():
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what="drain", because=_why(event)))
-            case DrainEnded():
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what="drain taken back"))
-            case CancelBegan():
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what="cancel", because=_why(event)))
-            case NodeCancelled():
-                what = f"cancel {self.name(event.key)}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=what, because=event.because))
-            case ScopeCancelled():
-                what = f"cancel {event.scope}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=what, because=event.because))
             case _:
                 pass
 
@@ -280,10 +247,6 @@ class _Replay:
                 name=self.name(key), task=site.task.name, state=state, attempts=tuple(attempts),
                 recipe=told.recipe if state == "cached" else "",
             )  # fmt: skip
-
-
-def _why(event: DrainBegan | CancelBegan) -> str:
-    return event.because or ("" if event.who else event.why)
 
 
 def round_s(ns: int) -> int:

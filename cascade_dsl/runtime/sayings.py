@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..engine.changed import ByOperator
 from ..ir.events import (
@@ -23,7 +24,7 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph
 from ..ir.requirement import Dimension, Scope
-from ..ir.text import limit_text
+from ..ir.sentences import limit_text
 from ..limits.words import show_amount
 
 
@@ -62,8 +63,13 @@ def saying(event: ByOperator, graph: Graph, dimensions: Mapping[str, Dimension],
 
 
 def word_text(word: Word, graph: Graph, dimensions: Mapping[str, Dimension]) -> str:
-    """A limit as it would be typed."""
-    return limit_text(graph, word.limit)
+    """A limit as it would be typed, its reason left aside."""
+    limit = word.limit
+    dimension = dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
+    shown = (
+        replace(limit, because="", until_ns=None) if limit.for_ns or limit.until_minute else replace(limit, because="")
+    )
+    return f"limit {limit_text(shown, dimension)}"
 
 
 def _of(scope: Scope) -> str:
