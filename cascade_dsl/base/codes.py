@@ -160,6 +160,9 @@ CODES: dict[str, str] = {
     "CSC620": "Nothing to retry",
     "CSC621": "Nothing of this name in the run",
     "CSC622": "The run is ending",
+    "CSC643": "A node and a resource of one name",
+    "CSC644": "Nothing to cancel",
+    "CSC646": "The time of a pause",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",
