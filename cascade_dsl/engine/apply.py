@@ -29,6 +29,7 @@ from ..ir.events import (
     FactsKnown,
     Gathered,
     Gone,
+    Keyed,
     Missed,
     ParamBound,
     PublishPlanned,
@@ -45,10 +46,12 @@ from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
 from .effects import EndRun, Measure, Publish, StartAttempt
 from .halted import pardon_all
+from .keys import learn, on_keyed
 from .parking import park, reload, retry
-from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
+from .progress import EngineFault, check_end, end, grow, move, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 from .steered import ON
+from .streams import advance, out_at
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
 
 
@@ -136,6 +139,9 @@ def _on_closed(state: State, event: Closed, _: int) -> None:
 def _on_widened(state: State, event: Widened, _: int) -> None:
     frame = state.frames[event.region]
     frame.window = event.window
+    running = len(state.running)
+    frame.fruitless = 0 if running > frame.busiest else frame.fruitless + 1
+    frame.busiest = max(running, frame.busiest)
     refill(state, frame)
 
 
@@ -184,7 +190,10 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
 def _on_facts_known(state: State, event: FactsKnown, _: int) -> None:
     del state.asked[event.key]
     frame, index, pos = state.locate(event.key)
-    state.facts[event.key] = event.facts
+    if event.facts.keys:
+        learn(state, event.key, event.facts.keys)
+    if frame.body.sites[pos].facts is None:
+        state.facts[event.key] = event.facts
     queue(state, frame, index, pos)
 
 
@@ -208,7 +217,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     frame, index, pos = state.locate(key)
     site = frame.body.sites[pos]
     facts = site.facts if site.facts is not None else state.facts[key]
-    state.ledger.start(key)
+    state.ledger.start(key, event.units)
     del state.queued_ns[key]
     state.serial = event.serial
     running = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
@@ -217,7 +226,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     if facts.timeout_ns is not None:
         running.deadline_ns = t_ns + facts.timeout_ns
         heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
-    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts))
+    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units))
 
 
 def _on_publish_planned(state: State, event: PublishPlanned, _: int) -> None:
@@ -240,6 +249,7 @@ def _forget(state: State, key: NodeKey) -> None:
     state.attempts.pop(key, None)
     state.facts.pop(key, None)
     state.peaks.pop(key, None)
+    state.keys.pop(key, None)
     state.condemned.pop(key, None)
     state.pardoned.pop(key, None)
 
@@ -266,6 +276,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     if event.held:
         state.attempts.pop(key, None)
         state.facts.pop(key, None)
+        state.keys.pop(key, None)
         park(state, key)
     elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
@@ -317,6 +328,7 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Computed: _on_computed,
     ComputeFailed: _on_compute_failed,
     FactsKnown: _on_facts_known,
+    Keyed: lambda state, event, _: on_keyed(state, event),
     Recalled: _on_recalled,
     Missed: _on_missed,
     AttemptStarted: _on_attempt_started,

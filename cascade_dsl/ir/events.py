@@ -229,6 +229,14 @@ class FactsKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """To which pools of a limit with `by` Call instances belong that ran or waited when it came to be in force. Added later."""
+
+    by: str
+    keyed: tuple[tuple[NodeKey, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRemoval:
     """A file or folder that goes: absolute, removed if it is unchanged."""
 
@@ -271,6 +279,8 @@ class AttemptStarted:
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
     queued_ms: int = 0
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Resource → which of its units the attempt has. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -510,6 +520,7 @@ Event: TypeAlias = (
     | Computed
     | ComputeFailed
     | FactsKnown
+    | Keyed
     | Recalled
     | Missed
     | AttemptStarted

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from ..base.quantity import MILLI, NS_PER_S
 from ..ir.requirement import Dimension, Limit, Scope
-from .pools import DemandClass, Pool, Waiter, asks
+from .pools import Pool
+from .shapes import DemandClass, Waiter, asks
 from .views import Effect, PoolView
 from .words import show_amount
 
@@ -25,12 +26,12 @@ def pool_views(pools: Iterable[Pool]) -> tuple[PoolView, ...]:
     return tuple(
         PoolView(
             pool=pool.name,
-            kind="hold",
+            kind=pool.identity.kind,
             dimension=pool.dimension,
             capacity=pool.capacity,
             taken=pool.taken,
             holders=len(pool.holders),
-            waiting=sum(len(cls.queue) for shape in pool.shapes for cls in shape.classes.values()),
+            waiting=sum(len(cls.queue) for shape in pool.shapes for cls in shape.classes),
         )
         for pool in shown
     )
@@ -41,7 +42,7 @@ def refusing(waiter: Waiter, *, reserved: bool) -> tuple[str, ...]:
     amounts = waiter.amounts
     return tuple(
         pool.name
-        for pool, column in waiter.cls.shape.demands
+        for pool, column in waiter.cls.demands
         if asks(amounts, column) > (pool.free() if reserved else pool.room())
     )
 
@@ -62,7 +63,7 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
         if lead is None:
             continue
         amounts = cls.queue.amounts(lead)
-        for pool, column in cls.shape.demands:
+        for pool, column in cls.demands:
             if asks(amounts, column) > pool.room():
                 key = (task, pool.name, "")
                 counts[key] = counts.get(key, 0) + len(cls.queue) - starved
@@ -72,7 +73,7 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
 
 def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:
     """Pool and reason for a node that would not fit an empty machine; a pause or a scope's limit gives no reason."""
-    for pool, column in cls.shape.demands:
+    for pool, column in cls.demands:
         need = asks(amounts, column)
         if pool.capacity is None or need <= pool.capacity:
             continue

@@ -121,8 +121,9 @@ class Words:
 
     def __init__(self) -> None:
         self._said: dict[Identity, dict[Layer, _Stack]] = {}
-        self._windows: dict[Window, tuple[bool, int | None]] = {}
-        """Whether a window is open, and until when it stays so; only those that a word has."""
+        self._windows: dict[Window, tuple[bool, int | None] | None] = {}
+        """Every window that a word has or had: whether it is open and until when it stays so, None until that is said.
+        A word that is said again, or is given back by whoever undoes what took it, finds it there."""
         self._due: int | None = None
         self._due_known = False
 
@@ -177,16 +178,15 @@ class Words:
     def _put(self, key: Identity, layer: Layer, stack: _Stack) -> None:
         self._due_known = False
         by_layer = self._said.get(key, {})
-        gone = {word.limit.window for word in by_layer.get(layer, _NOTHING)} - {word.limit.window for word in stack}
         if stack != _NOTHING:
             self._said.setdefault(key, by_layer)[layer] = stack
+            for word in stack.timed:
+                if word.limit.window is not None:
+                    self._windows.setdefault(word.limit.window, None)
         elif layer in by_layer:
             del by_layer[layer]
             if not by_layer:
                 del self._said[key]
-        if any(window is not None for window in gone):
-            used = self.windows()
-            self._windows = {window: edge for window, edge in self._windows.items() if window in used}
 
     # ---- time -------------------------------------------------------------------------------------------------
 
@@ -206,8 +206,8 @@ class Words:
         self._put(identity, layer, _Stack(stack.plain, kept))
 
     def windows(self) -> tuple[Window, ...]:
-        """The windows that words have: somebody has to say when each turns."""
-        return tuple(dict.fromkeys(word.limit.window for _, _, word in self._all() if word.limit.window is not None))
+        """The windows that words have or had: somebody has to say when each turns."""
+        return tuple(self._windows)
 
     def edge(self, window: Window) -> tuple[bool, int | None] | None:
         """Whether a window is open and until when it stays so, as it was last said; None: nobody has said it."""
@@ -215,11 +215,9 @@ class Words:
 
     def turn(self, window: Window, is_open: bool, until_ns: int | None) -> list[Scope]:
         """A window is open or closed until then. Gives the scopes about which a word of that window speaks."""
-        found = list(dict.fromkeys(key.scope for key, _, word in self._all() if word.limit.window == window))
-        if found:
-            self._windows[window] = (is_open, until_ns)
-            self._due_known = False
-        return found
+        self._windows[window] = (is_open, until_ns)
+        self._due_known = False
+        return list(dict.fromkeys(key.scope for key, _, word in self._all() if word.limit.window == window))
 
     def shift(self, by_ns: int) -> None:
         """All ends, and the turns of windows, come that much later."""
@@ -227,16 +225,15 @@ class Words:
         for by_layer in self._said.values():
             for layer, stack in by_layer.items():
                 by_layer[layer] = _Stack(stack.plain, tuple(_later(word, by_ns) for word in stack.timed))
-        self._windows = {
-            window: (is_open, None if until_ns is None else until_ns + by_ns)
-            for window, (is_open, until_ns) in self._windows.items()
-        }
+        for window, edge in self._windows.items():
+            if edge is not None and edge[1] is not None:
+                self._windows[window] = (edge[0], edge[1] + by_ns)
 
     def due(self) -> int | None:
         """The next instant at which a word ends or a window turns."""
         if not self._due_known:
             ends = [word.limit.until_ns for _, _, word in self._all()]
-            turns = [until_ns for _, until_ns in self._windows.values()]
+            turns = [self._turns(word.limit) for _, _, word in self._all()]
             self._due = min((instant for instant in (*ends, *turns) if instant is not None), default=None)
             self._due_known = True
         return self._due
@@ -251,7 +248,7 @@ class Words:
         top = spoken[0].limit
         caps = [top, *(word.limit for word in spoken[1:] if word.limit.hard)]
         least = min(caps, key=_rate)
-        bursts = [limit.burst for limit in caps if limit.burst is not None]
+        bursts = [burst for limit in caps if (burst := _burst(limit)) is not None]
         return Terms(
             amount=_amount(least),
             per_ns=least.per_ns,
@@ -275,7 +272,10 @@ class Words:
         return stack.plain
 
     def _is_open(self, limit: Limit) -> bool:
-        return limit.window is None or self._windows.get(limit.window, (False, None))[0]
+        if limit.window is None:
+            return True
+        edge = self._windows.get(limit.window)
+        return edge is not None and edge[0]
 
     def hard_below(self, word: Word) -> Word | None:
         """What a lower layer says `hard` that this word would raise: the lowest one. What says nothing now caps later."""
@@ -303,7 +303,8 @@ class Words:
         return max(known) if len(known) == len(ends) else None
 
     def _turns(self, limit: Limit) -> int | None:
-        return None if limit.window is None else self._windows.get(limit.window, (False, None))[1]
+        edge = None if limit.window is None else self._windows.get(limit.window)
+        return None if edge is None else edge[1]
 
     def said(self, identity: Identity) -> tuple[Said, ...]:
         """Every word about an identity, those of the highest layer first, in a layer the newest first, the plain one last."""
@@ -340,12 +341,18 @@ class Words:
     def snapshot(self) -> object:
         """Comparable, independent of the order in which words of different identity were said."""
         said = {key: {layer: tuple(stack) for layer, stack in by_layer.items()} for key, by_layer in self._said.items()}
-        return said, dict(self._windows)
+        used = {word.limit.window for _, _, word in self._all()}
+        return said, {window: edge for window, edge in self._windows.items() if window in used}
 
 
 def _amount(limit: Limit) -> int:
     assert isinstance(limit.amount, int)
     return limit.amount
+
+
+def _burst(limit: Limit) -> int | None:
+    assert limit.burst is None or isinstance(limit.burst, int)
+    return limit.burst
 
 
 def _rate(limit: Limit) -> Fraction:
@@ -356,7 +363,8 @@ def _rate(limit: Limit) -> Fraction:
 def _raises(upper: Limit, hard: Limit) -> bool:
     if _rate(upper) > _rate(hard):
         return True
-    return upper.burst is not None and hard.burst is not None and upper.burst > hard.burst
+    most, cap = _burst(upper), _burst(hard)
+    return most is not None and cap is not None and most > cap
 
 
 def _binds(hard: Limit, top: Limit, terms: Terms | None) -> bool:
@@ -381,9 +389,5 @@ def _later(word: Word, by_ns: int) -> Word:
 
 def refuse_unbuilt(limit: Limit) -> None:
     """Raise NotBuilt for the forms of a word that are not carried out yet."""
-    if limit.kind == "spend" or limit.per_ns is not None or limit.burst is not None:
-        raise NotBuilt(f"rates are not built yet: `limit {limit.scope}`")
-    if limit.by is not None or limit.by_text:
-        raise NotBuilt(f"`by` is not built yet: `limit {limit.scope}`")
     if limit.whole:
-        raise NotBuilt(f"`whole` is not built yet: `limit {limit.scope}`")
+        raise NotBuilt(f"there are no flows yet that `whole` could count: `limit {limit.scope}`")

@@ -1,8 +1,12 @@
-"""Where an operator's words arrive: parse, check at the door, one turn of the engine, and what it did."""
+"""Where an operator's words arrive: parse, check at the door, one turn of the engine, and what it did.
+
+A verb is a row of `Desk._on`: a method that takes the request and gives the answer. What a change did is put into words
+in `acknowledging`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +21,7 @@ from ..ir.events import Word
 from ..ir.graph import Graph
 from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
-from ..limits.views import Effect
+from .acknowledging import Answer, of_limits
 from .interpreter import Interpreter
 
 if TYPE_CHECKING:
@@ -53,6 +57,18 @@ class Desk:
         self._make_mending = mending
         self._made_mending: Mending | None = None
         self._make_halts = halts
+        self._on: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
+            "status": self._status,
+            "scopes": self._scopes,
+            "limit": self._limit,
+            "unlimit": self._unlimit,
+            "pause": self._pause,
+            "resume": self._resume,
+            "drain": self._drain,
+            "cancel": self._cancel,
+            "retry": self._retry,
+            "reload": self._reload,
+        }
 
     @property
     def _graph(self) -> Graph:
@@ -68,89 +84,83 @@ class Desk:
         """Answer at a socket until cancelled."""
         await serve_control(socket, self.answer, task_status=task_status)
 
-    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, request: dict[str, Any]) -> Answer:
         """One request; raises CascadeError where it is refused, and then nothing has changed."""
-        who = str(request.get("who", ""))
-        match request["verb"]:
-            case "status":
-                return self._status()
-            case "scopes":
-                return {"scopes": scopes_of(self._graph)}
-            case "limit":
-                limit = self._sentences.limit(request["text"], self._graph)
-                if limit.amount is None:
-                    given = LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who)
-                    return await self._change(given, limit.scope)
-                word = Word(Layer.LIVE, limit)
-                refusal = self._interpreter.state.ledger.refusal(word)
-                if refusal is not None:
-                    raise fail(
-                        "CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again"
-                    )
-                given = LimitGiven(word=word, who=who, preempt="preempt" in request)
-                return await self._change(given, limit.scope)
-            case "unlimit":
-                scope = self._sentences.scope(request["scope"], self._graph)
-                return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=who), scope)
-            case "pause":
-                scope = self._scope(request)
-                return await self._make_halts().pause(request, scope)
-            case "resume":
-                text = request.get("scope")
-                scope = None if text is None else self._sentences.scope(str(text), self._graph)
-                return await self._make_halts().resume(request, scope)
-            case "drain":
-                return await self._make_halts().drain(request)
-            case "cancel":
-                halts = self._make_halts()
-                is_scope = "what" in request and halts.means_scope(request)
-                scope = self._sentences.scope(str(request["what"]), self._graph) if is_scope else None
-                return await halts.cancel(request, scope)
-            case "retry":
-                return await self._mending.retry(request)
-            case "reload":
-                return await self._mending.reload(request)
-            case verb:
-                raise AssertionError(f"the protocol let {verb!r} through")
+        return await self._on[request["verb"]](request)
 
-    def _scope(self, request: dict[str, Any]) -> Scope:
-        text = request.get("scope")
-        return Scope("global") if text is None else self._sentences.scope(str(text), self._graph)
+    # -- what is asked --------------------------------------------------------------------------------------------
 
-    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> dict[str, Any]:
+    async def _status(self, _: dict[str, Any]) -> Answer:
+        return status_json(self._interpreter.status())
+
+    async def _scopes(self, _: dict[str, Any]) -> Answer:
+        return {"scopes": scopes_of(self._graph)}
+
+    # -- words ------------------------------------------------------------------------------------------------------
+
+    async def _limit(self, request: dict[str, Any]) -> Answer:
+        limit, who = self._sentences.limit(request["text"], self._graph), _who(request)
+        if limit.amount is None:
+            return await self._change(LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who), limit.scope)
+        word = Word(Layer.LIVE, limit)
+        refusal = self._interpreter.state.ledger.refusal(word)
+        if refusal is not None:
+            raise fail("CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again")
+        return await self._change(LimitGiven(word=word, who=who, preempt="preempt" in request), limit.scope)
+
+    async def _unlimit(self, request: dict[str, Any]) -> Answer:
+        scope = self._scope(request["scope"])
+        return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request)), scope)
+
+    def _scope(self, text: str) -> Scope:
+        return self._sentences.scope(text, self._graph)
+
+    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> Answer:
         ledger = self._interpreter.state.ledger
-        return await self._interpreter.order(
-            given,
-            lambda: (ledger.capacities(scope), self._preempted()),
-            lambda before: self._changed(ledger.effect(scope, before[0]), given, before[1]),
-        )
 
-    def _changed(self, effect: Effect, given: LimitGiven | LimitTaken, before: set[int]) -> dict[str, Any]:
-        told = self._acknowledge(effect)
-        if isinstance(given, LimitGiven) and given.preempt:
-            count = len(self._preempted() - before)
-            told["preempted"] = count
-            told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
-        return told
+        def effect(before: tuple[Any, set[int]]) -> Answer:
+            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0]), applied=True)
+            if isinstance(given, LimitGiven) and given.preempt:
+                count = len(self._preempted() - before[1])
+                told["preempted"] = count
+                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+            return told
+
+        return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)
 
     def _preempted(self) -> set[int]:
         running = self._interpreter.state.running.values()
         return {each.serial for each in running if each.stopping == "preempted"}
 
-    def _acknowledge(self, effect: Effect) -> dict[str, Any]:
-        return {
-            "run": self._interpreter.run_id,
-            "scope": effect.scope,
-            "applied": True,
-            "before": dict(effect.before),
-            "after": dict(effect.after),
-            "running": effect.running,
-            "waiting": effect.waiting,
-            "effect": effect.text,
-        }
+    # -- what stops and goes on -----------------------------------------------------------------------------------
 
-    def _status(self) -> dict[str, Any]:
-        return status_json(self._interpreter.status())
+    async def _pause(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        return await self._make_halts().pause(request, Scope("global") if text is None else self._scope(text))
+
+    async def _resume(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        return await self._make_halts().resume(request, None if text is None else self._scope(text))
+
+    async def _drain(self, request: dict[str, Any]) -> Answer:
+        return await self._make_halts().drain(request)
+
+    async def _cancel(self, request: dict[str, Any]) -> Answer:
+        halts = self._make_halts()
+        is_scope = "what" in request and halts.means_scope(request)
+        return await halts.cancel(request, self._scope(request["what"]) if is_scope else None)
+
+    # -- repair ---------------------------------------------------------------------------------------------------
+
+    async def _retry(self, request: dict[str, Any]) -> Answer:
+        return await self._mending.retry(request)
+
+    async def _reload(self, request: dict[str, Any]) -> Answer:
+        return await self._mending.reload(request)
+
+
+def _who(request: dict[str, Any]) -> str:
+    return str(request.get("who", ""))
 
 
 def status_json(status: Status) -> dict[str, Any]:

@@ -327,10 +327,10 @@ def test_calls_that_make_no_sense_are_faults_and_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("limit", "text"),
     [
-        (Limit(scope=FETCH, amount=10, kind="spend", per_ns=1), "rates are not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=10, burst=2), "rates are not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=2, by=Lit(1), by_text="host"), "`by` is not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=2, whole=True), "`whole` is not built yet: `limit task:fetch`"),
+        (
+            Limit(scope=FETCH, amount=2, whole=True),
+            "there are no flows yet that `whole` could count: `limit task:fetch`",
+        ),
     ],
 )
 def test_forms_that_are_not_carried_out_yet_are_refused_and_leave_no_trace(limit: Limit, text: str) -> None:
