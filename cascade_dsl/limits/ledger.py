@@ -40,6 +40,7 @@ from ..ir.graph import NodeKey
 from ..ir.requirement import Identity, Layer, Resource, Scope
 from . import picture
 from .faults import LedgerFault
+from .obstacles import Standing, standing
 from .passing import Passing
 from .picture import Capacities, Wait
 from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
@@ -339,6 +340,13 @@ class Ledger:
         if waiter is None:
             raise LedgerFault(f"node {node} does not wait")
         return picture.refusing(waiter, reserved=node in self._passing.reserved)
+
+    def standing(self, node: NodeKey) -> Standing:
+        """What a waiting node asks for, what refuses it, and how it stands in the order."""
+        waiter = self._waiting.get(node)
+        if waiter is None:
+            raise LedgerFault(f"node {node} does not wait")
+        return standing(node, waiter, self._holders, self._passing.reserved)
 
     def waits(self) -> tuple[Wait, ...]:
         """Who waits for what: (task, pool, count, why starved or empty), by class of nodes."""

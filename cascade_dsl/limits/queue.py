@@ -85,6 +85,11 @@ class NodeQueue:
         """The age of the oldest node; the queue must not be empty."""
         return self._ages[self._first]
 
+    def older(self, age: int) -> int:
+        """How many are older than an age, which need not be there."""
+        place = self._place(age)
+        return max(0, place - self._first - self._nodes[self._first : place].count(None))
+
     def node(self, age: int) -> NodeKey:
         """The node of this age."""
         found = self._nodes[self._place(age)]
