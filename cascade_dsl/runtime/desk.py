@@ -1,8 +1,12 @@
-"""Where an operator's words arrive: parse, check at the door, one turn of the engine, and what it did."""
+"""Where an operator's words arrive: parse, check at the door, one turn of the engine, and what it did.
+
+A verb is a row of `Desk._on`: a method that takes the request and gives the answer. What a change did is put into words
+in `acknowledging`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +21,7 @@ from ..ir.events import Word
 from ..ir.graph import Graph
 from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
-from ..limits.views import Effect
+from .acknowledging import Answer, of_limits
 from .interpreter import Interpreter
 
 if TYPE_CHECKING:
@@ -45,6 +49,16 @@ class Desk:
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
+        self._on: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
+            "status": self._status,
+            "scopes": self._scopes,
+            "limit": self._limit,
+            "unlimit": self._unlimit,
+            "pause": self._pause,
+            "resume": self._resume,
+            "retry": self._retry,
+            "reload": self._reload,
+        }
 
     @property
     def _graph(self) -> Graph:
@@ -60,72 +74,67 @@ class Desk:
         """Answer at a socket until cancelled."""
         await serve_control(socket, self.answer, task_status=task_status)
 
-    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, request: dict[str, Any]) -> Answer:
         """One request; raises CascadeError where it is refused, and then nothing has changed."""
-        who = str(request.get("who", ""))
-        match request["verb"]:
-            case "status":
-                return self._status()
-            case "scopes":
-                return {"scopes": scopes_of(self._graph)}
-            case "limit":
-                limit = self._sentences.limit(request["text"], self._graph)
-                if limit.amount is None:
-                    given = LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who)
-                    return await self._change(given, limit.scope)
-                word = Word(Layer.LIVE, limit)
-                refusal = self._interpreter.state.ledger.refusal(word)
-                if refusal is not None:
-                    raise fail(
-                        "CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again"
-                    )
-                return await self._change(LimitGiven(word=word, who=who), limit.scope)
-            case "unlimit":
-                scope = self._sentences.scope(request["scope"], self._graph)
-                return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=who), scope)
-            case "pause":
-                scope = self._scope(request)
-                because = str(request.get("because", ""))
-                return await self._change(PauseAsked(scope=scope, who=who, because=because), scope)
-            case "resume":
-                text = request.get("scope")
-                scope = None if text is None else self._sentences.scope(str(text), self._graph)
-                return await self._change(ResumeAsked(scope=scope, who=who), scope)
-            case "retry":
-                return await self._mending.retry(request)
-            case "reload":
-                return await self._mending.reload(request)
-            case verb:
-                raise AssertionError(f"the protocol let {verb!r} through")
+        return await self._on[request["verb"]](request)
 
-    def _scope(self, request: dict[str, Any]) -> Scope:
+    # -- what is asked --------------------------------------------------------------------------------------------
+
+    async def _status(self, _: dict[str, Any]) -> Answer:
+        return status_json(self._interpreter.status())
+
+    async def _scopes(self, _: dict[str, Any]) -> Answer:
+        return {"scopes": scopes_of(self._graph)}
+
+    # -- words and pauses -----------------------------------------------------------------------------------------
+
+    async def _limit(self, request: dict[str, Any]) -> Answer:
+        limit, who = self._sentences.limit(request["text"], self._graph), _who(request)
+        if limit.amount is None:
+            return await self._change(LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who), limit.scope)
+        word = Word(Layer.LIVE, limit)
+        refusal = self._interpreter.state.ledger.refusal(word)
+        if refusal is not None:
+            raise fail("CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again")
+        return await self._change(LimitGiven(word=word, who=who), limit.scope)
+
+    async def _unlimit(self, request: dict[str, Any]) -> Answer:
+        scope = self._scope(request["scope"])
+        return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request)), scope)
+
+    async def _pause(self, request: dict[str, Any]) -> Answer:
         text = request.get("scope")
-        return Scope("global") if text is None else self._sentences.scope(str(text), self._graph)
+        scope = Scope("global") if text is None else self._scope(text)
+        given = PauseAsked(scope=scope, who=_who(request), because=request.get("because", ""))
+        return await self._change(given, scope)
 
-    async def _change(
-        self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope | None
-    ) -> dict[str, Any]:
+    async def _resume(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        scope = None if text is None else self._scope(text)
+        return await self._change(ResumeAsked(scope=scope, who=_who(request)), scope)
+
+    def _scope(self, text: str) -> Scope:
+        return self._sentences.scope(text, self._graph)
+
+    async def _change(self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope | None) -> Answer:
         ledger = self._interpreter.state.ledger
         return await self._interpreter.order(
             given,
             lambda: ledger.capacities(scope),
-            lambda before: self._acknowledge(ledger.effect(scope, before)),
+            lambda before: of_limits(self._interpreter.run_id, ledger.effect(scope, before), applied=True),
         )
 
-    def _acknowledge(self, effect: Effect) -> dict[str, Any]:
-        return {
-            "run": self._interpreter.run_id,
-            "scope": effect.scope,
-            "applied": True,
-            "before": dict(effect.before),
-            "after": dict(effect.after),
-            "running": effect.running,
-            "waiting": effect.waiting,
-            "effect": effect.text,
-        }
+    # -- repair ---------------------------------------------------------------------------------------------------
 
-    def _status(self) -> dict[str, Any]:
-        return status_json(self._interpreter.status())
+    async def _retry(self, request: dict[str, Any]) -> Answer:
+        return await self._mending.retry(request)
+
+    async def _reload(self, request: dict[str, Any]) -> Answer:
+        return await self._mending.reload(request)
+
+
+def _who(request: dict[str, Any]) -> str:
+    return str(request.get("who", ""))
 
 
 def status_json(status: Status) -> dict[str, Any]:
