@@ -83,12 +83,17 @@ def _request(parsed: Parsed) -> dict[str, Any]:
     return request
 
 
+def the_run(parsed: Parsed) -> LiveRun:
+    """The live run that a verb means; CSC604, CSC605."""
+    wanted = parsed.values.get("--run") or os.environ.get("CASCADE_RUN") or None
+    return the_live_run(find_live(os.getcwd(), run=wanted), wanted)
+
+
 def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
     from ..base.diagnostics import CascadeError
 
-    wanted = parsed.values.get("--run") or os.environ.get("CASCADE_RUN") or None
     try:
-        return the_live_run(find_live(os.getcwd(), run=wanted), wanted)
+        return the_run(parsed)
     except CascadeError as error:
         if any(d.code in UNREACHABLE for d in error.diagnostics):
             _check_sentence(request)

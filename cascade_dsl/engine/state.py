@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
+from ..ir.requirement import Scope
 from ..limits.ledger import Ledger
 from .effects import Ask, Effect
 from .lineage import Lineage, trace
@@ -177,6 +178,18 @@ class Parked:
     ask: Ask | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A pause that is in force."""
+
+    scope: Scope
+    who: str
+    because: str
+    since_ns: int
+    until_ns: int | None
+    freezes: bool
+
+
 Phase: TypeAlias = Literal["new", "running", "draining", "cancelling", "ended"]
 
 
@@ -273,8 +286,8 @@ class State:
         """Bytes that the last failed attempt of an instance used, where its clauses may ask for that."""
         self.graphs: dict[str, Graph] = {}
         """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
-        self.paused: dict[str, str] = {}
-        """Scope → why."""
+        self.paused: dict[str, Paused] = {}
+        """By scope."""
         self.counts: list[int] = [0] * len(At)
         """Call instances by state."""
         self.recalls = False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ir.events import ScopePaused, ScopeResumed, WordDropped, WordSet
-from .state import State
+from .state import Paused, State
 
 
 def _on_word_set(state: State, event: WordSet, _: int) -> None:
@@ -17,9 +17,9 @@ def _on_word_dropped(state: State, event: WordDropped, _: int) -> None:
     state.ledger.drop_word(event.layer, event.scope)
 
 
-def _on_scope_paused(state: State, event: ScopePaused, _: int) -> None:
+def _on_scope_paused(state: State, event: ScopePaused, t_ns: int) -> None:
     state.ledger.pause(event.scope)
-    state.paused[str(event.scope)] = event.because
+    state.paused[str(event.scope)] = Paused(event.scope, event.who, event.because, t_ns, None, False)
 
 
 def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:

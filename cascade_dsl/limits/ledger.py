@@ -37,7 +37,7 @@ from collections.abc import Iterable, Iterator
 
 from ..ir.events import Word
 from ..ir.graph import NodeKey
-from ..ir.requirement import Identity, Layer, Resource, Scope
+from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope
 from . import picture
 from .faults import LedgerFault
 from .obstacles import Standing, standing
@@ -46,7 +46,7 @@ from .picture import Capacities, Wait
 from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
 from .search import Search
 from .views import Effect, PoolView
-from .words import LAYER_NAMES, Words, show_amount
+from .words import LAYER_NAMES, Said, Words, show_amount
 
 
 class Ledger:
@@ -347,6 +347,26 @@ class Ledger:
         if waiter is None:
             raise LedgerFault(f"node {node} does not wait")
         return standing(node, waiter, self._holders, self._passing.reserved)
+
+    def said(self, identity: Identity) -> tuple[Said, ...]:
+        """Every word about an identity, that of the highest layer first, and whether it counts now."""
+        return self._words.said(identity)
+
+    def spoken_of(self) -> tuple[tuple[Identity, Dimension], ...]:
+        """All that is a resource or that a word is about, in force or not."""
+        found = dict.fromkeys([*self._declared_identities(), *self._words.all_identities()])
+        return tuple((identity, self._dimension(identity.scope)) for identity in found)
+
+    def applies(self, scope: Scope) -> bool:
+        """Whether a call of the program is in the scope, or demands the resource."""
+        return any(template.in_scope(scope) for template in self._templates)
+
+    def _declared_identities(self) -> list[Identity]:
+        return [identity for identity in self._pools if identity in self._declared]
+
+    def _dimension(self, scope: Scope) -> Dimension:
+        pool = self._pools.get(Identity(scope))
+        return "count" if pool is None else pool.dimension
 
     def waits(self) -> tuple[Wait, ...]:
         """Who waits for what: (task, pool, count, why starved or empty), by class of nodes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal, TypeAlias
 
 from ..base.quantity import show_milli, show_size
 from ..ir.events import Word
@@ -62,6 +63,21 @@ def show_amount(dimension: Dimension, amount: int) -> str:
             return str(amount)
 
 
+Standing: TypeAlias = Literal["in force", "caps", "under", "outside"]
+"""`in force`: it decides; `caps`: it is `hard` and lowers what a layer above says; `under`: another stands over it;
+`outside`: its window is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A word as people are shown it: who says it and why stand in `word`, until when and in which window in its limit."""
+
+    word: Word
+    standing: Standing
+    turns_ns: int | None
+    """When its window opens or closes; None where it has none."""
+
+
 class Words:
     """The words of all layers."""
 
@@ -110,6 +126,18 @@ class Words:
         amount = min(_amount(limit) for layer, limit in by_layer.items() if layer == top or limit.hard)
         said = by_layer[top]
         return Terms(amount=amount, per_ns=said.per_ns, burst=said.burst, by=said.by, whole=said.whole)
+
+    def said(self, identity: Identity) -> tuple[Said, ...]:
+        """Every word about an identity, that of the highest layer first."""
+        found = sorted(self._said.get(identity, {}).items(), reverse=True)
+        return tuple(
+            Said(word=Word(layer, limit), standing="under" if at else "in force", turns_ns=None)
+            for at, (layer, limit) in enumerate(found)
+        )
+
+    def all_identities(self) -> list[Identity]:
+        """All that something is said of, in the order in which it was first said."""
+        return list(self._said)
 
     def identities(self, scope: Scope) -> list[Identity]:
         """What is said of a scope."""

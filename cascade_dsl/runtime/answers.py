@@ -6,6 +6,7 @@ What is answered is bounded, however many nodes, pools and keys there are; it is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ..base.diagnostics import CascadeError, fail
@@ -115,7 +116,12 @@ class Answers:
                 frame = self._state.frames.get(region)
                 if frame is None or not frame.closed:
                     source: Obstacle = Upstream(why=why(self._state, region), is_source=True)
-                    return {"node": name, "task": _task(site), "state": "unknown", "waits_for": [self._obstacle(source)]}
+                    return {
+                        "node": name,
+                        "task": _task(site),
+                        "state": "unknown",
+                        "waits_for": [self._obstacle(source)],
+                    }
                 raise self._no_item(site, name)
         return None
 
@@ -139,6 +145,37 @@ class Answers:
         shown = " or ".join(f"`{name}`" for name in close)
         help = f"did you mean {shown}?" if close else "`cascade ps` shows what runs; bindings and tasks are names too"
         return fail("CSC621", f"nothing in this run is called `{node}`", help=help)
+
+    # ---- limits ------------------------------------------------------------------------------------------------
+
+    def limits(self) -> dict[str, Any]:
+        """Every pool with what each layer says of it; pauses; words that are not in force, or whose scope is nothing's."""
+        ledger = self._state.ledger
+        views = {view.pool: view for view in ledger.pools()}
+        pools: list[dict[str, Any]] = []
+        idle: list[dict[str, Any]] = []
+        alien: list[dict[str, Any]] = []
+        for identity, dimension in ledger.spoken_of():
+            scope, said = identity.scope, said_json(ledger, identity, dimension)
+            view = views.get(str(identity))
+            if said and scope.kind != "resource" and not ledger.applies(scope):
+                alien += [{"scope": str(identity), **word} for word in said]
+            elif view is not None:
+                pools.append({**asdict(view), "said": said})
+            else:
+                idle += [{"scope": str(identity), **word} for word in said]
+        order = {name: at for at, name in enumerate(views)}
+        pools.sort(key=lambda pool: order[pool["pool"]])
+        waiting = {name: view.waiting for name, view in views.items()}
+        pauses = [{**self._pause(s), "waiting": waiting.get(f"pause {s}", 0)} for s in self._state.paused]
+        return {
+            "run": self._run,
+            "now_ns": self._now_ns(),
+            "pools": pools,
+            "pauses": pauses,
+            "idle": idle,
+            "not_applicable": alien,
+        }
 
     # ---- many -------------------------------------------------------------------------------------------------
 
@@ -257,7 +294,7 @@ class Answers:
             out |= {"amount": one.amount, "per_ns": one.per_ns, "due_ns": one.due_ns}
         if one.refuses:
             out |= {
-                "pause": self._pause(one) if one.is_pause else None,
+                "pause": self._pause(str(one.identity.scope)) if one.is_pause else None,
                 "starved": one.is_starved,
                 "ahead": one.ahead,
                 "holders": [self._holder(key, amount) for key, amount in one.holders],
@@ -274,8 +311,16 @@ class Answers:
         running = self._state.running[key]
         return {"node": self._names.of(key), "amount": amount, "since_ns": running.since_ns}
 
-    def _pause(self, one: Demand) -> dict[str, Any]:
-        return {"because": self._state.paused.get(str(one.identity.scope), "")}
+    def _pause(self, scope: str) -> dict[str, Any]:
+        paused = self._state.paused[scope]
+        return {
+            "scope": scope,
+            "who": paused.who,
+            "because": paused.because,
+            "since_ns": paused.since_ns,
+            "until_ns": paused.until_ns,
+            "freezes": paused.freezes,
+        }
 
 
 _ORDER: tuple[How, ...] = (

@@ -25,6 +25,7 @@ from .acknowledging import Answer, of_limits
 from .interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from .answers import Answers
     from .mending import Mending
 
 
@@ -43,12 +44,20 @@ class Sentences:
 class Desk:
     """Answers control requests of one run."""
 
-    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Callable[[], Mending]) -> None:
-        """`mending` makes who repairs the run, when that is first asked for."""
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        sentences: Sentences,
+        mending: Callable[[], Mending],
+        answers: Callable[[], Answers],
+    ) -> None:
+        """`mending` makes who repairs the run, when that is first asked for; `answers` who explains it."""
         self._interpreter = interpreter
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
+        self._make_answers = answers
+        self._made_answers: Answers | None = None
         self._on: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
             "status": self._status,
             "scopes": self._scopes,
@@ -58,6 +67,8 @@ class Desk:
             "resume": self._resume,
             "retry": self._retry,
             "reload": self._reload,
+            "why": self._why,
+            "limits": self._limits,
         }
 
     @property
@@ -85,6 +96,18 @@ class Desk:
 
     async def _scopes(self, _: dict[str, Any]) -> Answer:
         return {"scopes": scopes_of(self._graph)}
+
+    @property
+    def _answers(self) -> Answers:
+        if self._made_answers is None:
+            self._made_answers = self._make_answers()
+        return self._made_answers
+
+    async def _why(self, request: dict[str, Any]) -> Answer:
+        return self._answers.why(str(request["node"]))
+
+    async def _limits(self, _: dict[str, Any]) -> Answer:
+        return self._answers.limits()
 
     # -- words and pauses -----------------------------------------------------------------------------------------
 

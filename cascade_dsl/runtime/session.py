@@ -70,6 +70,7 @@ from .values import Values
 from .warden import PASSED_ON
 
 if TYPE_CHECKING:
+    from .answers import Answers
     from .explaining import Told
     from .mending import Mending
 
@@ -372,7 +373,22 @@ def _play(
                     compiler=sentences.compiler,
                 )
 
-            desk = Desk(interpreter, sentences, mending)
+            def answers() -> Answers:
+                from .answers import Answers  # the same: few runs are asked
+
+                return Answers(
+                    state=state,
+                    names=names,
+                    reader=reader,
+                    failure=interpreter.picture.failure,
+                    pid_of=interpreter.attempts.pid,
+                    log_of=bodies.log_path,
+                    claims=interpreter.attempts.claims,
+                    run=run.id,
+                    now_ns=clock.now_ns,
+                )
+
+            desk = Desk(interpreter, sentences, mending, answers)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)
