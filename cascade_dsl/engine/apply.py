@@ -33,6 +33,7 @@ from ..ir.events import (
     Gathered,
     Gone,
     Missed,
+    NoLongerStarved,
     ParamBound,
     PublishPlanned,
     Recalled,
@@ -42,6 +43,7 @@ from ..ir.events import (
     RunContinued,
     RunEnded,
     RunStarted,
+    Starved,
     Widened,
 )
 from ..ir.graph import NodeKey
@@ -301,6 +303,14 @@ def _on_reloaded(state: State, event: Reloaded, _: int) -> None:
     reload(state, event)
 
 
+def _on_starved(state: State, event: Starved, _: int) -> None:
+    state.starved[event.task, event.identity] = (event.need, event.limit)
+
+
+def _on_no_longer_starved(state: State, event: NoLongerStarved, _: int) -> None:
+    del state.starved[event.task, event.identity]
+
+
 def _on_drain_began(state: State, event: DrainBegan, _: int) -> None:
     state.phase = "draining"
     state.why = event.why
@@ -343,6 +353,8 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     BackoffEnded: _on_backoff_ended,
     Retried: _on_retried,
     Reloaded: _on_reloaded,
+    Starved: _on_starved,
+    NoLongerStarved: _on_no_longer_starved,
     DrainBegan: _on_drain_began,
     CancelBegan: _on_cancel_began,
     RunEnded: _on_run_ended,

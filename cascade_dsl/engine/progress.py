@@ -114,6 +114,8 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     rank = (-facts.priority, 0 if begun else 1, -site.height)
     state.ledger.enqueue(key, site.shape, rank, facts.amounts)
     state.queued_ns[key] = state.now_ns
+    if not state.may_starve:
+        state.may_starve = not state.ledger.would_fit(key)
     move(state, frame, index, pos, At.READY)
 
 

@@ -46,6 +46,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "peaks": dict(sorted(state.peaks.items())),
         "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
+        "starved": dict(sorted(state.starved.items(), key=str)),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),
     }

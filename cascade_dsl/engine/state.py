@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
-from ..ir.requirement import Scope
+from ..ir.requirement import Identity, Scope
 from ..limits.ledger import Ledger
 from .effects import Ask, Effect
 from .lineage import Lineage, trace
@@ -214,6 +214,7 @@ class State:
         "ledger",
         "lengths",
         "lineage",
+        "may_starve",
         "now_ns",
         "on_failure",
         "outbox",
@@ -232,6 +233,7 @@ class State:
         "seq",
         "serial",
         "started_ns",
+        "starved",
         "status",
         "timers",
         "to_check",
@@ -288,6 +290,10 @@ class State:
         """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
         self.paused: dict[str, Paused] = {}
         """By scope."""
+        self.starved: dict[tuple[str, Identity], tuple[int, int]] = {}
+        """(task, pool) → what calls of it need and the most that there is, where that is less."""
+        self.may_starve = False
+        """Something was queued that would not fit an empty machine; not part of the state that is compared."""
         self.counts: list[int] = [0] * len(At)
         """Call instances by state."""
         self.recalls = False

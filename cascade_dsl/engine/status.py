@@ -91,6 +91,15 @@ class ChangeView:
     amount: int | None = None
     who: str = ""
     because: str = ""
+    sentence: str = ""
+    """Of a limit, as the language writes it. Added later, as is what follows."""
+    since_ns: int = 0
+    until_ns: int | None = None
+    """When it ends by itself."""
+    standing: str = "in force"
+    """`under` another word, or `outside` of its window."""
+    frozen: bool = False
+    """Of a pause: what runs in the scope stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,5 +155,18 @@ class Status:
     retries: tuple[RetryView, ...] = ()
     """Those that are due next; `nodes.backoff` counts all."""
     changes: tuple[ChangeView, ...] = ()
+    changes_total: int = 0
+    """`changes` holds the first of them. Added later, as is what follows but for `is_even`."""
+    pools_total: int = 0
+    """`pools` holds those of them for which somebody waits, then others."""
+    waits_total: int = 0
+    """`waits` holds those of them of which there are most."""
+    next_ns: int | None = None
+    """Nothing runs, and at this instant something changes by itself: tokens suffice, a pause or a word ends, a window
+    turns, something is tried again."""
+    memory: str = ""
+    """How tasks are held to the memory that they demand; empty where none demands any."""
+    frozen: int = 0
+    """How many of those that run stand still."""
     is_even: bool = False
     """All that is left are items of one list: what is left takes about as long as what was done."""

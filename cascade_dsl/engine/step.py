@@ -66,6 +66,7 @@ from .inputs import (
 )
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
+from .starving import tell_starved
 from .state import State, is_in_backoff
 from .steering import ON, cancel
 from .temporary import next_released, next_revival
@@ -390,6 +391,7 @@ class _Turn(Turn):
                 )
             elif not self._widen():
                 break
+        tell_starved(self)
         self._release()
         status = self._ending()
         if status is not None:

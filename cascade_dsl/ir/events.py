@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .graph import NodeKey
-from .requirement import Layer, Limit, Scope
+from .requirement import Identity, Layer, Limit, Scope
 from .used import Used
 
 EVENT_SCHEMA = 1
@@ -380,6 +380,27 @@ class Reloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Starved:
+    """Calls of a task wait that need more of a pool than it has when nobody holds any: nothing that ends lets them start.
+
+    `need` is the least of what they need that is too much. Told again where the figures have changed. Added later.
+    """
+
+    task: str
+    identity: Identity
+    need: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLongerStarved:
+    """No call of the task waits any more that needs more of the pool than it has. Added later."""
+
+    task: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainBegan:
     """Nothing new starts; what runs ends."""
 
@@ -432,6 +453,8 @@ Event: TypeAlias = (
     | BackoffEnded
     | Retried
     | Reloaded
+    | Starved
+    | NoLongerStarved
     | DrainBegan
     | CancelBegan
     | RunEnded

@@ -42,7 +42,7 @@ from . import picture
 from .faults import LedgerFault
 from .obstacles import Standing, standing
 from .passing import Passing
-from .picture import Capacities, Wait
+from .picture import Capacities, Starving, Wait
 from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
 from .search import Search
 from .views import Effect, PoolView
@@ -414,6 +414,14 @@ class Ledger:
         """Whether a node that asks for so much would fit now, reservations left aside."""
         demands = self._shape(self._templates[shape], amounts).demands
         return all(pool.capacity is None or asks(amounts, column) <= pool.free() for pool, column in demands)
+
+    def would_fit(self, node: NodeKey) -> bool:
+        """Whether a waiting node would fit an empty machine under the words and pauses of now."""
+        return self._waiting[node].eligible()
+
+    def starving(self) -> tuple[Starving, ...]:
+        """Who needs more of a resource than there is on an empty machine."""
+        return picture.starving(self._classes())
 
     def can_ever_start(self) -> bool:
         """Whether something waits that would fit an empty machine under the words and pauses of now."""

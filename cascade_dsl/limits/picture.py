@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ..ir.requirement import Dimension, Scope
+from ..ir.requirement import Dimension, Identity, Scope
 from .pools import DemandClass, Pool, Waiter, asks
 from .views import Effect, PoolView
 from .words import show_amount
 
 Capacities: TypeAlias = tuple[tuple[str, int | None], ...]
 """(kind, capacity): `hold`, `pause`."""
+Starving: TypeAlias = tuple[str, Identity, int, int]
+"""Task, pool, the least need that is too much, and what there is."""
 Wait: TypeAlias = tuple[str, str, int, str]
 """Task, pool, how many, and why they could not start even on an empty machine (empty where they could)."""
 
@@ -66,6 +68,29 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
                 counts[key] = counts.get(key, 0) + len(cls.queue) - starved
                 break
     return tuple((task, pool, count, why) for (task, pool, why), count in sorted(counts.items()))
+
+
+def starving(classes: Iterable[DemandClass]) -> tuple[Starving, ...]:
+    """Who needs more of a resource than it has: a limit of 0 on a scope and a pause starve nobody, they wait."""
+    found: dict[tuple[str, Identity], tuple[int, int]] = {}
+    for cls in classes:
+        for pool, column in cls.shape.demands:
+            if pool.pause or pool.capacity is None or (pool.scope.kind != "resource" and not pool.capacity):
+                continue
+            need = cls.queue.least(column)
+            if need <= pool.capacity:
+                if not cls.queue.varies(column):
+                    continue
+                over = [amounts[column] for _, _, amounts in cls.queue if amounts[column] > pool.capacity]
+                if not over:
+                    continue
+                need = min(over)
+            key = cls.shape.template.task, pool.identity
+            known = found.get(key)
+            if known is None or need < known[0]:
+                found[key] = need, pool.capacity
+    rows = ((task, identity, need, most) for (task, identity), (need, most) in found.items())
+    return tuple(sorted(rows, key=lambda row: (row[0], str(row[1]))))
 
 
 def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:

@@ -48,10 +48,12 @@ from ..ir.events import (
     Computed,
     Event,
     Gathered,
+    NoLongerStarved,
     ParamBound,
     PublishPlanned,
     Recalled,
     Reloaded,
+    Starved,
 )
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
@@ -67,6 +69,7 @@ from .picture import PICTURED, Picture
 from .publishing import Publishing
 from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
+from .saying import starved_text
 from .sources import SourceLines
 from .values import Values
 
@@ -201,6 +204,7 @@ class Interpreter:
             pid_of=self.attempts.pid,
             remains=self.attempts.remains,
             sources=sources,
+            memory=memory.how,
         )
         self._sources = sources
         self._publishing = publishing
@@ -340,6 +344,8 @@ class Interpreter:
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
                     self._reporter.failed(failure)
+            if isinstance(event, (Starved, NoLongerStarved)):
+                self._reporter.note(starved_text(event, self.state))
             if wanted is None or isinstance(event, wanted):
                 key: NodeKey | None = getattr(event, "key", None)
                 event_of(now_ns, event, "" if key is None else self._names.of(key))

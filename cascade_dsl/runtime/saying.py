@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.quantity import NS_PER_S
-from ..ir.events import Word
+from ..engine.state import State
+from ..ir.events import NoLongerStarved, Starved, Word
 from ..ir.requirement import Dimension, Identity, Layer, Limit
 from ..limits.ledger import Ledger
 from ..limits.words import Said, show_amount
@@ -80,6 +81,24 @@ def amount_text(amount: object, per_ns: int | None, dimension: Dimension) -> str
         return shown
     unit = dict(_PER).get(per_ns)
     return f"{shown}/{unit}" if unit is not None else f"{shown}/{per_ns / NS_PER_S:g}s"
+
+
+def starved_text(event: Starved | NoLongerStarved, state: State) -> str:
+    r"""`starved: align needs mem 64GB, the limit is 32GB; \`cascade limit mem 64GB\` lets it start`."""
+    scope = event.identity.scope
+    dimension = state.plan.dimensions.get(scope.pattern, "count") if scope.kind == "resource" else "count"
+    if isinstance(event, NoLongerStarved):
+        return f"starved no more: {event.task} and {event.identity}"
+    need, most = show_amount(dimension, event.need), show_amount(dimension, event.limit)
+    if event.identity.kind == "spend":
+        return (
+            f"starved: {event.task} needs {need} of {event.identity} at once, the burst is {most}; "
+            f"`cascade limit {scope} … burst {need}` lets it start"
+        )
+    return (
+        f"starved: {event.task} needs {event.identity} {need}, the limit is {most}; "
+        f"`cascade limit {scope} {need}` lets it start"
+    )
 
 
 def _clock(minute: int) -> str:
