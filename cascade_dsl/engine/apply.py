@@ -18,20 +18,18 @@ from ..ir.events import (
     AttemptFinished,
     AttemptLost,
     AttemptStarted,
-    AttemptStopping,
     BackoffEnded,
-    CancelBegan,
     Closed,
     Computed,
     ComputeFailed,
     Discarded,
-    DrainBegan,
     Event,
     Expanded,
     Extended,
     FactsKnown,
     Gathered,
     Gone,
+    Keyed,
     Missed,
     NoLongerStarved,
     ParamBound,
@@ -48,11 +46,14 @@ from ..ir.events import (
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
-from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
+from .effects import EndRun, Measure, Publish, StartAttempt
+from .halted import pardon_all
+from .keys import learn, on_keyed
 from .parking import park, reload, retry
-from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
+from .progress import EngineFault, check_end, end, grow, move, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 from .steered import ON
+from .streams import advance, out_at
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
 
 
@@ -89,6 +90,7 @@ def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.ledger.drop_layer(Layer.MACHINE)
     for word in event.words:
         state.ledger.set_word(word)
+    pardon_all(state)
     for frame in list(state.frames.values()):
         refill(state, frame)
 
@@ -138,6 +140,9 @@ def _on_closed(state: State, event: Closed, _: int) -> None:
 def _on_widened(state: State, event: Widened, _: int) -> None:
     frame = state.frames[event.region]
     frame.window = event.window
+    running = len(state.running)
+    frame.fruitless = 0 if running > frame.busiest else frame.fruitless + 1
+    frame.busiest = max(running, frame.busiest)
     refill(state, frame)
 
 
@@ -186,7 +191,10 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
 def _on_facts_known(state: State, event: FactsKnown, _: int) -> None:
     del state.asked[event.key]
     frame, index, pos = state.locate(event.key)
-    state.facts[event.key] = event.facts
+    if event.facts.keys:
+        learn(state, event.key, event.facts.keys)
+    if frame.body.sites[pos].facts is None:
+        state.facts[event.key] = event.facts
     queue(state, frame, index, pos)
 
 
@@ -210,20 +218,16 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     frame, index, pos = state.locate(key)
     site = frame.body.sites[pos]
     facts = site.facts if site.facts is not None else state.facts[key]
-    state.ledger.start(key)
+    state.ledger.start(key, event.units)
     del state.queued_ns[key]
     state.serial = event.serial
-    state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    running = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    state.running[key] = running
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
-        heappush(state.timers, (t_ns + facts.timeout_ns, state.seq, key, event.epoch, event.attempt))
-    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts))
-
-
-def _on_attempt_stopping(state: State, event: AttemptStopping, _: int) -> None:
-    running = state.running[event.key]
-    running.stopping = event.why
-    state.outbox.append(StopAttempt(event.key, running.serial, event.why))
+        running.deadline_ns = t_ns + facts.timeout_ns
+        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
+    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units))
 
 
 def _on_publish_planned(state: State, event: PublishPlanned, _: int) -> None:
@@ -246,6 +250,9 @@ def _forget(state: State, key: NodeKey) -> None:
     state.attempts.pop(key, None)
     state.facts.pop(key, None)
     state.peaks.pop(key, None)
+    state.keys.pop(key, None)
+    state.condemned.pop(key, None)
+    state.pardoned.pop(key, None)
 
 
 def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
@@ -270,6 +277,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     if event.held:
         state.attempts.pop(key, None)
         state.facts.pop(key, None)
+        state.keys.pop(key, None)
         park(state, key)
     elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
@@ -311,16 +319,6 @@ def _on_no_longer_starved(state: State, event: NoLongerStarved, _: int) -> None:
     del state.starved[event.task, event.identity]
 
 
-def _on_drain_began(state: State, event: DrainBegan, _: int) -> None:
-    state.phase = "draining"
-    state.why = event.why
-
-
-def _on_cancel_began(state: State, event: CancelBegan, _: int) -> None:
-    state.phase = "cancelling"
-    state.why = event.why
-
-
 def _on_run_ended(state: State, event: RunEnded, _: int) -> None:
     state.phase = "ended"
     state.status = event.status
@@ -339,10 +337,10 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Computed: _on_computed,
     ComputeFailed: _on_compute_failed,
     FactsKnown: _on_facts_known,
+    Keyed: lambda state, event, _: on_keyed(state, event),
     Recalled: _on_recalled,
     Missed: _on_missed,
     AttemptStarted: _on_attempt_started,
-    AttemptStopping: _on_attempt_stopping,
     PublishPlanned: _on_publish_planned,
     AttemptFinished: _on_attempt_finished,
     AttemptFailed: _on_attempt_failed,
@@ -355,8 +353,6 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Reloaded: _on_reloaded,
     Starved: _on_starved,
     NoLongerStarved: _on_no_longer_starved,
-    DrainBegan: _on_drain_began,
-    CancelBegan: _on_cancel_began,
     RunEnded: _on_run_ended,
     **ON,
 }

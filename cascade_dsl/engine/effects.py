@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..ir.events import Facts, PlannedFile, PlannedRemoval, RunStatus
+from ..ir.expr import Expr
 from ..ir.graph import NodeKey
 
 
@@ -18,11 +19,24 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateFacts:
-    """Give the facts of a Call instance for an attempt of it (from 1), the last of which used so much memory."""
+    """Give the facts of a Call instance for an attempt of it (from 1), the last of which used so much memory.
+
+    `by` are the limits whose key it is to be given too: source and expression over the inputs of the call.
+    """
 
     key: NodeKey
     attempt: int = 1
     peak_bytes: int = 0
+    by: tuple[tuple[str, Expr], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNodes:
+    """Give the keys of Call instances that run or wait, for a `by` that came to be in force meanwhile."""
+
+    by: str
+    expr: Expr
+    keys: tuple[NodeKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +62,14 @@ class Gather:
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """Begin an attempt of a Call instance."""
+    """Begin an attempt of a Call instance, with these units of what it demands."""
 
     key: NodeKey
     epoch: int
     attempt: int
     serial: int
     facts: Facts
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,23 @@ class StopAttempt:
 
     key: NodeKey
     serial: int
-    why: Literal["timeout", "cancelled"]
+    why: Literal["timeout", "cancelled", "preempted"]
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeAttempt:
+    """Stop the processes of an attempt, to go on later."""
+
+    key: NodeKey
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThawAttempt:
+    """Let a frozen attempt go on."""
+
+    key: NodeKey
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +125,6 @@ class EndRun:
 
 
 Ask: TypeAlias = Evaluate | EvaluateFacts | Recall | Measure | Gather
-Effect: TypeAlias = Ask | StartAttempt | StopAttempt | Publish | Discard | EndRun
+Effect: TypeAlias = (
+    Ask | KeyNodes | StartAttempt | StopAttempt | FreezeAttempt | ThawAttempt | Publish | Discard | EndRun
+)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..ir.events import Facts, FailureReason, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
 from ..ir.graph import Graph, NodeKey
-from ..ir.requirement import Layer, Scope
+from ..ir.requirement import Layer, Scope, Window
 from ..ir.used import Used
 
 
@@ -63,6 +63,14 @@ class FactsEvaluated:
 
     key: NodeKey
     facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesKeyed:
+    """The answer to `KeyNodes`. What has ended meanwhile may be left out."""
+
+    by: str
+    keyed: tuple[tuple[NodeKey, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +178,29 @@ class TimeReached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEdge:
+    """A window of a word is open or closed until then: said with the word, and at each turn of the window."""
+
+    window: Window
+    is_open: bool
+    until_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallStepped:
+    """The wall clock is ahead of the engine's by that much more than before: somebody set it, or the machine slept."""
+
+    by_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitGiven:
     """An operator sets a limit."""
 
     word: Word
     who: str = ""
+    preempt: bool = False
+    """What has begun last is stopped and queued again until what is taken is within the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +219,11 @@ class PauseAsked:
     scope: Scope
     who: str = ""
     because: str = ""
+    for_ns: int | None = None
+    """For how long from now; or with `until_ns` until when."""
+    until_ns: int | None = None
+    freezes: bool = False
+    """What runs in the scope is to stand still meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +232,12 @@ class ResumeAsked:
 
     scope: Scope | None
     who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAsked:
-    """What is parked, or in backoff, is to run now. Others among `keys` are left as they are."""
+    """What is parked, cancelled or in backoff is to run now. Others among `keys` are left as they are."""
 
     keys: tuple[NodeKey, ...]
     who: str = ""
@@ -227,6 +259,15 @@ class DrainAsked:
     """Nothing new starts."""
 
     why: str
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainEndAsked:
+    """An operator's drain is taken back: the run goes on."""
+
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +275,26 @@ class CancelAsked:
     """What runs is stopped."""
 
     why: str
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesCancelAsked:
+    """Instances of calls are not to run; what has ended is left as it is."""
+
+    keys: tuple[NodeKey, ...]
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeCancelAsked:
+    """What is in a scope and has not ended is not to run."""
+
+    scope: Scope
+    who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +308,7 @@ Input: TypeAlias = (
     | ResultsGone
     | Evaluated
     | FactsEvaluated
+    | NodesKeyed
     | ResultRecalled
     | NothingRecalled
     | Measured
@@ -257,6 +319,8 @@ Input: TypeAlias = (
     | AttemptVanished
     | FilesPublished
     | TimeReached
+    | WindowEdge
+    | WallStepped
     | LimitGiven
     | LimitTaken
     | PauseAsked
@@ -264,6 +328,9 @@ Input: TypeAlias = (
     | RetryAsked
     | ReloadAsked
     | DrainAsked
+    | DrainEndAsked
     | CancelAsked
+    | NodesCancelAsked
+    | ScopeCancelAsked
     | StallAccepted
 )

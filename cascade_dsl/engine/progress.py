@@ -6,13 +6,16 @@ chain nor a deep program recurses.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from heapq import heappop, heappush
 
 from ..ir.graph import Call, Compute, FanOut, NodeKey, Output
 from .effects import Evaluate, EvaluateFacts, Gather, Measure, Recall
+from .keys import is_keyed, lacking
 from .readers import lacks_files, touch
-from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, PENDING, VALUE, At, Frame, Hot, State
+from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, REFILL, VALUE, At, Frame, Hot, State
+from .streams import give, lacks
+
+_NO_KEYS: dict[str, str] = {}
 
 
 class EngineFault(Exception):
@@ -28,6 +31,8 @@ def settle(state: State) -> None:
             deliver(state, frame, index, how)
         elif how == GIVE_UP:
             give_up(state, frame.key(index, pos), At.SKIPPED)
+        elif how == REFILL:
+            refill(state, frame)
         else:
             tell(state, frame, index, pos, how)
 
@@ -35,7 +40,7 @@ def settle(state: State) -> None:
 # ---- one instance -----------------------------------------------------------------------------------------------
 
 _IS_ACTIVE = bytes(at in (At.ASKED, At.BACKOFF, At.RUNNING) for at in At)
-_IS_HELD = bytes(at == At.HELD for at in At)
+_IS_HELD = bytes(at in (At.HELD, At.CANCELLED) for at in At)
 """By state, since every move asks."""
 
 
@@ -54,6 +59,8 @@ def end(state: State, frame: Frame, index: int, pos: int, at: At, row: int = 0) 
     move(state, frame, index, pos, at)
     frame.rows[pos][index] = row
     state.work.append((frame, index, pos, at))
+    if state.keys:
+        state.keys.pop(frame.key(index, pos), None)
     if state.watched:
         touch(state, frame.key(index, pos))
 
@@ -90,33 +97,53 @@ def compute(state: State, frame: Frame, index: int, pos: int) -> None:
 
 
 def want(state: State, frame: Frame, index: int, pos: int) -> None:
-    """A call that is to run: queued once the facts of its next attempt are known."""
+    """A call that is to run: queued once the facts of its next attempt, and its keys, are known."""
     site = frame.body.sites[pos]
     key = frame.key(index, pos)
-    if site.facts is not None or (key in state.facts and not site.anew):
+    by = lacking(state, site, key)
+    if not by and (site.facts is not None or (key in state.facts and not site.anew)):
         queue(state, frame, index, pos)
         return
     if state.lacking and _awaits_files(state, frame, index, pos):
         return
-    state.asked[key] = ask = EvaluateFacts(key, state.attempts.get(key, 0) + 1, state.peaks.get(key, 0))
+    state.asked[key] = ask = EvaluateFacts(key, state.attempts.get(key, 0) + 1, state.peaks.get(key, 0), by)
     state.outbox.append(ask)
     move(state, frame, index, pos, At.ASKED)
 
 
 def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     """A call that may start as soon as there is room; where files that it reads are gone, when they are back."""
-    if state.lacking and _awaits_files(state, frame, index, pos):
-        return
     site = frame.body.sites[pos]
     key = frame.key(index, pos)
     facts = site.facts if site.facts is not None else state.facts[key]
+    if (state.condemned or state.condemned_scopes) and _is_condemned(state, key, site.shape, facts.amounts):
+        put_aside(state, frame, index, pos)
+        return
+    if state.lacking and _awaits_files(state, frame, index, pos):
+        return
     begun = site.begun or key in state.epochs  # what was lost had begun
     rank = (-facts.priority, 0 if begun else 1, -site.height)
-    state.ledger.enqueue(key, site.shape, rank, facts.amounts)
+    state.ledger.enqueue(key, site.shape, rank, facts.amounts, state.keys.get(key, _NO_KEYS))
     state.queued_ns[key] = state.now_ns
     if not state.may_starve:
         state.may_starve = not state.ledger.would_fit(key)
     move(state, frame, index, pos, At.READY)
+
+
+def _is_condemned(state: State, key: NodeKey, shape: int, amounts: tuple[int, ...]) -> bool:
+    """An operator does not want it to run."""
+    if key in state.condemned:
+        return True
+    if key in state.pardoned:
+        return False
+    return any(state.ledger.demands(shape, amounts, scope) for scope in state.condemned_scopes)
+
+
+def put_aside(state: State, frame: Frame, index: int, pos: int) -> None:
+    """A call that was cancelled: it takes no room of its list's window, as what is parked."""
+    state.cancelled[frame.key(index, pos)] = state.seq
+    move(state, frame, index, pos, At.CANCELLED)
+    state.work.append((frame, index, pos, REFILL))  # later: a list is perhaps being filled just now
 
 
 def _awaits_files(state: State, frame: Frame, index: int, pos: int) -> bool:
@@ -150,6 +177,7 @@ def give_up(state: State, key: NodeKey, at: At) -> None:
             end(state, frame, index, pos, at)
             continue
         _unguard(state, key)
+        state.keys.pop(key, None)
         move(state, frame, index, pos, at)  # its row stays: others have its value
         stack += [(reader, At.SKIPPED) for reader in state.wanted.pop(key, ())]
         if state.watched:
@@ -282,7 +310,7 @@ def tell(state: State, frame: Frame, index: int, pos: int, how: int) -> None:
                     end(state, waiter, element, at, At.SKIPPED)
     if pos == body.result:
         if not body.flatten or frame.base[index] is None:
-            _give(state, frame, index, VALUE if how == At.DONE else NOT_KEPT if how == At.DROPPED else NO_VALUE)
+            give(state, frame, index, VALUE if how == At.DONE else NOT_KEPT if how == At.DROPPED else NO_VALUE)
         else:
             frame.out[index] = VALUE if how == At.DONE else NO_VALUE
             frame.bad += how != At.DONE
@@ -323,7 +351,7 @@ def refill(state: State, frame: Frame) -> None:
             room -= 1
             _activate(state, frame, heappop(frame.available))
         full = bool(frame.available)
-    if full and frame.body.varies and frame.body.parent is not None:
+    if full and frame.body.parent is not None and (frame.body.varies or is_keyed(state, frame.body)):
         state.to_widen[(frame.body.region, *frame.path)] = None
 
 
@@ -367,7 +395,7 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
     if body.result is None:
         if body.condition is not None and frame.rows[body.condition][index] < 0:
             dropped = True
-        _give(state, frame, index, NO_VALUE if bad else NOT_KEPT if dropped else VALUE)
+        give(state, frame, index, NO_VALUE if bad else NOT_KEPT if dropped else VALUE)
     path = (*frame.path, index)
     for site in body.sites:
         keep = site.id in state.lineage.stays or (body.flatten and site.pos == body.result)
@@ -377,18 +405,6 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
             state.lengths.pop((site.id, *path), None)
     refill(state, frame)
     check_end(state, frame)
-
-
-def lacks(frame: Frame) -> bool:
-    """A list joined from lists lacks one that failed: no element stands for it, and the whole is still not whole.
-
-    Known as soon as the stream is closed.
-    """
-    if frame.unmeasured or (frame.source is not None and lacks(frame.source)):
-        return True
-    if not frame.body.flatten:
-        return False
-    return any(frame.out[at] == NO_VALUE if inner is None else lacks(inner) for at, inner in enumerate(frame.base))
 
 
 def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
@@ -402,7 +418,7 @@ def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
     if state.watched:
         for pos in range(len(frame.states)):
             touch(state, frame.key(index, pos))
-    _give(state, frame, index, out)
+    give(state, frame, index, out)
     check_end(state, frame)
 
 
@@ -424,83 +440,6 @@ def check_end(state: State, frame: Frame) -> None:
             state.outbox.append(ask)
     else:
         end(state, frame.parent, index, site.pos, At.DONE)
-
-
-# ---- streams ----------------------------------------------------------------------------------------------------
-
-
-def _give(state: State, frame: Frame, index: int, out: int) -> None:
-    """It is known what an element gives: tell who streams from it."""
-    frame.out[index] = out
-    frame.bad += out == NO_VALUE
-    if frame.body.flatten:
-        advance(state, frame)
-    else:
-        _emit(state, frame, index, out)
-
-
-def _emit(state: State, frame: Frame, at: int, out: int) -> None:
-    """Element `at` of a frame's output stream is known; joined lists pass it up."""
-    while True:
-        site = frame.body.parent
-        assert site is not None
-        for pos in site.streams_to:
-            user = state.frames.get((site.body.sites[pos].id, *frame.path))
-            if user is not None and at < user.count:
-                state.work.append((user, at, -1, out))
-        above = frame.parent
-        assert above is not None
-        if not (above.body.flatten and above.body.result == site.pos):
-            return
-        index = frame.path[-1]
-        if index >= len(above.offsets) - 1:
-            return
-        at += above.offsets[index]
-        frame = above
-
-
-def advance(state: State, frame: Frame) -> None:
-    """More of a frame's output stream may be known: of joined lists, up to the first that is not closed."""
-    while True:
-        if frame.body.flatten:
-            offsets = frame.offsets
-            while len(offsets) <= frame.count:
-                at = len(offsets) - 1
-                if at >= frame.count:
-                    break
-                inner = frame.base[at]
-                if inner is None:
-                    if frame.out[at] == PENDING:
-                        break
-                    offsets.append(offsets[-1])
-                elif inner.out_closed:
-                    offsets.append(offsets[-1] + inner.out_known)
-                    if state.watched:
-                        touch(state, (inner.body.region, *inner.path))
-                else:
-                    break
-        site = frame.body.parent
-        assert site is not None
-        for pos in site.streams_to:
-            key = (site.body.sites[pos].id, *frame.path)
-            if key in state.frames:
-                state.to_extend[key] = None
-        above = frame.parent
-        assert above is not None
-        if not (above.body.flatten and above.body.result == site.pos):
-            return
-        frame = above
-
-
-def out_at(frame: Frame, at: int) -> int:
-    """What element `at` of a frame's output stream gives, as far as it is known."""
-    while frame.body.flatten:
-        index = bisect_right(frame.offsets, at) - 1
-        inner = frame.base[index]
-        assert inner is not None
-        at -= frame.offsets[index]
-        frame = inner
-    return frame.out[at]
 
 
 def deliver(state: State, frame: Frame, index: int, out: int) -> None:

@@ -1,6 +1,6 @@
 """A canonical, comparable picture of the engine's state: what `replay == state` compares.
 
-Left out is what can be derived and is pruned lazily: owed effects, streams that may have grown, windows that may
+Left out is what can be derived and is pruned lazily: owed effects, the question for keys, streams that may have grown, windows that may
 widen, timers that mean nothing any more, whose temporary files are to be looked at.
 """
 
@@ -17,22 +17,27 @@ def snapshot(state: State) -> dict[str, Any]:
     return {
         "run": (state.run, state.phase, state.why, state.status, state.on_failure, state.started_ns),
         "seq": (state.seq, state.serial),
+        "wall_ahead": state.wall_ahead_ns,
         "counts": tuple(state.counts),
         "recalled": (state.recalls, state.recalled),
         "root": _frame(state.root),
         "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
         "asked": dict(sorted(state.asked.items())),
         "running": {
-            key: (r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row)
+            key: (
+                *(r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row),
+                *(r.deadline_ns, r.frozen_ns, r.stood_ns),
+            )
             for key, r in sorted(state.running.items())
         },
         "attempts": dict(sorted(state.attempts.items())),
         "epochs": dict(sorted(state.epochs.items())),
         "facts": dict(sorted(state.facts.items())),
+        "keys": {key: dict(sorted(known.items())) for key, known in sorted(state.keys.items())},
         "lengths": dict(sorted(state.lengths.items())),
         "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
-        "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
-        "failed": tuple(state.failed),
+        "timers": sorted({(t[0], *t[2:]) for t in state.timers if timer_means(state, t)}),
+        "failed": (tuple(state.failed), state.failed_before),
         "keeps_temp": state.keeps_temp,
         "held": dict(sorted(state.held.items())),
         "lacking": dict(sorted(state.lacking.items())),
@@ -47,6 +52,8 @@ def snapshot(state: State) -> dict[str, Any]:
         "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
         "starved": dict(sorted(state.starved.items(), key=str)),
+        "cancelled": dict(sorted(state.cancelled.items())),
+        "condemned": (tuple(sorted(state.condemned)), tuple(state.condemned_scopes), tuple(sorted(state.pardoned))),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),
     }
@@ -61,7 +68,7 @@ def _frame(frame: Frame) -> tuple[Any, ...]:
         {index: (tuple(hot.unmet), hot.open) for index, hot in sorted(frame.hot.items())},
         frame.active,
         frame.held,
-        frame.window,
+        (frame.window, frame.fruitless, frame.busiest),
         frame.ended,
         frame.bad,
         frame.unmeasured,

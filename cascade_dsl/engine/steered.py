@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ir.events import ScopePaused, ScopeResumed, WordDropped, WordSet
-from .state import Paused, State
+from ..ir.events import ClockStepped, WindowTurned, WordDropped, WordExpired, WordSet
+from . import halted
+from .state import State
 
 
 def _on_word_set(state: State, event: WordSet, _: int) -> None:
@@ -17,22 +18,24 @@ def _on_word_dropped(state: State, event: WordDropped, _: int) -> None:
     state.ledger.drop_word(event.layer, event.scope)
 
 
-def _on_scope_paused(state: State, event: ScopePaused, t_ns: int) -> None:
-    state.ledger.pause(event.scope)
-    state.paused[str(event.scope)] = Paused(event.scope, event.who, event.because, t_ns, None, False)
+def _on_word_expired(state: State, event: WordExpired, _: int) -> None:
+    state.ledger.expire(event.layer, event.identity, event.until_ns)
 
 
-def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:
-    state.ledger.resume(event.scope)
-    if event.scope is None:
-        state.paused.clear()
-    else:
-        state.paused.pop(str(event.scope), None)
+def _on_window_turned(state: State, event: WindowTurned, _: int) -> None:
+    state.ledger.turn_window(event.hours, event.is_open, event.until_ns)
+
+
+def _on_clock_stepped(state: State, event: ClockStepped, _: int) -> None:
+    state.wall_ahead_ns += event.by_ns
+    state.ledger.shift_ends(-event.by_ns)
 
 
 ON: dict[type, Callable[[State, Any, int], None]] = {
     WordSet: _on_word_set,
     WordDropped: _on_word_dropped,
-    ScopePaused: _on_scope_paused,
-    ScopeResumed: _on_scope_resumed,
+    WordExpired: _on_word_expired,
+    WindowTurned: _on_window_turned,
+    ClockStepped: _on_clock_stepped,
+    **halted.ON,
 }

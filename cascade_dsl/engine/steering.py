@@ -7,25 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from ..ir.events import (
-    AttemptStopping,
     BackoffEnded,
-    CancelBegan,
-    DrainBegan,
     Reloaded,
     Retried,
-    ScopePaused,
-    ScopeResumed,
     WordDropped,
     WordSet,
 )
+from . import halting
+from .ending import timed
 from .inputs import (
-    CancelAsked,
-    DrainAsked,
     LimitGiven,
     LimitTaken,
-    PauseAsked,
     ReloadAsked,
-    ResumeAsked,
     RetryAsked,
 )
 from .state import is_in_backoff
@@ -33,19 +26,14 @@ from .turn import Turn
 
 
 def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
-    turn.emit(WordSet(word=replace(given.word, who=given.who, since_ns=turn.now), who=given.who))
+    word = replace(given.word, who=given.who, since_ns=turn.now)
+    turn.emit(WordSet(word=timed(word, turn.now), who=given.who))
+    if given.preempt:
+        halting.preempt(turn, given.word.limit.identity)
 
 
 def _on_limit_taken(turn: Turn, given: LimitTaken) -> None:
     turn.emit(WordDropped(layer=given.layer, scope=given.scope, who=given.who))
-
-
-def _on_pause_asked(turn: Turn, given: PauseAsked) -> None:
-    turn.emit(ScopePaused(scope=given.scope, who=given.who, because=given.because))
-
-
-def _on_resume_asked(turn: Turn, given: ResumeAsked) -> None:
-    turn.emit(ScopeResumed(scope=given.scope, who=given.who))
 
 
 def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
@@ -53,7 +41,7 @@ def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
     if state.phase != "running":
         return
     for key in given.keys:
-        if key in state.parked:
+        if key in state.parked or key in state.condemned or key in state.cancelled:
             turn.emit(Retried(key=key, who=given.who))
         elif is_in_backoff(state, key):
             turn.emit(BackoffEnded(key=key))
@@ -64,34 +52,15 @@ def _on_reload_asked(turn: Turn, given: ReloadAsked) -> None:
     if state.phase == "ended":
         return
     state.graphs[given.graph_digest] = given.graph
-    turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=given.words, who=given.who))
-
-
-def _on_drain_asked(turn: Turn, given: DrainAsked) -> None:
-    if turn.state.phase == "running":
-        turn.emit(DrainBegan(why=given.why))
-
-
-def _on_cancel_asked(turn: Turn, given: CancelAsked) -> None:
-    if turn.state.phase in ("running", "draining"):
-        cancel(turn, given.why)
-
-
-def cancel(turn: Turn, why: str) -> None:
-    """What runs is stopped, nothing new starts."""
-    turn.emit(CancelBegan(why=why))
-    for running in list(turn.state.running.values()):
-        if running.stopping is None and running.plan is None:
-            turn.emit(AttemptStopping(key=running.key, epoch=running.epoch, attempt=running.attempt, why="cancelled"))
+    words = [replace(timed(word, state.started_ns), since_ns=turn.now) for word in given.words]
+    kept = tuple(word for word in words if word.limit.until_ns is None or word.limit.until_ns > turn.now)
+    turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=kept, who=given.who))
 
 
 ON: dict[type, Callable[[Turn, Any], None]] = {
     LimitGiven: _on_limit_given,
     LimitTaken: _on_limit_taken,
-    PauseAsked: _on_pause_asked,
-    ResumeAsked: _on_resume_asked,
     RetryAsked: _on_retry_asked,
     ReloadAsked: _on_reload_asked,
-    DrainAsked: _on_drain_asked,
-    CancelAsked: _on_cancel_asked,
+    **halting.ON,
 }

@@ -1,13 +1,15 @@
 """`step`: the decisions. Inputs of a turn in, events out; each event is applied as it is emitted.
 
 Within a turn a decision sees those before it. The order is: what the inputs say, then lists that have become known,
-then admission until nothing more may start, then whether the run has ended. Time is an argument; a timer is due when
-`next_due` says so and `TimeReached` comes. The same inputs at the same instants give the same events.
+then admission until nothing more may start, then keys that are missing, then whether the run has ended. Time is an
+argument; a timer is due when `next_due` says so and `TimeReached` comes. The same inputs at the same instants give the
+same events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from heapq import heappop
 from typing import Any
 
@@ -45,6 +47,9 @@ from ..limits.ledger import Ledger
 from .apply import apply
 from .backoff import backoff_ns, is_among
 from .effects import Effect, Publish
+from .ending import ON as ENDING
+from .ending import end_what_is_over, timed
+from .halting import FAILURE, blocked, cancel, stand
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -64,16 +69,16 @@ from .inputs import (
     StallAccepted,
     TimeReached,
 )
+from .keying import ON as ON_KEYS
+from .keying import ask_for_keys
+from .keys import is_keyed
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
 from .starving import tell_starved
-from .state import State, is_in_backoff
-from .steering import ON, cancel
+from .state import Frame, State, Timer, is_in_backoff
+from .steering import ON
 from .temporary import next_released, next_revival
 from .turn import Turn
-
-FAILURE = "a task failed"
-"""Why a run drains or is cancelled by its own policy, and not by an operator."""
 
 
 def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
@@ -119,8 +124,11 @@ def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[st
 def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
     """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
     turn = _Turn(state, now_ns)
+    inputs = tuple(inputs)
+    end_what_is_over(turn, inputs)
     for given in inputs:
         _ON[type(given)](turn, given)
+    stand(turn)
     turn.settle()
     return turn.events
 
@@ -134,8 +142,7 @@ def take_effects(state: State) -> list[Effect]:
 def next_due(state: State) -> int | None:
     """The instant of the next timer that still means something, or None."""
     while state.timers:
-        _, _, key, epoch, attempt = state.timers[0]
-        if timer_means(state, key, epoch, attempt):
+        if timer_means(state, state.timers[0]):
             break
         heappop(state.timers)
     instants = [timer[0] for timer in state.timers[:1]]
@@ -152,18 +159,20 @@ def is_stalled(state: State) -> bool:
         and not state.running
         and not state.asked
         and next_due(state) is None
+        and state.ledger.unkeyed(1) is None
         and state.ledger.choose() is None
     )
 
 
-def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
+def timer_means(state: State, timer: Timer) -> bool:
+    due, _, key, epoch, attempt = timer
     running = state.running.get(key)
     if running is not None:
         return (
-            (running.epoch, running.attempt) == (epoch, attempt)
+            (running.epoch, running.attempt, running.deadline_ns) == (epoch, attempt, due)
             and running.stopping is None
             and running.plan is None
-            and running.facts.timeout_ns is not None
+            and running.frozen_ns is None
         )
     return state.attempts.get(key) == attempt and is_in_backoff(state, key)
 
@@ -183,7 +192,7 @@ class _Turn(Turn):
                 run=given.run,
                 graph_digest=given.graph_digest,
                 on_failure=given.on_failure,
-                words=given.words,
+                words=tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words),
                 zone=given.zone,
                 versions=given.versions,
                 recalls=given.recalls,
@@ -212,7 +221,8 @@ class _Turn(Turn):
                         why="the engine died while it ran",
                     )
                 )
-        self.emit(RunContinued(words=given.words, keeps_temp=given.keeps_temp))
+        words = tuple(replace(timed(word, self.now), since_ns=self.now) for word in given.words)
+        self.emit(RunContinued(words=words, keeps_temp=given.keeps_temp))
 
     def on_results_gone(self, given: ResultsGone) -> None:
         if given.keys:
@@ -307,9 +317,10 @@ class _Turn(Turn):
             raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
         if running.stopping == "cancelled":
             # It did not fail: it was taken away, and `continue` runs it again.
-            self.emit(
-                AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped", used=given.used)
-            )
+            self._lose(given, "stopped")
+            return
+        if running.stopping == "preempted":
+            self._lose(given, "stopped to make room")
             return
         reason, message, used = given.reason, given.message, given.used
         if used is None and running.plan is not None:
@@ -340,6 +351,9 @@ class _Turn(Turn):
         if retry_at is None:
             self._after_failure()
 
+    def _lose(self, given: AttemptBroke, why: str) -> None:
+        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=why, used=given.used))
+
     def _after_failure(self) -> None:
         state = self.state
         if state.phase != "running" or state.on_failure in ("continue", "hold"):
@@ -355,9 +369,10 @@ class _Turn(Turn):
     def on_time_reached(self, given: TimeReached) -> None:
         state = self.state
         while state.timers and state.timers[0][0] <= self.now:
-            _, _, key, epoch, attempt = heappop(state.timers)
-            if not timer_means(state, key, epoch, attempt):
+            timer = heappop(state.timers)
+            if not timer_means(state, timer):
                 continue
+            _, _, key, epoch, attempt = timer
             if key in state.running:
                 self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
             else:
@@ -366,7 +381,8 @@ class _Turn(Turn):
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
             held = len(self.state.parked)
-            self.emit(RunEnded(status="failed" if held else "stalled", held=held))
+            cancelled = len(self.state.cancelled)
+            self.emit(RunEnded(status="failed" if held else "stalled", held=held, cancelled=cancelled))
 
     # -- what follows ---------------------------------------------------------------------------------------------
 
@@ -387,15 +403,17 @@ class _Turn(Turn):
                         attempt=state.attempts.get(chosen, 0) + 1,
                         serial=state.serial + 1,
                         queued_ms=(self.now - state.queued_ns[chosen]) // NS_PER_MS,
+                        units=state.ledger.units(chosen),
                     )
                 )
             elif not self._widen():
+                ask_for_keys(state)
                 break
         tell_starved(self)
         self._release()
         status = self._ending()
         if status is not None:
-            self.emit(RunEnded(status=status, held=len(state.parked)))
+            self.emit(RunEnded(status=status, held=len(state.parked), cancelled=len(state.cancelled)))
 
     def _release(self) -> None:
         """Temporary files that nobody has to read any more go."""
@@ -430,10 +448,22 @@ class _Turn(Turn):
             frame = state.frames.get(key)
             if frame is None or (not frame.available and frame.next >= frame.count):
                 del state.to_widen[key]
-            elif not frame.active and len(frame.hot) >= frame.window and self._others_could_start(frame.body):
+            elif len(frame.hot) >= frame.window and self._is_blocked(frame) and self._others_could_start(frame.body):
                 self.emit(Widened(region=key, window=frame.window * 2))
                 return True
         return False
+
+    def _is_blocked(self, frame: Frame) -> bool:
+        """Nothing in a window is under way; where elements have keys, nothing in it can start.
+
+        Then others of its list may have a key of which none is there. It is looked for a few times, and on while that
+        brings more to run: a list that is sorted by key is not worked off key by key, and one that is mixed stays cold.
+        """
+        state = self.state
+        if not frame.active:
+            return True
+        waits = state.asked or state.keying is not None
+        return frame.fruitless < _FRUITLESS and not waits and is_keyed(state, frame.body)
 
     def _others_could_start(self, body: Body) -> bool:
         """Whether there is room for a call that an element begins with.
@@ -453,7 +483,7 @@ class _Turn(Turn):
             return None
         whole = not state.root.hot and not state.revived and not state.to_revive
         if state.phase == "running" and not whole:
-            return None
+            return "failed" if blocked(state) else None
         if whole and not state.failed:
             return "done"
         if state.phase != "running" and state.why != FAILURE:
@@ -465,6 +495,8 @@ class _Turn(Turn):
 
 
 _LEAST = (1,)
+_FRUITLESS = 3
+"""So many times in a row a window with keys is doubled, though no more runs than before."""
 
 
 def _requires(site: Site) -> tuple[Requirement, ...]:
@@ -489,5 +521,7 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     FilesPublished: _Turn.on_files_published,
     TimeReached: _Turn.on_time_reached,
     StallAccepted: _Turn.on_stall_accepted,
+    **ENDING,
     **ON,
+    **ON_KEYS,
 }

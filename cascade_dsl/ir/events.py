@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .graph import NodeKey
-from .requirement import Identity, Layer, Limit, Scope
+from .requirement import Identity, Layer, Limit, Scope, Window
 from .used import Used
 
 EVENT_SCHEMA = 1
@@ -92,12 +92,42 @@ class WordDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordExpired:
+    """The time of a layer's words about an identity that end at `until_ns`, or before, is over. Added later."""
+
+    layer: Layer
+    identity: Identity
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowTurned:
+    """A window that words have is open, or closed, until `until_ns`; until somebody says it is, it is closed. Added later."""
+
+    hours: Window
+    is_open: bool
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped:
+    """The wall clock went ahead of the engine's by that much, or fell behind: what ends at an instant of the wall ends
+    that much sooner. Added later."""
+
+    by_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScopePaused:
-    """Nothing new starts in a scope."""
+    """Nothing new starts in a scope. Said again, it replaces what was said of that scope."""
 
     scope: Scope
     who: str = ""
     because: str = ""
+    until_ns: int | None = None
+    """The instant at which it ends by itself, UTC. Added later, as what follows."""
+    freezes: bool = False
+    """What runs in the scope stands still: each has its `AttemptFrozen`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +136,10 @@ class ScopeResumed:
 
     scope: Scope | None
     who: str = ""
+    because: str = ""
+    """Added later, as what follows."""
+    expired: bool = False
+    """Its time was over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +229,14 @@ class FactsKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """To which pools of a limit with `by` Call instances belong that ran or waited when it came to be in force. Added later."""
+
+    by: str
+    keyed: tuple[tuple[NodeKey, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRemoval:
     """A file or folder that goes: absolute, removed if it is unchanged."""
 
@@ -237,6 +279,8 @@ class AttemptStarted:
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
     queued_ms: int = 0
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Resource → which of its units the attempt has. Added later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +290,26 @@ class AttemptStopping:
     key: NodeKey
     epoch: int
     attempt: int
-    why: Literal["timeout", "cancelled"]
+    why: Literal["timeout", "cancelled", "preempted"]
+    """`preempted`: a limit was lowered below what is taken, and room was to be made; it is queued again. Added later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFrozen:
+    """A pause that freezes covers what runs: its processes are stopped, its timeout stands still."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptThawed:
+    """No pause that freezes covers it any more: it goes on, its timeout later by the time that it stood."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,7 +424,7 @@ class BackoffEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """What was parked goes on: a new epoch, its attempts counted from 1 again."""
+    """What was parked or cancelled goes on: a new epoch, its attempts counted from 1 again."""
 
     key: NodeKey
     who: str = ""
@@ -405,6 +468,16 @@ class DrainBegan:
     """Nothing new starts; what runs ends."""
 
     why: str
+    who: str = ""
+    """Who asked for it, where a person did. Added later, as what follows."""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainEnded:
+    """Somebody took back that the run ends: it goes on."""
+
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +485,30 @@ class CancelBegan:
     """What runs is stopped, nothing new starts."""
 
     why: str
+    who: str = ""
+    """Added later, as what follows."""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCancelled:
+    """An instance is not to run: what waits or is parked is put aside, what is not ready yet as soon as it is.
+
+    It has not ended, so that it can run after all (`Retried`, `RunContinued`); what needs it waits.
+    """
+
+    key: NodeKey
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeCancelled:
+    """The same of all that is in a scope, now and whenever it becomes ready."""
+
+    scope: Scope
+    who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,6 +518,8 @@ class RunEnded:
     status: RunStatus
     held: int = 0
     """How many are parked: with any, the run can be gone on with, also where it failed. Added later."""
+    cancelled: int = 0
+    """How many an operator cancelled one by one or by scope: the same. Added later."""
 
 
 Event: TypeAlias = (
@@ -429,6 +528,9 @@ Event: TypeAlias = (
     | ParamBound
     | WordSet
     | WordDropped
+    | WordExpired
+    | WindowTurned
+    | ClockStepped
     | ScopePaused
     | ScopeResumed
     | Expanded
@@ -439,10 +541,13 @@ Event: TypeAlias = (
     | Computed
     | ComputeFailed
     | FactsKnown
+    | Keyed
     | Recalled
     | Missed
     | AttemptStarted
     | AttemptStopping
+    | AttemptFrozen
+    | AttemptThawed
     | PublishPlanned
     | AttemptFinished
     | AttemptFailed
@@ -456,6 +561,9 @@ Event: TypeAlias = (
     | Starved
     | NoLongerStarved
     | DrainBegan
+    | DrainEnded
     | CancelBegan
+    | NodeCancelled
+    | ScopeCancelled
     | RunEnded
 )

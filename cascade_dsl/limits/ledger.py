@@ -33,20 +33,26 @@ Spend pools, `by` keys and `whole` fit: another kind of `room`, a key in the cla
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..ir.events import Word
+from ..ir.expr import Expr
 from ..ir.graph import NodeKey
-from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope
+from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope, Window
 from . import picture
+from .audit import Audit
 from .faults import LedgerFault
-from .obstacles import Standing, standing
+from .keying import Keying
 from .passing import Passing
-from .picture import Capacities, Starving, Wait
-from .pools import DemandClass, Holder, Pool, Rank, Shape, Template, Waiter, asks
+from .picture import Capacities, Wait
+from .pools import Clock, Pool, SpendPool
 from .search import Search
-from .views import Effect, PoolView
-from .words import LAYER_NAMES, Said, Words, show_amount
+from .shapes import DemandClass, Holder, Rank, Shape, Template, Waiter, asks
+from .units import Given, Units
+from .views import Effect, PauseEnding, PoolView, WordEnding
+from .words import LAYER_NAMES, Words
+
+NO_KEYS: Mapping[str, str] = {}
 
 
 class Ledger:
@@ -54,24 +60,29 @@ class Ledger:
 
     __slots__ = (
         "_by_args",
+        "_clock",
         "_declared",
         "_holders",
-        "_now",
+        "_keying",
         "_passing",
+        "_pause_ends",
         "_pauses",
         "_pools",
         "_search",
         "_templates",
         "_tick",
+        "_units",
         "_waiting",
         "_words",
     )
 
     def __init__(self, resources: Iterable[Resource]) -> None:
-        self._now = 0
-        """The instant of whatever is asked or changed next: UTC nanoseconds, it never goes back."""
+        self._clock = Clock()
+        """UTC nanoseconds; it never goes back."""
         self._pools: dict[Identity, Pool] = {}
+        """Pools without a key."""
         self._pauses: dict[Scope, Pool] = {}
+        self._pause_ends: dict[Scope, int] = {}
         for resource in resources:
             identity = Identity(Scope("resource", resource.name))
             self._pools[identity] = Pool(identity, resource.dimension)
@@ -84,28 +95,81 @@ class Ledger:
         self._tick = 0
         """Counts nodes queued and started: ages."""
         self._passing = Passing()
-        self._search = Search()
+        self._search = Search(self._clock)
+        self._keying = Keying(self._clock, self._search, self._passing, self._waiting, self._holders, self._templates)
+        self._units = Units()
 
     def declare(self, resources: Iterable[Resource]) -> None:
         """Resources that a new text of the program speaks of; those that are known stay as they are."""
         for resource in resources:
-            identity = Identity(Scope("resource", resource.name))
-            if identity not in self._pools:
-                self._pools[identity] = pool = Pool(identity, resource.dimension)
-                terms = self._words.terms(identity)
-                pool.capacity = None if terms is None else terms.amount
-                self._add(pool)
+            scope = Scope("resource", resource.name)
+            identity = Identity(scope)
+            if identity in self._declared:
+                continue
             self._declared |= {identity}
+            for other in [i for i in (*self._pools, *self._keying.families) if i.scope == scope]:
+                # A word spoke of it before the program did, and did not know what it is measured in.
+                self._forget(other)
+            self._pools[identity] = pool = Pool(identity, resource.dimension)
+            pool.say(self._words.terms(identity))
+            self._add(pool)
+            self._follow(scope)
+
+    def _forget(self, identity: Identity) -> None:
+        if identity.by:
+            self._keying.follow(identity, None, "count")
+            self._reserve()
+        else:
+            self._remove(self._pools.pop(identity))
 
     # ---- time -------------------------------------------------------------------------------------------------
 
     def at(self, now_ns: int) -> None:
         """What follows happens at this instant."""
-        self._now = max(self._now, now_ns)
+        if now_ns > self._clock.now:
+            self._clock.now = now_ns
+            self._search.advance()
 
     def due(self) -> int | None:
-        """The next instant at which something changes by itself; None: nothing does."""
-        return None
+        """The next instant at which something changes by itself, to be asked when `choose` has found none; None: nothing does."""
+        wall, tokens = self.wall_due(), self._search.due()
+        return tokens if wall is None else wall if tokens is None else min(wall, tokens)
+
+    def wall_due(self) -> int | None:
+        """The next instant of the wall clock at which a word or a pause ends, or a window turns."""
+        instants = [self._words.due(), *self._pause_ends.values()]
+        return min((instant for instant in instants if instant is not None), default=None)
+
+    def endings(self) -> list[WordEnding | PauseEnding]:
+        """What is over by now: a word is to be told to `expire`, a pause to `resume`."""
+        ends = sorted(self._pause_ends.items(), key=lambda end: (end[1], str(end[0])))
+        pauses = [
+            PauseEnding(scope=scope, until_ns=until_ns) for scope, until_ns in ends if until_ns <= self._clock.now
+        ]
+        return [*self._words.expired(self._clock.now), *pauses]
+
+    def expire(self, layer: Layer, identity: Identity, until_ns: int) -> None:
+        """The words of a layer that end at that instant, or before, say nothing any more."""
+        self._words.expire(layer, identity, until_ns)
+        self._follow(identity.scope)
+
+    def windows(self) -> tuple[Window, ...]:
+        """The windows that words have or had: somebody has to say when each turns."""
+        return self._words.windows()
+
+    def edge(self, window: Window) -> tuple[bool, int | None] | None:
+        """Whether a window is open and until when it stays so, as it was last said."""
+        return self._words.edge(window)
+
+    def turn_window(self, window: Window, is_open: bool, until_ns: int | None) -> None:
+        """A window is open or closed until then."""
+        for scope in self._words.turn(window, is_open, until_ns):
+            self._follow(scope)
+
+    def shift_ends(self, by_ns: int) -> None:
+        """All that ends, or turns, at an instant of the wall clock comes that much later."""
+        self._words.shift(by_ns)
+        self._pause_ends = {scope: until_ns + by_ns for scope, until_ns in self._pause_ends.items()}
 
     # ---- templates --------------------------------------------------------------------------------------------
 
@@ -132,14 +196,24 @@ class Ledger:
             shape = template.variants[mask] = Shape(template, columns)
             for pool in (*self._pools.values(), *self._pauses.values()):
                 shape.attach(pool)
+            for family in self._keying.families.values():
+                shape.join(family)
         return shape
 
     # ---- words and pauses -------------------------------------------------------------------------------------
 
     def set_word(self, word: Word) -> None:
         """A layer says a word. Raises NotBuilt for forms that are not carried out yet."""
+        limit = word.limit
+        spends = limit.kind == "spend"
+        if spends != (limit.per_ns is not None) or (limit.burst is not None and not spends):
+            raise LedgerFault(f"`limit {limit.scope}` is no rate, or a rate without a time")
+        if min(1 if limit.per_ns is None else limit.per_ns, 1 if limit.burst is None else limit.burst) < 1:
+            raise LedgerFault(f"the time and the burst of `limit {limit.scope}` must be at least 1")
+        if bool(limit.by_text) != (limit.by is not None):
+            raise LedgerFault(f"`by` of `limit {limit.scope}` is a text and an expression, or neither")
         self._words.set(word)
-        self._follow(word.limit.scope)
+        self._follow(limit.scope)
 
     def drop_word(self, layer: Layer, scope: Scope) -> None:
         """A layer says nothing any more about a scope: what is below is in force again."""
@@ -156,14 +230,16 @@ class Ledger:
         found = self._words.hard_below(word)
         if found is None:
             return None
-        layer, amount = found
-        scope = word.limit.scope
         pool = self._pools.get(word.limit.identity)
-        shown = show_amount("count" if pool is None else pool.dimension, amount)
-        return f"{LAYER_NAMES[layer]} limits `{scope}` to {shown} hard: it can be lowered, not raised"
+        shown = picture.terms_text(found.limit, "count" if pool is None else pool.dimension)
+        name = LAYER_NAMES[found.layer]
+        return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
-    def pause(self, scope: Scope) -> None:
-        """Nothing in the scope starts until it is resumed; limits stay as they are."""
+    def pause(self, scope: Scope, until_ns: int | None = None) -> None:
+        """Nothing in the scope starts until it is resumed, or until that instant; limits stay as they are."""
+        self._pause_ends.pop(scope, None)
+        if until_ns is not None:
+            self._pause_ends[scope] = until_ns
         if scope not in self._pauses:
             beneath = self._pools.get(Identity(scope))
             pool = Pool(Identity(scope), "count" if beneath is None else beneath.dimension, pause=True)
@@ -173,6 +249,7 @@ class Ledger:
     def resume(self, scope: Scope | None) -> None:
         """Lift the pause of a scope, or every pause."""
         for paused in [scope] if scope is not None else list(self._pauses):
+            self._pause_ends.pop(paused, None)
             pool = self._pauses.pop(paused, None)
             if pool is not None:
                 self._remove(pool)
@@ -181,32 +258,69 @@ class Ledger:
         """The scopes that are paused, the first paused first."""
         return tuple(self._pauses)
 
+    def pause_end(self, scope: Scope) -> int | None:
+        """When the pause of a scope ends by itself."""
+        return self._pause_ends.get(scope)
+
+    def paused_holders(self, scope: Scope) -> Iterable[NodeKey]:
+        """What runs in a paused scope."""
+        pool = self._pauses.get(scope)
+        return () if pool is None else pool.holders
+
+    def demands(self, shape: int, amounts: tuple[int, ...], scope: Scope) -> bool:
+        """Whether a node that asks for so much is in the scope."""
+        return self._shape(self._templates[shape], amounts).column(scope) is not None
+
+    def surplus(self, identity: Identity) -> list[tuple[int, list[tuple[NodeKey, int]]]]:
+        """Of each hold pool of an identity that is over its capacity: by how much, and who holds what, the latest last."""
+        pool = self._pools.get(identity)
+        if pool is None or pool.capacity is None or pool.taken <= pool.capacity:
+            return []
+        return [(pool.taken - pool.capacity, list(pool.holders.items()))]
+
     def _follow(self, scope: Scope) -> None:
         """Bring the scope's pools in line with the words."""
         said = self._words.identities(scope)
-        for identity in [*said, *(i for i in self._pools if i.scope == scope and i not in said)]:
+        there = (*self._pools, *self._keying.families)
+        for identity in [*said, *(i for i in there if i.scope == scope and i not in said)]:
             self._follow_one(identity)
 
     def _follow_one(self, identity: Identity) -> None:
         terms = self._words.terms(identity)
-        capacity = None if terms is None else terms.amount
+        if identity.by:
+            self._keying.follow(identity, terms, self._dimension(identity.scope))
+            self._reserve()
+            return
         pool = self._pools.get(identity)
         if pool is None:
-            if capacity is None:
+            if terms is None:
                 return
-            pool = self._pools[identity] = Pool(identity, "count")
-            pool.capacity = capacity
+            if identity.kind == "spend":
+                pool = SpendPool(identity, self._dimension(identity.scope), terms, self._clock)
+            else:
+                pool = Pool(identity, self._dimension(identity.scope))
+                pool.say(terms)
+            self._pools[identity] = pool
             self._add(pool)
-        elif capacity is None and identity not in self._declared:
+        elif terms is None and identity not in self._declared:
             del self._pools[identity]
             self._remove(pool)
-        elif pool.capacity != capacity:
-            pool.capacity = capacity
+        elif pool.spends or pool.capacity != (None if terms is None else terms.amount):
+            pool.say(terms)
+            self._changed([pool], pool.shapes)
+
+    def _dimension(self, scope: Scope) -> Dimension:
+        beneath = self._pools.get(Identity(scope))
+        return "count" if beneath is None else beneath.dimension
+
+    def _changed(self, pools: Iterable[Pool], shapes: Iterable[Shape]) -> None:
+        """The capacity of pools has changed."""
+        for pool in pools:
             self._search.gained(pool)
-            for shape in pool.shapes:
-                for cls in shape.classes.values():
-                    self._passing.refront(cls)
-            self._reserve()
+        for shape in shapes:
+            for cls in shape.classes:
+                self._passing.refront(cls)
+        self._reserve()
 
     def _add(self, pool: Pool) -> None:
         """A pool comes to be: what runs in its scope holds it at once."""
@@ -214,10 +328,11 @@ class Ledger:
             for shape in template.variants.values():
                 if shape.attach(pool):
                     self._rouse_all(shape)
-        for node, holder in self._holders.items():
-            column = pool.shapes.get(holder.shape)
-            if column is not None:
-                pool.hold(node, asks(holder.amounts, column))
+        if not pool.spends:
+            for node, holder in self._holders.items():
+                column = pool.shapes.get(holder.shape)
+                if column is not None:
+                    pool.hold(node, asks(holder.amounts, column))
         self._reserve()
 
     def _remove(self, pool: Pool) -> None:
@@ -227,14 +342,38 @@ class Ledger:
         self._reserve()
 
     def _rouse_all(self, shape: Shape) -> None:
-        for cls in shape.classes.values():
+        for cls in shape.classes:
             self._search.rouse(cls)
             self._passing.refront(cls)
 
+    # ---- keys -------------------------------------------------------------------------------------------------
+
+    def bys(self, shape: int) -> tuple[tuple[str, Expr], ...]:
+        """The texts and expressions of `by` in force for nodes of a shape, by text."""
+        return self._keying.bys(self._templates[shape])
+
+    def key(self, by: str, keyed: Iterable[tuple[NodeKey, str]]) -> None:
+        """Keys of nodes under a `by`: running ones hold their pool from now on, waiting ones keep their age.
+
+        Of a node that has gone, or for which no such `by` is in force any more, nothing is kept.
+        """
+        for waiter in self._keying.key(by, keyed):
+            if waiter.claim is not None:
+                self._revise(waiter)
+
+    def unkeyed(self, most: int) -> tuple[str, tuple[NodeKey, ...]] | None:
+        """A `by` and at most so many nodes whose key under it is wanted: running ones first, then the oldest that wait."""
+        return self._keying.unkeyed(most)
+
     # ---- nodes ------------------------------------------------------------------------------------------------
 
-    def enqueue(self, node: NodeKey, shape: int, rank: Rank, amounts: tuple[int, ...]) -> None:
-        """A node waits. Amounts are by the shape's resources; a smaller rank starts first, then the older node."""
+    def enqueue(
+        self, node: NodeKey, shape: int, rank: Rank, amounts: tuple[int, ...], keys: Mapping[str, str] = NO_KEYS
+    ) -> None:
+        """A node waits. Amounts are by the shape's resources; a smaller rank starts first, then the older node.
+
+        `keys` are by text; those that are missing are given by `key`, before which it does not start.
+        """
         if node in self._waiting or node in self._holders:
             raise LedgerFault(f"node {node} is queued twice")
         template = self._templates[shape]
@@ -243,10 +382,8 @@ class Ledger:
         kind = self._shape(template, amounts)
         age = self._tick
         self._tick += 1
-        cls = kind.classes.get(rank)
-        fresh = cls is None
-        if cls is None:
-            cls = kind.classes[rank] = DemandClass(kind, rank, amounts)
+        cls = kind.class_for(rank, keys, age, amounts)
+        fresh = not cls.queue
         cls.queue.append(age, node, amounts)
         self._waiting[node] = Waiter(cls, age)
         if fresh:
@@ -255,66 +392,101 @@ class Ledger:
             return
         if cls.joined(age, amounts):
             self._passing.refront(cls)
-        bucket = cls.bucket
-        if cls.joint or (bucket is not None and asks(amounts, bucket.pool.shapes[kind]) < bucket.need):
+        asleep = cls.sleepers
+        if cls.joint or (asleep is not None and asks(amounts, cls.column(asleep.pool)) < asleep.need):
             self._search.rouse(cls)
 
     def withdraw(self, node: NodeKey) -> None:
         """A waiting node goes, never started."""
         self._take_out(node)
 
-    def start(self, node: NodeKey) -> None:
-        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen."""
+    def start(self, node: NodeKey, units: Given = ()) -> None:
+        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen.
+
+        `units` are what `units` gave for it; none where nobody asks which ones it has.
+        """
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} starts and does not wait")
         cls, amounts = waiter.cls, waiter.amounts
-        shape = cls.shape
-        for pool, column in shape.demands:
+        demands = cls.demands
+        if cls.barred:
+            raise LedgerFault(f"node {node} starts and keys are not known")
+        for pool, column in demands:
             if asks(amounts, column) > pool.free():
                 raise LedgerFault(f"node {node} starts and does not fit {pool.name}")
+        self._units.take(node, units)
         overtaken = self._passing.overtaken(waiter)
         order = waiter.order
-        self._take_out(node)
-        self._holders[node] = Holder(shape, amounts, order, self._tick)
+        self._holders[node] = Holder(cls.shape, amounts, order, self._tick, dict(cls.keys))
         self._tick += 1
-        for pool, column in shape.demands:
-            pool.hold(node, asks(amounts, column))
+        for pool, column in demands:
+            amount = asks(amounts, column)
+            pool.begin(node, amount)
+            if pool.spends:
+                self._search.stir(pool)
+        self._passing.owe(waiter, overtaken)
+        self._take_out(node)
         if overtaken:
             late = sorted(overtaken, key=lambda key: self._waiting[key].order)
-            claims = [self._passing.count(key, self._waiting[key], overtaken[key], self._holders) for key in late]
-            if any(claims):
-                self._reserve()
+            for key in late:
+                if self._passing.count(key, self._waiting[key], overtaken[key], self._holders):
+                    self._revise(self._waiting[key])
+        self._keying.sweep()
 
     def finish(self, node: NodeKey) -> None:
         """A holder holds no more."""
         holder = self._holders.pop(node, None)
         if holder is None:
             raise LedgerFault(f"node {node} finishes and does not run")
+        self._units.give_back(node)
         for pool, _ in holder.shape.demands:
-            pool.release(node)
-            self._search.gained(pool)
+            if not pool.spends:
+                pool.release(node)
+                self._search.gained(pool)
+        self._keying.release(node, holder)
 
     def _take_out(self, node: NodeKey) -> None:
         waiter = self._waiting.pop(node, None)
         if waiter is None:
             raise LedgerFault(f"node {node} is withdrawn and does not wait")
-        cls = waiter.cls
-        cls.queue.remove(waiter.age)
-        cls.left(waiter.age)
-        if not cls.queue:
-            cls.stamp = cls.front_stamp = -1
-            del cls.shape.classes[cls.rank]
-        if self._passing.claims.pop(node, None) is not None:
-            self._reserve()
+        for pool, _ in waiter.cls.demands:
+            if isinstance(pool, SpendPool):
+                pool.debts.pop(node, None)
+        self._keying.leave(waiter)
+        if waiter.claim is not None:
+            self._passing.unclaim(node)
+            self._revise(waiter)
 
     def _reserve(self) -> None:
-        for pool in self._passing.settle():
+        """Capacities, pools or pauses have changed: which claims are reservations?"""
+        for waiter in list(self._passing.claims.values()):
+            self._revise(waiter)
+
+    def _revise(self, waiter: Waiter) -> None:
+        released, reserved = self._passing.revise(waiter)
+        for pool in released:
             self._search.gained(pool)
+        for owner in reserved:
+            self._search.admit(owner)
 
     def choose(self) -> NodeKey | None:
-        """The next node to start, None where none may. Changes nothing but caches."""
-        return self._search.choose(self._passing.reserved.values())
+        """The next node to start at the instant of now, None where none may. Changes nothing but caches."""
+        return self._search.choose()
+
+    def units(self, node: NodeKey) -> Given:
+        """Which units of what it demands a node has; of one that waits, which it would get if it started now."""
+        waiter = self._waiting.get(node)
+        if waiter is None:
+            return self._units.of(node)
+        given: Given = ()
+        for name, column in waiter.cls.shape.columns.items():
+            pool = self._pools[Identity(Scope("resource", name))]
+            if pool.dimension == "count" and pool.capacity is not None:
+                numbers = self._units.lowest(name, waiter.amounts[column], pool.capacity)
+                if numbers:
+                    given += ((name, numbers),)
+        return given
 
     def waiting_nodes(self) -> tuple[NodeKey, ...]:
         """The nodes that wait, in the order in which they were queued."""
@@ -339,34 +511,7 @@ class Ledger:
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} does not wait")
-        return picture.refusing(waiter, reserved=node in self._passing.reserved)
-
-    def standing(self, node: NodeKey) -> Standing:
-        """What a waiting node asks for, what refuses it, and how it stands in the order."""
-        waiter = self._waiting.get(node)
-        if waiter is None:
-            raise LedgerFault(f"node {node} does not wait")
-        return standing(node, waiter, self._holders, self._passing.reserved)
-
-    def said(self, identity: Identity) -> tuple[Said, ...]:
-        """Every word about an identity, that of the highest layer first, and whether it counts now."""
-        return self._words.said(identity)
-
-    def spoken_of(self) -> tuple[tuple[Identity, Dimension], ...]:
-        """All that is a resource or that a word is about, in force or not."""
-        found = dict.fromkeys([*self._declared_identities(), *self._words.all_identities()])
-        return tuple((identity, self._dimension(identity.scope)) for identity in found)
-
-    def applies(self, scope: Scope) -> bool:
-        """Whether a call of the program is in the scope, or demands the resource."""
-        return any(template.in_scope(scope) for template in self._templates)
-
-    def _declared_identities(self) -> list[Identity]:
-        return [identity for identity in self._pools if identity in self._declared]
-
-    def _dimension(self, scope: Scope) -> Dimension:
-        pool = self._pools.get(Identity(scope))
-        return "count" if pool is None else pool.dimension
+        return picture.refusing(waiter, reserved=waiter.is_reserved)
 
     def waits(self) -> tuple[Wait, ...]:
         """Who waits for what: (task, pool, count, why starved or empty), by class of nodes."""
@@ -412,25 +557,19 @@ class Ledger:
 
     def has_room(self, shape: int, amounts: tuple[int, ...]) -> bool:
         """Whether a node that asks for so much would fit now, reservations left aside."""
-        demands = self._shape(self._templates[shape], amounts).demands
-        return all(pool.capacity is None or asks(amounts, column) <= pool.free() for pool, column in demands)
-
-    def would_fit(self, node: NodeKey) -> bool:
-        """Whether a waiting node would fit an empty machine under the words and pauses of now."""
-        return self._waiting[node].eligible()
-
-    def starving(self) -> tuple[Starving, ...]:
-        """Who needs more of a resource than there is on an empty machine."""
-        return picture.starving(self._classes())
+        kind = self._shape(self._templates[shape], amounts)
+        return all(
+            pool.capacity is None or asks(amounts, column) <= pool.free() for pool, column in kind.demands
+        ) and all(asks(amounts, column) <= family.capacity for family, column in kind.families)
 
     def can_ever_start(self) -> bool:
         """Whether something waits that would fit an empty machine under the words and pauses of now."""
-        return any(cls.lead() is not None for cls in self._classes())
+        return any(cls.lacks or cls.lead() is not None for cls in self._classes())
 
     def _classes(self) -> Iterator[DemandClass]:
         for template in self._templates:
             for shape in template.variants.values():
-                yield from shape.classes.values()
+                yield from shape.classes
 
     # ---- for tests and recovery -------------------------------------------------------------------------------
 
@@ -439,43 +578,33 @@ class Ledger:
         return {
             "shapes": [(t.task, t.tags, t.flows, t.resources) for t in self._templates],
             "words": self._words.snapshot(),
-            "paused": frozenset(self._pauses),
-            "pools": {identity: (p.capacity, dict(p.holders)) for identity, p in self._pools.items()},
-            "waiting": {n: (w.cls.shape.template.id, w.order, w.amounts, w.passes) for n, w in self._waiting.items()},
-            "holders": {n: (h.shape.template.id, h.order, h.amounts, h.since) for n, h in self._holders.items()},
+            "paused": {scope: self._pause_ends.get(scope) for scope in self._pauses},
+            "pools": {identity: pool.snapshot() for identity, pool in self._pools.items()},
+            "keyed": {identity: family.snapshot() for identity, family in self._keying.families.items()},
+            "waiting": {
+                n: (w.cls.shape.template.id, w.order, w.amounts, w.passes, w.cls.keys) for n, w in self._waiting.items()
+            },
+            "holders": {
+                n: (h.shape.template.id, h.order, h.amounts, h.since, h.keys) for n, h in self._holders.items()
+            },
             "claims": tuple(self._passing.claims),
             "tick": self._tick,
+            "units": self._units.snapshot(),
         }
 
     def check(self) -> None:
         """Recompute every invariant from scratch; AssertionError where one is broken."""
         every = (*self._pools.values(), *self._pauses.values())
-        for pool in every:
-            held = {
-                node: asks(holder.amounts, column)
-                for node, holder in self._holders.items()
-                if (column := holder.shape.column(pool.scope)) is not None
-            }
-            assert pool.holders == held, f"{pool.name}: {pool.holders} held, {held} run"
-            assert pool.taken == sum(held.values()), f"{pool.name}: {pool.taken} taken"
-            terms = self._words.terms(pool.identity)
-            capacity = 0 if pool.pause else None if terms is None else terms.amount
-            assert pool.capacity == capacity, f"{pool.name}: capacity {pool.capacity}, the words say {capacity}"
-            assert pool.identity in self._declared or pool.capacity is not None, f"{pool.name} has no word"
-        for template in self._templates:
-            for shape in template.variants.values():
-                demanded = {pool.name for pool in every if shape.column(pool.scope) is not None}
-                assert {pool.name for pool, _ in shape.demands} == demanded, f"demands of {template.task}"
-        queued = {node: (cls, age) for cls in self._classes() for age, node, _ in cls.queue}
-        assert queued == {node: (w.cls, w.age) for node, w in self._waiting.items()}, "queues and waiters differ"
-        assert all(cls.queue for cls in self._classes()), "an empty class"
-        assert not self._waiting.keys() & self._holders.keys(), "a node waits and runs"
-        assert all(self._waiting.get(n) is w for n, w in self._passing.claims.items()), "a claim of one who is gone"
-        kept: dict[Pool, int] = {}
-        for waiter in self._passing.reserved.values():
-            assert waiter.eligible(), "a reservation of a starved node"
-            for pool, column in waiter.cls.shape.demands:
-                if pool.capacity is not None:
-                    assert pool not in kept, f"{pool.name} is reserved twice"
-                    kept[pool] = asks(waiter.amounts, column)
-        assert all(pool.reserved == kept.get(pool, 0) for pool in every), "what is kept back differs from reservations"
+        families = tuple(self._keying.families.values())
+        Audit(
+            pools=every,
+            families=families,
+            templates=self._templates,
+            waiting=self._waiting,
+            holders=self._holders,
+            words=self._words,
+            passing=self._passing,
+        ).check()
+        assert all(pool.identity in self._declared or pool.capacity is not None for pool in every), "a pool has no word"
+        assert self._keying.exprs() == {family.by for family in families}, "expressions of who is gone"
+        self._units.check(self._holders)

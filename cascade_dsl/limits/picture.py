@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import TypeAlias
 
-from ..ir.requirement import Dimension, Identity, Scope
-from .pools import DemandClass, Pool, Waiter, asks
+from ..base.quantity import MILLI, NS_PER_S
+from ..ir.requirement import Dimension, Limit, Scope
+from .pools import Pool
+from .shapes import DemandClass, Waiter, asks
 from .views import Effect, PoolView
 from .words import show_amount
 
 Capacities: TypeAlias = tuple[tuple[str, int | None], ...]
 """(kind, capacity): `hold`, `pause`."""
-Starving: TypeAlias = tuple[str, Identity, int, int]
-"""Task, pool, the least need that is too much, and what there is."""
 Wait: TypeAlias = tuple[str, str, int, str]
 """Task, pool, how many, and why they could not start even on an empty machine (empty where they could)."""
 
@@ -25,12 +26,12 @@ def pool_views(pools: Iterable[Pool]) -> tuple[PoolView, ...]:
     return tuple(
         PoolView(
             pool=pool.name,
-            kind="hold",
+            kind=pool.identity.kind,
             dimension=pool.dimension,
             capacity=pool.capacity,
             taken=pool.taken,
             holders=len(pool.holders),
-            waiting=sum(len(cls.queue) for shape in pool.shapes for cls in shape.classes.values()),
+            waiting=sum(len(cls.queue) for shape in pool.shapes for cls in shape.classes),
         )
         for pool in shown
     )
@@ -41,7 +42,7 @@ def refusing(waiter: Waiter, *, reserved: bool) -> tuple[str, ...]:
     amounts = waiter.amounts
     return tuple(
         pool.name
-        for pool, column in waiter.cls.shape.demands
+        for pool, column in waiter.cls.demands
         if asks(amounts, column) > (pool.free() if reserved else pool.room())
     )
 
@@ -62,7 +63,7 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
         if lead is None:
             continue
         amounts = cls.queue.amounts(lead)
-        for pool, column in cls.shape.demands:
+        for pool, column in cls.demands:
             if asks(amounts, column) > pool.room():
                 key = (task, pool.name, "")
                 counts[key] = counts.get(key, 0) + len(cls.queue) - starved
@@ -70,32 +71,9 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
     return tuple((task, pool, count, why) for (task, pool, why), count in sorted(counts.items()))
 
 
-def starving(classes: Iterable[DemandClass]) -> tuple[Starving, ...]:
-    """Who needs more of a resource than it has: a limit of 0 on a scope and a pause starve nobody, they wait."""
-    found: dict[tuple[str, Identity], tuple[int, int]] = {}
-    for cls in classes:
-        for pool, column in cls.shape.demands:
-            if pool.pause or pool.capacity is None or (pool.scope.kind != "resource" and not pool.capacity):
-                continue
-            need = cls.queue.least(column)
-            if need <= pool.capacity:
-                if not cls.queue.varies(column):
-                    continue
-                over = [amounts[column] for _, _, amounts in cls.queue if amounts[column] > pool.capacity]
-                if not over:
-                    continue
-                need = min(over)
-            key = cls.shape.template.task, pool.identity
-            known = found.get(key)
-            if known is None or need < known[0]:
-                found[key] = need, pool.capacity
-    rows = ((task, identity, need, most) for (task, identity), (need, most) in found.items())
-    return tuple(sorted(rows, key=lambda row: (row[0], str(row[1]))))
-
-
 def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:
     """Pool and reason for a node that would not fit an empty machine; a pause or a scope's limit gives no reason."""
-    for pool, column in cls.shape.demands:
+    for pool, column in cls.demands:
         need = asks(amounts, column)
         if pool.capacity is None or need <= pool.capacity:
             continue
@@ -133,6 +111,37 @@ def effect(
         if "pause" in now:
             text += "; it is paused"
     return Effect(scope=name, before=before, after=after, running=running, waiting=waiting, text=text)
+
+
+def terms_text(limit: Limit, dimension: Dimension) -> str:
+    """What a word gives: `3`, `8GB`, `10/s burst 20`."""
+    assert isinstance(limit.amount, int)
+    return amount_text(dimension, limit.amount, limit.per_ns, limit.burst)
+
+
+_PER: dict[int, str] = {NS_PER_S: "s", 60 * NS_PER_S: "m", 3600 * NS_PER_S: "h", 86400 * NS_PER_S: "d"}
+
+
+def amount_text(dimension: Dimension, amount: int, per_ns: int | None, burst: int | None) -> str:
+    """`3`, or for a rate `10/s burst 20` (a burst of 1 goes without saying); exact, whatever the rate is in."""
+    shown = show_amount(dimension, amount)
+    if per_ns is None:
+        return shown
+    per = _PER.get(per_ns)
+    if per is None:
+        shown, per = _uneven_rate(dimension, amount, per_ns)
+    return f"{shown}/{per}" + ("" if burst is None or burst == 1 else f" burst {show_amount(dimension, burst)}")
+
+
+def _uneven_rate(dimension: Dimension, amount: int, per_ns: int) -> tuple[str, str]:
+    """A rate whose time is no unit: `1 each 2 s` is 0.5/s, or else in the first unit in which it is whole."""
+    for unit, name in _PER.items():
+        value = Fraction(amount * unit, per_ns)
+        if value.denominator == 1:
+            return show_amount(dimension, value.numerator), name
+    value = Fraction(amount * NS_PER_S, per_ns)
+    scaled = value / MILLI if dimension == "millicpu" else value
+    return f"{float(scaled):g}" + ("B" if dimension == "bytes" else ""), "s"
 
 
 def _change(

@@ -10,7 +10,8 @@ O(log n) for one column; for more, subtrees are cut where any column's minimum i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
 
 from ..ir.graph import NodeKey
 
@@ -85,10 +86,9 @@ class NodeQueue:
         """The age of the oldest node; the queue must not be empty."""
         return self._ages[self._first]
 
-    def older(self, age: int) -> int:
-        """How many are older than an age, which need not be there."""
-        place = self._place(age)
-        return max(0, place - self._first - self._nodes[self._first : place].count(None))
+    def last_age(self) -> int:
+        """The greatest age that has stood in it since it was last squeezed; −1 where it is empty."""
+        return self._ages[-1] if self._ages else -1
 
     def node(self, age: int) -> NodeKey:
         """The node of this age."""
@@ -126,6 +126,38 @@ class NodeQueue:
                 return self._ages[at - leaves]
             stack.append(2 * at + 1)
             stack.append(2 * at)
+        return None
+
+    def earliest(
+        self, bounds: Sequence[tuple[int, int]], times: Sequence[tuple[int, Callable[[int], int | None]]]
+    ) -> int | None:
+        """The first instant at which time alone makes a node fit: within each bound, and covered in each column of `times`.
+
+        A node's instant is the latest of its columns; a lesser amount is never covered later. None: no node ever.
+        """
+        fixed = [(self._columns[column], bound) for column, bound in bounds]
+        timed = [(self._columns[column], covered) for column, covered in times]
+        heap: list[tuple[int, int]] = []
+
+        def offer(at: int) -> None:
+            self.steps += 1
+            if any(tree[at] > bound for tree, bound in fixed):
+                return
+            latest = 0
+            for tree, covered in timed:
+                instant = covered(tree[at])
+                if instant is None:
+                    return
+                latest = max(latest, instant)
+            heappush(heap, (latest, at))
+
+        offer(1)
+        while heap:
+            latest, at = heappop(heap)
+            if at >= self._size:
+                return latest
+            offer(2 * at)
+            offer(2 * at + 1)
         return None
 
     def __iter__(self) -> Iterator[tuple[int, NodeKey, tuple[int, ...]]]:

@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
 from ..ir.graph import NodeKey
-from .pools import FLOOR, Bucket, DemandClass, Pool, Waiter
+from .pools import FLOOR, Clock, Pool, Sleepers
+from .shapes import DemandClass, Waiter, asks
+
+_NEVER = 1 << 100
+"""Later than any instant."""
 
 
 class Search:
-    """Which classes may have a node that fits, and which sleep on what."""
+    """Which classes may have a node that fits, and which sleep on what, and until when."""
 
-    __slots__ = ("_dirty", "_dozing", "_limit", "_number", "_ready", "looks")
+    __slots__ = (
+        "_aged",
+        "_clock",
+        "_dirty",
+        "_dozing",
+        "_dues",
+        "_dues_limit",
+        "_limit",
+        "_number",
+        "_owners",
+        "_ready",
+        "_stirred",
+        "looks",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._ready: list[Any] = []
-        """Heap of (rank, age, number, stamp, class or bucket): a lower bound of the order of its first that fits."""
+        """Heap of (rank, age, number, stamp, class or sleepers): a lower bound of the order of its first that fits."""
         self._limit = FLOOR
         """The length at which `_ready` is swept of void entries."""
         self._dirty: dict[Pool, None] = {}
         """Pools that may have gained room since the last look."""
         self._dozing: list[tuple[int, DemandClass]] = []
         """Classes in `_ready` under an order beyond their head's: a lower bound only until some pool gains room."""
+        self._aged = False
+        """Time has gone on since the last look."""
+        self._stirred: dict[Pool, None] = {}
+        """Spend pools whose level, sleepers or reservation have changed since their instants were written down."""
+        self._dues: list[Any] = []
+        """Heap of (instant, number, stamp, pool, class or waiter): when time alone may let something start."""
+        self._dues_limit = FLOOR
+        self._owners: list[Any] = []
+        """Heap of (rank, age, number, node) with a reservation, all that fit among them."""
         self._number = 0
         self.looks = 0
-        """Classes and buckets looked at, for tests of cost."""
+        """Classes and sleepers looked at, for tests of cost."""
 
     def gained(self, pool: Pool) -> None:
         """The pool may have room that it had not."""
         self._dirty[pool] = None
 
+    def stir(self, pool: Pool) -> None:
+        """Of a spend pool something has changed: the instants at which time gives room may be others."""
+        self._stirred[pool] = None
+
     def rouse(self, cls: DemandClass) -> None:
         """The class may have a node that fits."""
         cls.stamp += 1
-        cls.bucket = None
+        cls.sleepers = None
         cls.joint = False
         self._push(self._ready, cls, cls.queue.head_age(), cls)
         if len(self._ready) > self._limit:
@@ -43,13 +74,118 @@ class Search:
             heapify(self._ready)
             self._limit = max(FLOOR, 2 * len(self._ready))
 
-    def choose(self, reserved: Iterable[Waiter]) -> NodeKey | None:
-        """The first node in order that fits; those with a reservation are measured against what is truly free."""
+    # ---- time -------------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """The clock has gone on: what time was to wake by now is awake."""
+        now = self._clock.now
+        self._aged = True
+        self._write_dues()
+        dues = self._dues
+        while dues and dues[0][0] <= now:
+            _, _, stamp, item = heappop(dues)
+            if stamp != _due_stamp(item):
+                continue
+            if isinstance(item, DemandClass):
+                self.rouse(item)
+                continue
+            item.due_ns = None
+            if isinstance(item, Pool):
+                self.gained(item)
+            else:
+                self.admit(item)
+
+    def due(self) -> int | None:
+        """The next instant at which time alone may let a node start; to be asked after `choose` has found none."""
+        self._write_dues()
+        dues = self._dues
+        while dues and dues[0][2] != _due_stamp(dues[0][3]):
+            heappop(dues)
+        return dues[0][0] if dues else None
+
+    def _write_dues(self) -> None:
+        while self._stirred:
+            pool, _ = self._stirred.popitem()
+            need = self._least_need(pool)
+            instant = None if need is None else pool.covered(need + pool.reserved)
+            if instant is not None and instant <= self._clock.now:
+                instant = None
+                self.gained(pool)
+            if instant != pool.due_ns:
+                pool.due_ns = instant
+                self._write_due(instant, pool)
+            if pool.owner is not None:
+                self._time_owner(pool.owner)
+
+    def _least_need(self, pool: Pool) -> int | None:
+        """The least need of those that sleep on the pool alone."""
+        while pool.asleep:
+            need = pool.asleep[0]
+            sleepers = pool.sleepers[need]
+            heap = sleepers.heap
+            while heap and heap[0][3] != heap[0][4].stamp:
+                heappop(heap)
+            if heap:
+                return need
+            heappop(pool.asleep)
+            del pool.sleepers[need]
+            sleepers.stamp = -1
+        return None
+
+    def _time_owner(self, waiter: Waiter) -> None:
+        """Write down when a node with a reservation will have the tokens that it lacks."""
+        instant: int | None = 0
+        if waiter.cls.barred:
+            instant = None
+        else:
+            amounts = waiter.amounts
+            for pool, column in waiter.cls.demands:
+                covered = pool.covered(asks(amounts, column))
+                instant = None if covered is None else max(instant, covered)
+                if instant is None:
+                    break
+        if instant is not None and instant <= self._clock.now:
+            instant = None
+        if instant != waiter.due_ns:
+            waiter.due_ns = instant
+            self._write_due(instant, waiter)
+
+    def _write_due(self, instant: int | None, item: Pool | Waiter) -> None:
+        if instant is None:
+            return
+        heappush(self._dues, (instant, self._next(), instant, item))
+        self._sweep_dues()
+
+    def _sweep_dues(self) -> None:
+        if len(self._dues) > self._dues_limit:
+            self._dues = [entry for entry in self._dues if entry[2] == _due_stamp(entry[3])]
+            heapify(self._dues)
+            self._dues_limit = max(FLOOR, 2 * len(self._dues))
+
+    # ---- choice -----------------------------------------------------------------------------------------------
+
+    def admit(self, waiter: Waiter) -> None:
+        """A node with a reservation may fit: it is measured against what is truly free."""
+        if waiter.fits():
+            heappush(self._owners, (*waiter.order, self._next(), waiter))
+        else:
+            self._time_owner(waiter)
+
+    def _first_owner(self) -> Waiter | None:
+        owners = self._owners
+        while owners:
+            waiter: Waiter = owners[0][3]
+            if waiter.is_reserved and waiter.fits():
+                return waiter
+            heappop(owners)
+            if waiter.is_reserved:
+                self._time_owner(waiter)
+        return None
+
+    def choose(self) -> NodeKey | None:
+        """The first node in order that fits."""
         self._wake()
-        best: Waiter | None = None
-        for waiter in reserved:
-            if (best is None or waiter.order < best.order) and waiter.fits():
-                best = waiter
+        best = self._first_owner()
         ready = self._ready
         while ready:
             rank, age, _, stamp, item = ready[0]
@@ -59,7 +195,7 @@ class Search:
             if best is not None and best.order <= (rank, age):
                 break
             self.looks += 1
-            if isinstance(item, Bucket):
+            if isinstance(item, Sleepers):
                 cls = self._sleeper(item)
                 if cls is None:
                     heappop(ready)
@@ -78,34 +214,39 @@ class Search:
             if isinstance(item, DemandClass):
                 heappop(ready)
             cls.stamp += 1
-            cls.bucket = None
+            cls.sleepers = None
             self._push(ready, cls, found, cls)
             self._dozing.append((cls.stamp, cls))
         return None if best is None else best.cls.queue.node(best.age)
 
     def _wake(self) -> None:
-        if not self._dirty:
+        if not self._dirty and not self._aged:
             return
         for pool in self._dirty:
             room, asleep = pool.room(), pool.asleep
             while asleep and asleep[0] <= room:
-                bucket = pool.buckets[heappop(asleep)]
-                bucket.awake = True
-                self._push_bucket(bucket)
+                sleepers = pool.sleepers[heappop(asleep)]
+                sleepers.awake = True
+                self._push_sleepers(sleepers)
             if pool.joint:
                 for stamp, cls in pool.joint:
                     if cls.stamp == stamp:
                         self.rouse(cls)
                 pool.joint.clear()
+            if pool.spends:
+                self.stir(pool)
+            if pool.owner is not None:
+                self.admit(pool.owner)
         self._dirty.clear()
+        self._aged = False
         for stamp, cls in self._dozing:
             if cls.stamp == stamp:
                 self.rouse(cls)
         self._dozing.clear()
 
-    def _sleeper(self, bucket: Bucket) -> DemandClass | None:
-        """The first class of an awake bucket. None: the bucket is empty, and gone, or sleeps again."""
-        heap = bucket.heap
+    def _sleeper(self, sleepers: Sleepers) -> DemandClass | None:
+        """The first class of sleepers that are awake. None: they are none, and gone, or sleep again."""
+        heap = sleepers.heap
         while heap:
             rank, age, _, stamp, cls = heap[0]
             if stamp != cls.stamp:
@@ -115,61 +256,92 @@ class Search:
             if head != age:
                 heapreplace(heap, (rank, head, self._next(), stamp, cls))
                 continue
-            if bucket.need > bucket.pool.room():
-                bucket.awake = False
-                heappush(bucket.pool.asleep, bucket.need)
+            if sleepers.need > sleepers.pool.room():
+                sleepers.awake = False
+                heappush(sleepers.pool.asleep, sleepers.need)
+                if sleepers.pool.spends:
+                    self.stir(sleepers.pool)
                 return None
             return cls
-        del bucket.pool.buckets[bucket.need]
-        bucket.stamp = -1
+        del sleepers.pool.sleepers[sleepers.need]
+        sleepers.stamp = -1
         return None
 
     def _first_fit(self, cls: DemandClass) -> int | None:
         """The age of the first node of the class that fits. None: none does, and the class was put to sleep."""
+        if cls.barred:
+            self._lay_down(cls)
+            return None
         queue = cls.queue
         bounds: list[tuple[int, int]] = []
-        for pool, column in cls.shape.demands:
+        spent: Pool | None = None
+        last = need_of_spent = 0
+        for pool, column in cls.demands:
             if pool.capacity is None:
                 continue
             room, need = pool.room(), queue.least(column)
             if need > room:
-                self._sleep(cls, pool, need)
-                return None
-            if queue.varies(column):
+                if not pool.spends:
+                    self._sleep(cls, pool, need)
+                    return None
+                covered = pool.covered(need + pool.reserved)
+                instant = _NEVER if covered is None else covered
+                if spent is None or instant > last:
+                    spent, last, need_of_spent = pool, instant, need
+            elif queue.varies(column):
                 bounds.append((column, room))
+        if spent is not None:
+            self._sleep(cls, spent, need_of_spent)
+            return None
         found = queue.first(bounds)
         if found is None:
             self._sleep_jointly(cls)
         return found
 
-    def _sleep(self, cls: DemandClass, pool: Pool, need: int) -> None:
-        bucket = pool.buckets.get(need)
-        if bucket is None:
-            bucket = pool.buckets[need] = Bucket(pool, need)
-            heappush(pool.asleep, need)
+    def _lay_down(self, cls: DemandClass) -> None:
         cls.stamp += 1
-        cls.bucket = bucket
+        cls.sleepers = None
         cls.joint = False
-        self._push(bucket.heap, cls, cls.queue.head_age(), cls)
-        if len(bucket.heap) > bucket.limit:
-            bucket.sweep()
-        if bucket.awake:
-            self._push_bucket(bucket)
+
+    def _sleep(self, cls: DemandClass, pool: Pool, need: int) -> None:
+        sleepers = pool.sleepers.get(need)
+        if sleepers is None:
+            sleepers = pool.sleepers[need] = Sleepers(pool, need)
+            heappush(pool.asleep, need)
+        self._lay_down(cls)
+        cls.sleepers = sleepers
+        self._push(sleepers.heap, cls, cls.queue.head_age(), cls)
+        if len(sleepers.heap) > sleepers.limit:
+            sleepers.sweep()
+        if sleepers.awake:
+            self._push_sleepers(sleepers)
+        elif pool.spends:
+            self.stir(pool)
 
     def _sleep_jointly(self, cls: DemandClass) -> None:
-        cls.stamp += 1
-        cls.bucket = None
+        self._lay_down(cls)
         cls.joint = True
-        for pool, column in cls.shape.demands:
+        bounds: list[tuple[int, int]] = []
+        times: list[tuple[int, Callable[[int], int | None]]] = []
+        for pool, column in cls.demands:
             if pool.capacity is not None and cls.queue.varies(column):
                 pool.joint.append((cls.stamp, cls))
                 if len(pool.joint) > pool.joint_limit:
                     pool.sweep_joint()
+                if pool.spends:
+                    times.append((column, _covered_beside(pool)))
+                else:
+                    bounds.append((column, pool.room()))
+        if times:
+            instant = cls.queue.earliest(bounds, times)
+            if instant is not None:
+                heappush(self._dues, (instant, self._next(), cls.stamp, cls))
+                self._sweep_dues()
 
-    def _push_bucket(self, bucket: Bucket) -> None:
-        rank, age, *_ = bucket.heap[0]
-        bucket.stamp += 1
-        heappush(self._ready, (rank, age, self._next(), bucket.stamp, bucket))
+    def _push_sleepers(self, sleepers: Sleepers) -> None:
+        rank, age, *_ = sleepers.heap[0]
+        sleepers.stamp += 1
+        heappush(self._ready, (rank, age, self._next(), sleepers.stamp, sleepers))
 
     def _push(self, heap: list[Any], cls: DemandClass, age: int, item: DemandClass) -> None:
         heappush(heap, (cls.rank, age, self._next(), item.stamp, item))
@@ -177,3 +349,12 @@ class Search:
     def _next(self) -> int:
         self._number += 1
         return self._number
+
+
+def _due_stamp(item: Pool | DemandClass | Waiter) -> int | None:
+    return item.stamp if isinstance(item, DemandClass) else item.due_ns
+
+
+def _covered_beside(pool: Pool) -> Callable[[int], int | None]:
+    """When so much is there beside what is kept back."""
+    return lambda amount: pool.covered(amount + pool.reserved)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir.requirement import Dimension, PoolKind
+from ..ir.requirement import Dimension, Identity, Layer, PoolKind, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +34,20 @@ class Effect:
     waiting: int
     text: str
     """`task:fetch 10 → 3: 7 running, drains to 3`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordEnding:
+    """A word whose time is over."""
+
+    layer: Layer
+    identity: Identity
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseEnding:
+    """A pause whose time is over."""
+
+    scope: Scope
+    until_ns: int

@@ -6,6 +6,7 @@ then performs their effects. When the transaction fails nothing is performed and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..engine.effects import (
     Evaluate,
     EvaluateFacts,
     Gather,
+    KeyNodes,
     Measure,
     Publish,
     Recall,
@@ -72,6 +74,7 @@ from .recipes import Recipes
 from .saying import starved_text
 from .sources import SourceLines
 from .values import Values
+from .wall import CHECK_S, Wall
 
 if TYPE_CHECKING:
     from .explaining import Explainer
@@ -128,6 +131,7 @@ class Interpreter:
         bodies: Bodies,
         blobs: Blobs,
         clock: Clock,
+        wall: Wall,
         project: Path,
         store: Path,
         reporter: Reporter,
@@ -151,13 +155,16 @@ class Interpreter:
         self._names = names
         self._bodies = bodies
         self._clock = clock
+        self._wall = wall
         self._reporter = reporter
         self.run_id = run
         self._no_wait = no_wait
         self._inbox: list[Input] = []
         self._orders: list[Order] = []
         self._bell = trio.Event()
-        self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
+        self._evaluator = Evaluator(
+            state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell, note=reporter.note
+        )
         self.discarding = Discarding(state=state, names=names, note=reporter.note)
         bodies.is_free = publishing.is_free
         self.recalling = Recalling(
@@ -284,20 +291,26 @@ class Interpreter:
         if not self._inbox and not self._orders:
             self._look_for_stall()
         if not self._inbox and not self._orders:
-            if due is None:
-                await self._bell.wait()
-            else:
-                with trio.move_on_after(max(0.0, (due - self._clock.now_ns()) / NS_PER_S)):
-                    await self._bell.wait()
+            await self._sleep(due)
         else:
             await trio.lowlevel.checkpoint()
         self._bell = trio.Event()
         inputs, self._inbox = self._inbox, []
-        if due is not None and due <= self._clock.now_ns():
+        if (due is not None and due <= self._clock.now_ns()) or self._wall.has_stepped():
             inputs.append(TimeReached())
         if self._fault is not None:
             raise self._fault
         return inputs
+
+    async def _sleep(self, due: int | None) -> None:
+        """Until somebody rings, `due` has come, or the clock on the wall, for which something waits, was set."""
+        most_s = CHECK_S if self.state.ledger.wall_due() is not None else math.inf
+        while not self._bell.is_set() and not (due is not None and due <= self._clock.now_ns()):
+            left_s = math.inf if due is None else max(0.0, (due - self._clock.now_ns()) / NS_PER_S)
+            with trio.move_on_after(min(left_s, most_s)):
+                await self._bell.wait()
+            if most_s < math.inf and self._wall.has_stepped():
+                return
 
     def _look_for_stall(self) -> None:
         stalled = is_stalled(self.state)
@@ -310,7 +323,7 @@ class Interpreter:
     def _turn(self, inputs: Sequence[Input]) -> None:
         now_ns = self._clock.now_ns()
         first = self.state.seq + 1
-        events = step(self.state, inputs, now_ns)
+        events = step(self.state, self._wall.heard(inputs, self.state, now_ns), now_ns)
         if events:
             self._commit(now_ns, first, events)
         for effect in take_effects(self.state):
@@ -370,7 +383,7 @@ class Interpreter:
                 self.attempts.stop(serial)
             case Publish():
                 self.attempts.publish(effect)
-            case Evaluate() | EvaluateFacts() | Measure() | Gather():
+            case Evaluate() | EvaluateFacts() | KeyNodes() | Measure() | Gather():
                 self._evaluator.ask(effect)
             case Recall():
                 self.recalling.ask(effect)

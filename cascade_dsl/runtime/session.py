@@ -67,6 +67,7 @@ from .secrets import Held, read_secrets, refuse_stored
 from .sources import SourceLines
 from .texts import changed_files, check_texts, digest_of, text_of, texts_of
 from .values import Values
+from .wall import Wall, zone_text
 from .warden import PASSED_ON
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def begin(
             on_failure=terms.on_failure,
             words=words,
             params=tuple(bound),
-            zone=time.strftime("%z"),
+            zone=zone_text(os.environ),
             versions=(("cascade", __version__), ("python", platform.python_version())),
             targets=terms.targets,
             recalls=not terms.recall.force_all,
@@ -170,6 +171,7 @@ def begin(
                 {},
                 (),
                 words,
+                request.zone,
                 secrets,
             )
     finally:
@@ -237,6 +239,7 @@ def go_on(
                     plans,
                     told,
                     begun.words,
+                    begun.zone,
                     secrets,
                 )
             except CascadeError:
@@ -273,6 +276,7 @@ def _play(
     plans: dict[NodeKey, PublishPlanned],
     told: Sequence[Event],
     words: Sequence[Word],
+    zone: str,
     secrets: Held,
 ) -> Ended:
     graph = state.plan.graph
@@ -334,6 +338,7 @@ def _play(
                 bodies=bodies,
                 blobs=project.blobs,
                 clock=clock,
+                wall=Wall(clock, zone, reporter.note, ahead_ns=state.wall_ahead_ns),
                 project=folder,
                 store=project.store,
                 reporter=reporter,

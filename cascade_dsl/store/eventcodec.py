@@ -16,7 +16,7 @@ from ..base.diagnostics import CascadeError
 from ..ir import codec
 from ..ir.events import EVENT_SCHEMA, Event, Facts, PlannedFile, PlannedRemoval, Recalled, Word
 from ..ir.graph import Json
-from ..ir.requirement import Layer, Scope
+from ..ir.requirement import Identity, Layer, Scope, Window
 from ..ir.used import Used
 
 CLASSES: dict[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
@@ -43,7 +43,8 @@ _used_of = attrgetter(*_fields(Used))
 
 
 def _read_facts(data: Json) -> Facts:
-    return Facts(**(data | {"amounts": tuple(data["amounts"])}))
+    keys = tuple((by, key) for by, key in data.get("keys", ()))
+    return Facts(**(data | {"amounts": tuple(data["amounts"]), "keys": keys}))
 
 
 def _write_removals(removals: tuple[PlannedRemoval, ...]) -> list[dict[str, Any]]:
@@ -58,6 +59,8 @@ _WRITE: dict[str, _Change] = {
     "words": lambda words: [codec.encode(word) for word in words],
     "word": codec.encode,
     "scope": lambda scope: None if scope is None else codec.encode(scope),
+    "identity": codec.encode,
+    "hours": codec.encode,
     "facts": lambda facts: dict(zip(_fields(Facts), _facts_of(facts), strict=True)),
     "files": lambda files: [dict(zip(_fields(PlannedFile), _file_of(file), strict=True)) for file in files],
     "keys": lambda keys: [list(key) for key in keys],
@@ -68,17 +71,21 @@ _WRITE: dict[str, _Change] = {
 _READ: dict[str, _Change] = {
     "key": tuple,
     "keys": lambda keys: tuple(tuple(key) for key in keys),
+    "keyed": lambda pairs: tuple((tuple(key), text) for key, text in pairs),
     "region": tuple,
     "words": lambda words: tuple(codec.decode(Word, word) for word in words),
     "word": lambda word: codec.decode(Word, word),
     "layer": Layer,
     "scope": lambda scope: None if scope is None else codec.decode(Scope, scope),
+    "identity": lambda identity: codec.decode(Identity, identity),
+    "hours": lambda window: codec.decode(Window, window),
     "targets": tuple,
     "versions": lambda pairs: tuple((name, version) for name, version in pairs),
     "facts": _read_facts,
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
     "removals": _read_removals,
     "temporary": _read_removals,
+    "units": lambda units: tuple((name, tuple(numbers)) for name, numbers in units),
     "used": lambda used: None if used is None else Used(*used),
 }
 """By the name of a field: how its value becomes JSON, and how it comes back. Others stand as they are."""

@@ -7,8 +7,8 @@ starts: that is the engine's, and what is simulated is what would happen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from heapq import heappop, heappush
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from ..engine.effects import (
@@ -18,12 +18,15 @@ from ..engine.effects import (
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
+    KeyNodes,
     Measure,
     Publish,
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.handles import elements
 from ..engine.inputs import (
@@ -38,6 +41,7 @@ from ..engine.inputs import (
     GatherBuilt,
     Input,
     Measured,
+    NodesKeyed,
     NothingRecalled,
     ReloadAsked,
     ResultRecalled,
@@ -86,6 +90,14 @@ class Oracle(Protocol):
 
     def length(self, key: NodeKey) -> int | str: ...
     def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str: ...
+    def key(self, key: NodeKey, by: str) -> str:
+        """To which pool of a limit with that `by` a Call instance belongs."""
+        ...
+
+    def keying_takes_ns(self) -> int:
+        """How long keys of what is queued or runs are waited for."""
+        ...
+
     def param_length(self, node: int) -> int | None: ...
 
 
@@ -114,11 +126,13 @@ class Simulation:
         """Files of outputs that are there, named by `file_of`."""
         self._check = check
         self._due: list[tuple[int, int, Input]] = []
-        self._answers: dict[int, Ask] = {}
+        self._answers: dict[int, Ask | KeyNodes] = {}
         """By the number of a row of `_due`: the question that it answers. An answer to an older one is dropped."""
         self._texts = 1
         self._count = 0
         self._ends: dict[int, tuple[Input, bool]] = {}
+        self._left: dict[int, int] = {}
+        """Of attempts that stand still, how long each will take from when it goes on."""
         params = tuple(
             ParamBound(node=node.id, value="null", length=oracle.param_length(node.id))
             for node in graph.nodes
@@ -136,7 +150,7 @@ class Simulation:
             )
         )
 
-    def at(self, t_ns: int, given: Input, ask: Ask | None = None) -> None:
+    def at(self, t_ns: int, given: Input, ask: Ask | KeyNodes | None = None) -> None:
         """Something happens outside at an instant to come."""
         self._count += 1
         if ask is not None:
@@ -164,7 +178,7 @@ class Simulation:
             t_ns, number, given = heappop(self._due)
             self.now_ns = max(self.now_ns, t_ns)
             ask = self._answers.pop(number, None)
-            if ask is not None and self.state.asked.get(ask.key) is not ask:
+            if ask is not None and not self._is_asked(ask):
                 return True
             if isinstance(given, AttemptSucceeded | AttemptBroke | AttemptVanished):
                 running = self.state.running.get(given.key)
@@ -176,6 +190,10 @@ class Simulation:
             self.now_ns = max(self.now_ns, due)
             self.turn(TimeReached())
         return True
+
+    def _is_asked(self, ask: Ask | KeyNodes) -> bool:
+        """Whether that very question still stands."""
+        return (self.state.keying if isinstance(ask, KeyNodes) else self.state.asked.get(ask.key)) is ask
 
     def retry(self, *keys: NodeKey) -> list[Event]:
         """Somebody retries what is parked: these, or all."""
@@ -206,6 +224,7 @@ class Simulation:
         """
         self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
+        self._left.clear()
         self._answers.clear()
         self.status = None
         self.state = replay(self.graph, self.events, self.state.graphs)
@@ -257,7 +276,12 @@ class Simulation:
                     )
                 self._ends[serial] = (end, played.deaf)
                 self.at(self.now_ns + played.takes_ns, end)
+            case FreezeAttempt(serial=serial):
+                self._freeze(serial)
+            case ThawAttempt(serial=serial):
+                self._thaw(serial)
             case StopAttempt(key=key, serial=serial):
+                self._thaw(serial)
                 known = self._ends.get(serial)
                 running = self.state.running.get(key)
                 if known is not None and not known[1] and running is not None:
@@ -281,12 +305,17 @@ class Simulation:
                     self.at(self.now_ns, EvaluationFailed(key=key, message=value), effect)
                 else:
                     self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]), effect)
-            case EvaluateFacts(key=key, attempt=number, peak_bytes=peak):
-                facts = self.oracle.facts(key, number, peak)
+            case EvaluateFacts(key=key, attempt=number, peak_bytes=peak, by=by):
+                constant = self.state.site_of(key).facts
+                facts = self.oracle.facts(key, number, peak) if constant is None else constant
                 if isinstance(facts, str):
                     self.at(self.now_ns, EvaluationFailed(key=key, message=facts), effect)
                 else:
-                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts), effect)
+                    keys = tuple((text, self.oracle.key(key, text)) for text, _ in by)
+                    self.at(self.now_ns, FactsEvaluated(key=key, facts=replace(facts, keys=keys)), effect)
+            case KeyNodes(by=by, keys=nodes):
+                keyed = tuple((key, self.oracle.key(key, by)) for key in nodes)
+                self.at(self.now_ns + self.oracle.keying_takes_ns(), NodesKeyed(by=by, keyed=keyed), effect)
             case Recall(key=key):
                 found = self.oracle.recalled(key)
                 if found is False:
@@ -306,6 +335,19 @@ class Simulation:
                 self.disk.difference_update(one.path for one in removals)
             case EndRun(status=status):
                 self.status = status
+
+    def _freeze(self, serial: int) -> None:
+        known = self._ends.get(serial)
+        row = None if known is None else next((row for row in self._due if row[2] is known[0]), None)
+        if row is not None:
+            self._due.remove(row)
+            heapify(self._due)
+            self._left[serial] = row[0] - self.now_ns
+
+    def _thaw(self, serial: int) -> None:
+        left_ns = self._left.pop(serial, None)
+        if left_ns is not None:
+            self.at(self.now_ns + left_ns, self._ends[serial][0])
 
     def _recalled(self, key: NodeKey, length: int | None) -> ResultRecalled:
         stand = self.oracle.remains(key)
@@ -338,5 +380,6 @@ _OWN = (
     NothingRecalled,
     Measured,
     GatherBuilt,
+    NodesKeyed,
 )
 """What the shell itself has in flight, and a crash loses."""

@@ -100,5 +100,5 @@ def test_classes_that_come_and_go_leave_nothing_behind() -> None:
         bench.ledger.withdraw(node)
     for pool in bench.ledger._pools.values():
         assert len(pool.fronts) <= 130
-        assert sum(len(bucket.heap) for bucket in pool.buckets.values()) <= 130
+        assert sum(len(sleepers.heap) for sleepers in pool.sleepers.values()) <= 130
     assert len(bench.ledger._search._ready) <= 130

@@ -8,7 +8,7 @@ from ledger_bench import CPU, DB, EVERYTHING, FETCH, GB, MEM, Bench
 from cascade_dsl.ir.events import Word
 from cascade_dsl.ir.expr import Lit
 from cascade_dsl.ir.graph import NodeKey
-from cascade_dsl.ir.requirement import Layer, Limit, Scope, Window
+from cascade_dsl.ir.requirement import Layer, Limit, Scope
 from cascade_dsl.limits.faults import LedgerFault, NotBuilt
 
 # ---- limits that come, go and change ------------------------------------------------------------------------------
@@ -327,15 +327,9 @@ def test_calls_that_make_no_sense_are_faults_and_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("limit", "text"),
     [
-        (Limit(scope=FETCH, amount=10, kind="spend", per_ns=1), "rates are not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=10, burst=2), "rates are not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=2, by=Lit(1), by_text="host"), "`by` is not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=2, whole=True), "`whole` is not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=2, for_ns=1), "times and windows are not built yet: `limit task:fetch`"),
-        (Limit(scope=FETCH, amount=2, until_ns=1), "times and windows are not built yet: `limit task:fetch`"),
         (
-            Limit(scope=FETCH, amount=2, window=Window(start_minute=0, end_minute=9)),
-            "times and windows are not built yet: `limit task:fetch`",
+            Limit(scope=FETCH, amount=2, whole=True),
+            "there are no flows yet that `whole` could count: `limit task:fetch`",
         ),
     ],
 )
@@ -346,6 +340,14 @@ def test_forms_that_are_not_carried_out_yet_are_refused_and_leave_no_trace(limit
         bench.ledger.set_word(Word(Layer.LIVE, limit))
     assert str(refused.value) == text
     assert bench.ledger.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "limit", [Limit(scope=FETCH, amount=2, for_ns=1), Limit(scope=FETCH, amount=2, until_minute=480)]
+)
+def test_an_end_that_is_no_instant_is_a_fault(limit: Limit) -> None:
+    with pytest.raises(LedgerFault, match=r"^the end of `limit task:fetch` is no instant$"):
+        Bench().ledger.set_word(Word(Layer.LIVE, limit))
 
 
 @pytest.mark.parametrize("amount", [-1, True, Lit(3)])

@@ -168,9 +168,9 @@ class World:
         self.ledger.check()
         picture = cast(dict[str, Any], self.ledger.snapshot())
         nodes = self.naive.waiting.values()
-        assert picture["waiting"] == {n.key: (n.shape, n.order, n.amounts, n.passes) for n in nodes}
+        assert picture["waiting"] == {n.key: (n.shape, n.order, n.amounts, n.passes, {}) for n in nodes}
         nodes = self.naive.holders.values()
-        assert picture["holders"] == {n.key: (n.shape, n.order, n.amounts, n.since) for n in nodes}
+        assert picture["holders"] == {n.key: (n.shape, n.order, n.amounts, n.since, {}) for n in nodes}
         assert picture["claims"] == tuple(self.naive.claims)
         capacities = {v.pool: v.capacity for v in self.ledger.pools() if v.capacity is not None}
         assert capacities == {pool: capacity for pool, (_, capacity) in self.naive.capacities().items()}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cascade_dsl.ir import events as ev
 from cascade_dsl.ir.expr import Apply, Lit, Var
-from cascade_dsl.ir.requirement import Layer, Limit, Scope, Window
+from cascade_dsl.ir.requirement import Identity, Layer, Limit, Scope, Window
 from cascade_dsl.ir.used import PeakFrom, Used
 from cascade_dsl.store.eventcodec import CLASSES, UnreadableEvent, decode, encode
 
@@ -38,6 +38,8 @@ LIMITS = st.builds(
     hard=st.booleans(),
     because=TEXT,
 )
+IDENTITIES = st.builds(Identity, SCOPES, st.sampled_from(["hold", "spend"]), TEXT)
+WINDOWS = st.builds(Window, start_minute=COUNT, end_minute=COUNT, days=st.lists(COUNT, max_size=7).map(tuple))
 WORDS = st.builds(ev.Word, st.sampled_from(Layer), LIMITS)
 FACTS = st.builds(
     ev.Facts,
@@ -47,6 +49,7 @@ FACTS = st.builds(
     backoff_max_ns=COUNT,
     timeout_ns=st.none() | COUNT,
     priority=INT64,
+    keys=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
 )
 REMOVALS = st.builds(ev.PlannedRemoval, path=TEXT, size=COUNT, digest=TEXT)
 FILES = st.builds(ev.PlannedFile, scratch=TEXT, final=TEXT, size=COUNT, digest=TEXT, inode=COUNT, temporary=TEXT)
@@ -59,18 +62,24 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "bool | None": st.none() | st.booleans(),
     "NodeKey": KEYS,
+    "tuple[tuple[NodeKey, str], ...]": st.lists(st.tuples(KEYS, TEXT), max_size=3).map(tuple),
     "tuple[NodeKey, ...]": st.lists(KEYS, max_size=3).map(tuple),
     "Word": WORDS,
     "tuple[Word, ...]": st.lists(WORDS, max_size=2).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
     "tuple[str, ...]": st.lists(TEXT, max_size=2).map(tuple),
     "Layer": st.sampled_from(Layer),
+    "Identity": IDENTITIES,
+    "Window": WINDOWS,
     "Scope": SCOPES,
     "Scope | None": st.none() | SCOPES,
     "Facts": FACTS,
     "Used | None": st.none() | USED,
     "tuple[PlannedFile, ...]": st.lists(FILES, max_size=2).map(tuple),
     "tuple[PlannedRemoval, ...]": st.lists(REMOVALS, max_size=2).map(tuple),
+    "tuple[tuple[str, tuple[int, ...]], ...]": st.lists(
+        st.tuples(TEXT, st.lists(COUNT, max_size=3).map(tuple)), max_size=2
+    ).map(tuple),
     "OnFailure": st.sampled_from(get_args(ev.OnFailure)),
     "FailureReason": st.sampled_from(get_args(ev.FailureReason)),
     "RunStatus": st.sampled_from(get_args(ev.RunStatus)),

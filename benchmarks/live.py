@@ -1,0 +1,159 @@
+"""An operator's word in the engine: what it costs to set a limit, and how soon the first start follows that it permits.
+
+    python benchmarks/live.py [--reps 21] [--base FOLDER]
+
+`step` itself on a compiled program, driven by the simulation shell until 16 tasks run and all others are ready: 10 fan-outs
+of 10, then 100 of 10, of 100 and of 1000 instances. *set*: wall time of one turn in which an operator says the sentence,
+with the effect that is answered; nothing may start by it. It is said and taken back in turn, so that the pool comes to be
+each time. *first start*: a limit of 16 is raised to 17; from the word to the end of the turn, its events in a journal
+(SQLite, as a run writes it) and the start in the hands of who performs it. Targets: a limit without `by` costs the same
+whatever is ready; the first start within 20 ms at 100 000 ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from sidebyside import load
+
+from cascade_dsl import api
+from cascade_dsl.engine.effects import StartAttempt
+from cascade_dsl.engine.inputs import LimitGiven, LimitTaken
+from cascade_dsl.engine.step import step, take_effects
+from cascade_dsl.ir.events import AttemptStarted, Facts, Word
+from cascade_dsl.ir.graph import Graph, NodeKey
+from cascade_dsl.ir.requirement import Layer
+from cascade_dsl.lang.sentence import parse_sentence
+from cascade_dsl.store.journal import AttemptRow, Journal
+from cascade_dsl.testing.simulate import Played, Simulation
+
+SIZES = ((10, 10), (100, 10), (100, 100), (100, 1000))
+"""Fan-outs and instances of each: one fan-out has at most 1024 that are live."""
+SENTENCES = ("task:t 8", "global 8", "mem 1GB", "tag:slow 5")
+RUNNING = 16
+FOREVER_NS = 10**15
+MB = 1_000_000
+
+
+class Scripted:
+    """An oracle: every list has `each` elements, and no attempt ends by itself."""
+
+    def __init__(self, each: int) -> None:
+        self.each = each
+
+    def attempt(self, key: NodeKey, attempt: int) -> Played:
+        return Played(takes_ns=FOREVER_NS)
+
+    def value(self, key: NodeKey) -> tuple[int | None, bool | None]:
+        return self.each, None
+
+    def recalled(self, key: NodeKey) -> int | bool:
+        return False
+
+    def remains(self, key: NodeKey) -> bool:
+        return False
+
+    def length(self, key: NodeKey) -> int:
+        return self.each
+
+    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts:
+        raise AssertionError("all amounts stand in the program")
+
+    def param_length(self, node: int) -> int | None:
+        return None
+
+
+def compiled(fans: int, folder: Path) -> Graph:
+    """So many fan-outs of one task."""
+    lines = "".join(f"r{i} = [t(i) for i in range(10)]\n" for i in range(fans))
+    path = folder / f"live-{fans}.csc"
+    path.write_text(f'task t(i: int) -> int {{\n  requires cpu = 0, mem = 1MB\n  tag slow\n  sh "echo 1"\n}}\n{lines}')
+    return api.load_graph(path)
+
+
+def full(graph: Graph, each: int) -> Simulation:
+    """A run in which 16 tasks run, and all others are ready."""
+    limit = parse_sentence(f"task:t {RUNNING}", graph)
+    simulation = Simulation(graph, Scripted(each), words=[Word(Layer.COMMAND_LINE, limit)])
+    while simulation.now_ns < FOREVER_NS:
+        simulation.advance()
+    assert len(simulation.state.running) == RUNNING
+    ready = len(graph.nodes) // 2 * each - RUNNING - 1  # one has ended: that is how time came here
+    assert simulation.state.ledger.waiting() == ready, "not all are ready"
+    return simulation
+
+
+def setting(simulation: Simulation, sentence: str, reps: int) -> list[float]:
+    """Microseconds of each turn in which the sentence is said."""
+    state = simulation.state
+    limit = parse_sentence(sentence, state.plan.graph)
+    took: list[float] = []
+    for _ in range(reps):
+        began = time.perf_counter_ns()
+        before = state.ledger.capacities(limit.scope)
+        events = step(state, [LimitGiven(word=Word(Layer.LIVE, limit))], simulation.now_ns)
+        state.ledger.effect(limit.scope, before)
+        took.append((time.perf_counter_ns() - began) / 1000)
+        assert len(events) == 1, "nothing may start by a limit that is set"
+        step(state, [LimitTaken(layer=Layer.LIVE, scope=limit.scope)], simulation.now_ns)
+    return took
+
+
+def first_start(simulation: Simulation, base: Path, reps: int) -> list[float]:
+    """Milliseconds from the word that makes room to the start in the hands of who performs it."""
+    state = simulation.state
+    took: list[float] = []
+    base.mkdir()
+    with Journal.create(base / "journal.db") as journal:
+        for rep in range(reps):
+            word = Word(Layer.LIVE, parse_sentence(f"task:t {RUNNING + 1 + rep}", state.plan.graph))
+            began = time.perf_counter_ns()
+            before = state.ledger.capacities(word.limit.scope)
+            events = step(state, [LimitGiven(word=word)], simulation.now_ns)
+            rows = [
+                AttemptRow(e.serial, e.key, "t", "log", simulation.now_ns)
+                for e in events
+                if isinstance(e, AttemptStarted)
+            ]
+            journal.commit(simulation.now_ns, events, rows)
+            effects = take_effects(state)
+            state.ledger.effect(word.limit.scope, before)
+            took.append((time.perf_counter_ns() - began) / 1e6)
+            assert len(rows) == sum(isinstance(effect, StartAttempt) for effect in effects) == 1
+    return took
+
+
+def show(title: str, unit: str, rows: dict[str, list[float]]) -> None:
+    """Medians in columns by how many are ready, and the last against the first."""
+    print(f"{title:28} " + " ".join(f"{fans * each:>9}" for fans, each in SIZES) + f"  {unit}, last / first")
+    for name, medians in rows.items():
+        print(f"{name:28} " + " ".join(f"{value:9.2f}" for value in medians) + f"  {medians[-1] / medians[0]:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reps", type=int, default=21)
+    parser.add_argument("--base", type=Path, default=None)
+    given = parser.parse_args()
+    said: dict[str, list[float]] = {sentence: [] for sentence in SENTENCES}
+    started: dict[str, list[float]] = {"median": [], "worst": []}
+    with tempfile.TemporaryDirectory(prefix="cascade-bench-", dir=given.base) as folder:
+        for number, (fans, each) in enumerate(SIZES):
+            graph = compiled(fans, Path(folder))
+            simulation = full(graph, each)
+            for sentence, medians in said.items():
+                medians.append(median(setting(simulation, sentence, given.reps)))
+            took = first_start(simulation, Path(folder) / str(number), given.reps)
+            started["median"].append(median(took))
+            started["worst"].append(max(took))
+    show("set, ready:", "µs", said)
+    show("first start, ready:", "ms", started)
+    print(load())
+
+
+if __name__ == "__main__":
+    main()

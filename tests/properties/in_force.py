@@ -1,0 +1,221 @@
+"""What is in force, and what may run under it: said again from scratch, slowly, with nothing of the ledger in it.
+
+`InForce` follows the words that were said and knows the hour; `Watch` follows starts and ends and holds each start to
+every word in force at its instant. Demands are whole numbers, buckets are fractions, every question is a scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from fractions import Fraction
+
+from cascade_dsl.ir.events import Word
+from cascade_dsl.ir.graph import NodeKey
+from cascade_dsl.ir.requirement import Identity, Layer, Scope, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A capacity where `per_ns` is None, else so much each `per_ns`, and at once as much as `burst`."""
+
+    amount: int
+    per_ns: int | None = None
+    burst: int = 0
+
+    @property
+    def speed(self) -> Fraction:
+        """Units each nanosecond."""
+        assert self.per_ns is not None
+        return Fraction(self.amount, self.per_ns)
+
+
+class InForce:
+    """The words of all layers at an instant."""
+
+    def __init__(self) -> None:
+        self.said: list[Word] = []
+        """In the order in which they were said; what was replaced or taken back is not among them."""
+        self.open: dict[Window, bool] = {}
+        self.pauses: dict[Scope, int | None] = {}
+        """Until when; None: until it is lifted."""
+
+    def say(self, word: Word) -> None:
+        """A plain word replaces the plain one of its layer and identity; one with a time lies over it."""
+        limit = word.limit
+        if limit.amount is None:
+            self.said = [w for w in self.said if (w.layer, w.limit.identity) != (word.layer, limit.identity)]
+            return
+        if limit.is_plain:
+            self.said = [
+                w
+                for w in self.said
+                if (w.layer, w.limit.identity) != (word.layer, limit.identity) or not w.limit.is_plain
+            ]
+        self.said.append(word)
+
+    def drop(self, layer: Layer, scope: Scope) -> None:
+        """A layer says nothing any more about a scope."""
+        self.said = [w for w in self.said if w.layer != layer or w.limit.scope != scope]
+
+    def identities(self) -> list[Identity]:
+        """What anything is said about."""
+        return list(dict.fromkeys(w.limit.identity for w in self.said))
+
+    def holds(self, word: Word, now: int) -> bool:
+        """Whether a word says anything at this instant."""
+        limit = word.limit
+        if limit.until_ns is not None and limit.until_ns <= now:
+            return False
+        return limit.window is None or self.open.get(limit.window, False)
+
+    def rate(self, identity: Identity, now: int) -> Rate | None:
+        """What is in force for an identity; None: nothing."""
+        mine = [w for w in self.said if w.limit.identity == identity and self.holds(w, now)]
+        if not mine:
+            return None
+        said: dict[Layer, Rate] = {}
+        hard: list[Rate] = []
+        for layer in sorted({w.layer for w in mine}):
+            here = [w for w in mine if w.layer == layer]
+            timed = [w for w in here if not w.limit.is_plain]
+            word = timed[-1] if timed else here[-1]
+            assert isinstance(word.limit.amount, int)
+            said[layer] = Rate(word.limit.amount, word.limit.per_ns, word.limit.burst or 0)
+            if word.limit.hard:
+                hard.append(said[layer])
+        top = said[max(said)]
+        for cap in hard:
+            if top.per_ns is None:
+                top = Rate(min(top.amount, cap.amount))
+            else:
+                slower = min((top, cap), key=lambda rate: rate.speed)
+                top = Rate(slower.amount, slower.per_ns, min(top.burst, cap.burst))
+        return top
+
+    def paused(self, now: int) -> list[Scope]:
+        """The scopes that are paused."""
+        return [scope for scope, until in self.pauses.items() if until is None or until > now]
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a call asks for, and what it is known by."""
+
+    task: str
+    tags: tuple[str, ...]
+    amounts: Mapping[str, int]
+    keys: Mapping[str, str]
+
+    def demand(self, identity: Identity) -> int:
+        """How much it asks of a pool of that identity; 0: it has nothing to do with it."""
+        scope = identity.scope
+        match scope.kind:
+            case "resource":
+                return self.amounts.get(scope.pattern, 0)
+            case "global":
+                return 1
+            case "task":
+                return int(fnmatchcase(self.task, scope.pattern))
+            case "tag":
+                return int(any(fnmatchcase(tag, scope.pattern) for tag in self.tags))
+            case "flow":
+                return 0
+
+
+Name = tuple[Identity, str]
+"""A pool: what it is about, and its key, empty where it has none."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What was taken of a bucket while something was in force for it without a break."""
+
+    starts: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """(instant, amount)."""
+    terms: list[tuple[int, Rate]] = field(default_factory=list[tuple[int, Rate]])
+    """From when which rate held."""
+
+    def refill(self, start: int, end: int) -> Fraction:
+        """What came in meanwhile."""
+        total = Fraction(0)
+        for at, (since, rate) in enumerate(self.terms):
+            until = self.terms[at + 1][0] if at + 1 < len(self.terms) else end
+            total += rate.speed * max(0, min(until, end) - max(since, start))
+        return total
+
+    def burst(self, start: int, end: int) -> int:
+        """The largest burst that held meanwhile."""
+        found = [
+            rate.burst
+            for at, (since, rate) in enumerate(self.terms)
+            if since <= end and (at + 1 == len(self.terms) or self.terms[at + 1][0] >= start)
+        ]
+        return max(found)
+
+
+class Watch:
+    """Who runs, and what was spent."""
+
+    def __init__(self) -> None:
+        self.words = InForce()
+        self.running: dict[NodeKey, Asks] = {}
+        self.spent: dict[Name, Spent] = {}
+
+    def pools(self, asks: Asks, now: int) -> Iterator[tuple[Name, Rate, int]]:
+        """The pools from which a call takes, with their terms and what it asks."""
+        for identity in self.words.identities():
+            rate, need = self.words.rate(identity, now), asks.demand(identity)
+            if rate is not None and need:
+                yield (identity, asks.keys[identity.by] if identity.by else ""), rate, need
+
+    def taken(self, name: Name) -> int:
+        """What those who run hold of a pool."""
+        identity, key = name
+        return sum(
+            other.demand(identity)
+            for other in self.running.values()
+            if not identity.by or other.keys.get(identity.by) == key
+        )
+
+    def look(self, now: int) -> None:
+        """Keep the history of rates; to be called whenever something may have changed."""
+        for name, spent in list(self.spent.items()):
+            rate = self.words.rate(name[0], now)
+            if rate is None or rate.per_ns is None:
+                del self.spent[name]
+            elif spent.terms[-1][1] != rate:
+                spent.terms.append((now, rate))
+
+    def start(self, key: NodeKey, asks: Asks, now: int) -> None:
+        """A call starts: every word in force must allow it."""
+        assert key not in self.running, f"{key} runs twice"
+        for scope in self.words.paused(now):
+            assert not asks.demand(Identity(scope)), f"{key} starts, {scope} is paused"
+        self.look(now)
+        for name, rate, need in self.pools(asks, now):
+            if rate.per_ns is None:
+                assert self.taken(name) + need <= rate.amount, f"{key} starts over {name[0]} of {rate.amount}"
+                continue
+            assert rate.amount, f"{key} starts under {name[0]} of nothing"
+            spent = self.spent.setdefault(name, Spent(terms=[(now, rate)]))
+            spent.starts.append((now, need))
+            total = 0
+            for since, amount in reversed(spent.starts):
+                total += amount
+                most = spent.burst(since, now) + spent.refill(since, now)
+                assert total <= most, f"{name[0]}: {total} in {now - since} ns, {float(most)} may be"
+        self.running[key] = asks
+
+    def end(self, key: NodeKey) -> None:
+        """A call holds no more."""
+        del self.running[key]
+
+    def refusing(self, asks: Asks, now: int) -> list[str]:
+        """The hold pools and pauses that have no room for a call; rates are left aside."""
+        found = [str(scope) for scope in self.words.paused(now) if asks.demand(Identity(scope))]
+        for name, rate, need in self.pools(asks, now):
+            if rate.per_ns is None and self.taken(name) + need > rate.amount:
+                found.append(str(name[0]))
+        return found
