@@ -62,6 +62,12 @@ class Scripted:
     def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts:
         return Facts(amounts=(1000, ((key[0] * 31 + key[-1]) * 7 % 101 + 1) * MB))
 
+    def key(self, key: NodeKey, by: str) -> str:
+        return str(key[-1])
+
+    def keying_takes_ns(self) -> int:
+        return 0
+
     def param_length(self, node: int) -> int | None:
         return None
 

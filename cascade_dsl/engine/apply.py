@@ -32,6 +32,7 @@ from ..ir.events import (
     FactsKnown,
     Gathered,
     Gone,
+    Keyed,
     Missed,
     ParamBound,
     PublishPlanned,
@@ -47,10 +48,12 @@ from ..ir.events import (
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
 from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
+from .keys import learn, on_keyed
 from .parking import park, reload, retry
-from .progress import EngineFault, advance, check_end, end, grow, move, out_at, queue, refill, settle, want
+from .progress import EngineFault, check_end, end, grow, move, queue, refill, settle, want
 from .state import ENDED, PENDING, At, Running, State
 from .steered import ON
+from .streams import advance, out_at
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
 
 
@@ -136,6 +139,9 @@ def _on_closed(state: State, event: Closed, _: int) -> None:
 def _on_widened(state: State, event: Widened, _: int) -> None:
     frame = state.frames[event.region]
     frame.window = event.window
+    running = len(state.running)
+    frame.fruitless = 0 if running > frame.busiest else frame.fruitless + 1
+    frame.busiest = max(running, frame.busiest)
     refill(state, frame)
 
 
@@ -184,7 +190,10 @@ def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
 def _on_facts_known(state: State, event: FactsKnown, _: int) -> None:
     del state.asked[event.key]
     frame, index, pos = state.locate(event.key)
-    state.facts[event.key] = event.facts
+    if event.facts.keys:
+        learn(state, event.key, event.facts.keys)
+    if frame.body.sites[pos].facts is None:
+        state.facts[event.key] = event.facts
     queue(state, frame, index, pos)
 
 
@@ -244,6 +253,7 @@ def _forget(state: State, key: NodeKey) -> None:
     state.attempts.pop(key, None)
     state.facts.pop(key, None)
     state.peaks.pop(key, None)
+    state.keys.pop(key, None)
 
 
 def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
@@ -268,6 +278,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
     if event.held:
         state.attempts.pop(key, None)
         state.facts.pop(key, None)
+        state.keys.pop(key, None)
         park(state, key)
     elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
@@ -329,6 +340,7 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Computed: _on_computed,
     ComputeFailed: _on_compute_failed,
     FactsKnown: _on_facts_known,
+    Keyed: lambda state, event, _: on_keyed(state, event),
     Recalled: _on_recalled,
     Missed: _on_missed,
     AttemptStarted: _on_attempt_started,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ..ir.events import Facts, PlannedFile, PlannedRemoval, RunStatus
+from ..ir.expr import Expr
 from ..ir.graph import NodeKey
 
 
@@ -18,11 +19,24 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateFacts:
-    """Give the facts of a Call instance for an attempt of it (from 1), the last of which used so much memory."""
+    """Give the facts of a Call instance for an attempt of it (from 1), the last of which used so much memory.
+
+    `by` are the limits whose key it is to be given too: source and expression over the inputs of the call.
+    """
 
     key: NodeKey
     attempt: int = 1
     peak_bytes: int = 0
+    by: tuple[tuple[str, Expr], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNodes:
+    """Give the keys of Call instances that run or wait, for a `by` that came to be in force meanwhile."""
+
+    by: str
+    expr: Expr
+    keys: tuple[NodeKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +109,4 @@ class EndRun:
 
 
 Ask: TypeAlias = Evaluate | EvaluateFacts | Recall | Measure | Gather
-Effect: TypeAlias = Ask | StartAttempt | StopAttempt | Publish | Discard | EndRun
+Effect: TypeAlias = Ask | KeyNodes | StartAttempt | StopAttempt | Publish | Discard | EndRun

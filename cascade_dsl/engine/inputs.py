@@ -66,6 +66,14 @@ class FactsEvaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodesKeyed:
+    """The answer to `KeyNodes`. What has ended meanwhile may be left out."""
+
+    by: str
+    keyed: tuple[tuple[NodeKey, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRecalled:
     """The answer to `Recall` where there is a result; its outputs have been checked."""
 
@@ -263,6 +271,7 @@ Input: TypeAlias = (
     | ResultsGone
     | Evaluated
     | FactsEvaluated
+    | NodesKeyed
     | ResultRecalled
     | NothingRecalled
     | Measured

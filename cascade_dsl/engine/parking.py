@@ -6,7 +6,8 @@ waits and its element stays. It takes no room of its list's window, so that any 
 *Reload.* The new graph has the shape of the old one (`ir.compare` has seen to it), so that the plan stays as it is: sites,
 bodies and waits are the same, and each site is given its new node, task and clauses. What has not started takes these:
 facts are forgotten and asked for again, what was asked is asked again (an answer to the older question, known by the
-identity of the ask, is dropped outside), what is queued is queued anew. What runs keeps what it was started with.
+identity of the ask, is dropped outside), what is queued is queued anew. What runs keeps what it was started with; its
+keys are asked for again for its next attempt, where its inputs are given by another expression.
 
 What would force a redesign: a new text that has other nodes. Then instances would have to be carried from plan to plan.
 """
@@ -19,6 +20,7 @@ from ..ir.events import Reloaded
 from ..ir.graph import Call, Compute, NodeKey
 from ..ir.requirement import Layer
 from .effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
+from .keys import forget
 from .plan import Plan, Site, plan, resources_of
 from .progress import EngineFault, move, refill, want
 from .state import At, Parked, State
@@ -64,12 +66,13 @@ def reload(state: State, event: Reloaded) -> None:
     if graph is None:
         raise EngineFault(f"the graph {event.graph_digest} of a reload is not there")
     state.ledger.declare(resources_of(graph))
-    changed = _renew(state, plan(graph))
+    changed, reworded = _renew(state, plan(graph))
     state.ledger.drop_layer(Layer.FILE)
     for word in event.words:
         state.ledger.set_word(word)
     for key in [key for key in state.facts if key[0] in changed]:
         del state.facts[key]
+    forget(state, reworded)
     for key, ask in list(state.asked.items()):
         if key[0] in changed:
             _ask_again(state, ask)
@@ -90,16 +93,20 @@ def _ask_again(state: State, ask: Ask) -> None:
         _ask(state, replace(ask))
 
 
-def _renew(state: State, new: Plan) -> set[int]:
-    """Give every site its new text; the ids of those for which something is to be asked or queued again."""
+def _renew(state: State, new: Plan) -> tuple[set[int], set[int]]:
+    """Give every site its new text; the ids of those for which something is to be asked or queued again, and of those
+    whose inputs may be others."""
     old = state.plan
     if old.sites.keys() != new.sites.keys():
         raise EngineFault("a graph of another shape was to be reloaded")
     old.graph = new.graph
     old.dimensions = new.dimensions
     changed: set[int] = set()
+    reworded: set[int] = set()
     for id_, site in old.sites.items():
         other = new.sites[id_]
+        if _inputs_differ(site, other):
+            reworded.add(id_)
         if _differs(site, other):
             changed.add(id_)
         site.node, site.task, site.clauses = other.node, other.task, other.clauses
@@ -112,7 +119,7 @@ def _renew(state: State, new: Plan) -> set[int]:
                 flows=(),
                 resources=tuple(r.resource for r in site.clauses.requires),
             )
-    return changed
+    return changed, reworded
 
 
 def _differs(old: Site, new: Site) -> bool:
@@ -122,5 +129,14 @@ def _differs(old: Site, new: Site) -> bool:
             return before.args != after.args or old.clauses != new.clauses or old.task != new.task
         case Compute() as before, Compute() as after:
             return before.expr != after.expr
+        case _:
+            return False
+
+
+def _inputs_differ(old: Site, new: Site) -> bool:
+    """Whether a key over the inputs of a call may be another under the new text."""
+    match old.node, new.node:
+        case Call() as before, Call() as after if old.task is not None and new.task is not None:
+            return before.args != after.args or old.task.inputs != new.task.inputs
         case _:
             return False

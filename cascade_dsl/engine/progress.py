@@ -6,13 +6,16 @@ chain nor a deep program recurses.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from heapq import heappop, heappush
 
 from ..ir.graph import Call, Compute, FanOut, NodeKey, Output
 from .effects import Evaluate, EvaluateFacts, Gather, Measure, Recall
+from .keys import is_keyed, lacking
 from .readers import lacks_files, touch
-from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, PENDING, VALUE, At, Frame, Hot, State
+from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, VALUE, At, Frame, Hot, State
+from .streams import give, lacks
+
+_NO_KEYS: dict[str, str] = {}
 
 
 class EngineFault(Exception):
@@ -54,6 +57,8 @@ def end(state: State, frame: Frame, index: int, pos: int, at: At, row: int = 0) 
     move(state, frame, index, pos, at)
     frame.rows[pos][index] = row
     state.work.append((frame, index, pos, at))
+    if state.keys:
+        state.keys.pop(frame.key(index, pos), None)
     if state.watched:
         touch(state, frame.key(index, pos))
 
@@ -90,15 +95,16 @@ def compute(state: State, frame: Frame, index: int, pos: int) -> None:
 
 
 def want(state: State, frame: Frame, index: int, pos: int) -> None:
-    """A call that is to run: queued once the facts of its next attempt are known."""
+    """A call that is to run: queued once the facts of its next attempt, and its keys, are known."""
     site = frame.body.sites[pos]
     key = frame.key(index, pos)
-    if site.facts is not None or (key in state.facts and not site.anew):
+    by = lacking(state, site, key)
+    if not by and (site.facts is not None or (key in state.facts and not site.anew)):
         queue(state, frame, index, pos)
         return
     if state.lacking and _awaits_files(state, frame, index, pos):
         return
-    state.asked[key] = ask = EvaluateFacts(key, state.attempts.get(key, 0) + 1, state.peaks.get(key, 0))
+    state.asked[key] = ask = EvaluateFacts(key, state.attempts.get(key, 0) + 1, state.peaks.get(key, 0), by)
     state.outbox.append(ask)
     move(state, frame, index, pos, At.ASKED)
 
@@ -112,7 +118,7 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     facts = site.facts if site.facts is not None else state.facts[key]
     begun = site.begun or key in state.epochs  # what was lost had begun
     rank = (-facts.priority, 0 if begun else 1, -site.height)
-    state.ledger.enqueue(key, site.shape, rank, facts.amounts)
+    state.ledger.enqueue(key, site.shape, rank, facts.amounts, state.keys.get(key, _NO_KEYS))
     state.queued_ns[key] = state.now_ns
     move(state, frame, index, pos, At.READY)
 
@@ -148,6 +154,7 @@ def give_up(state: State, key: NodeKey, at: At) -> None:
             end(state, frame, index, pos, at)
             continue
         _unguard(state, key)
+        state.keys.pop(key, None)
         move(state, frame, index, pos, at)  # its row stays: others have its value
         stack += [(reader, At.SKIPPED) for reader in state.wanted.pop(key, ())]
         if state.watched:
@@ -280,7 +287,7 @@ def tell(state: State, frame: Frame, index: int, pos: int, how: int) -> None:
                     end(state, waiter, element, at, At.SKIPPED)
     if pos == body.result:
         if not body.flatten or frame.base[index] is None:
-            _give(state, frame, index, VALUE if how == At.DONE else NOT_KEPT if how == At.DROPPED else NO_VALUE)
+            give(state, frame, index, VALUE if how == At.DONE else NOT_KEPT if how == At.DROPPED else NO_VALUE)
         else:
             frame.out[index] = VALUE if how == At.DONE else NO_VALUE
             frame.bad += how != At.DONE
@@ -321,7 +328,7 @@ def refill(state: State, frame: Frame) -> None:
             room -= 1
             _activate(state, frame, heappop(frame.available))
         full = bool(frame.available)
-    if full and frame.body.varies and frame.body.parent is not None:
+    if full and frame.body.parent is not None and (frame.body.varies or is_keyed(state, frame.body)):
         state.to_widen[(frame.body.region, *frame.path)] = None
 
 
@@ -365,7 +372,7 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
     if body.result is None:
         if body.condition is not None and frame.rows[body.condition][index] < 0:
             dropped = True
-        _give(state, frame, index, NO_VALUE if bad else NOT_KEPT if dropped else VALUE)
+        give(state, frame, index, NO_VALUE if bad else NOT_KEPT if dropped else VALUE)
     path = (*frame.path, index)
     for site in body.sites:
         keep = site.id in state.lineage.stays or (body.flatten and site.pos == body.result)
@@ -375,18 +382,6 @@ def _end_element(state: State, frame: Frame, index: int) -> None:
             state.lengths.pop((site.id, *path), None)
     refill(state, frame)
     check_end(state, frame)
-
-
-def lacks(frame: Frame) -> bool:
-    """A list joined from lists lacks one that failed: no element stands for it, and the whole is still not whole.
-
-    Known as soon as the stream is closed.
-    """
-    if frame.unmeasured or (frame.source is not None and lacks(frame.source)):
-        return True
-    if not frame.body.flatten:
-        return False
-    return any(frame.out[at] == NO_VALUE if inner is None else lacks(inner) for at, inner in enumerate(frame.base))
 
 
 def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
@@ -400,7 +395,7 @@ def _end_cold(state: State, frame: Frame, index: int, out: int) -> None:
     if state.watched:
         for pos in range(len(frame.states)):
             touch(state, frame.key(index, pos))
-    _give(state, frame, index, out)
+    give(state, frame, index, out)
     check_end(state, frame)
 
 
@@ -422,83 +417,6 @@ def check_end(state: State, frame: Frame) -> None:
             state.outbox.append(ask)
     else:
         end(state, frame.parent, index, site.pos, At.DONE)
-
-
-# ---- streams ----------------------------------------------------------------------------------------------------
-
-
-def _give(state: State, frame: Frame, index: int, out: int) -> None:
-    """It is known what an element gives: tell who streams from it."""
-    frame.out[index] = out
-    frame.bad += out == NO_VALUE
-    if frame.body.flatten:
-        advance(state, frame)
-    else:
-        _emit(state, frame, index, out)
-
-
-def _emit(state: State, frame: Frame, at: int, out: int) -> None:
-    """Element `at` of a frame's output stream is known; joined lists pass it up."""
-    while True:
-        site = frame.body.parent
-        assert site is not None
-        for pos in site.streams_to:
-            user = state.frames.get((site.body.sites[pos].id, *frame.path))
-            if user is not None and at < user.count:
-                state.work.append((user, at, -1, out))
-        above = frame.parent
-        assert above is not None
-        if not (above.body.flatten and above.body.result == site.pos):
-            return
-        index = frame.path[-1]
-        if index >= len(above.offsets) - 1:
-            return
-        at += above.offsets[index]
-        frame = above
-
-
-def advance(state: State, frame: Frame) -> None:
-    """More of a frame's output stream may be known: of joined lists, up to the first that is not closed."""
-    while True:
-        if frame.body.flatten:
-            offsets = frame.offsets
-            while len(offsets) <= frame.count:
-                at = len(offsets) - 1
-                if at >= frame.count:
-                    break
-                inner = frame.base[at]
-                if inner is None:
-                    if frame.out[at] == PENDING:
-                        break
-                    offsets.append(offsets[-1])
-                elif inner.out_closed:
-                    offsets.append(offsets[-1] + inner.out_known)
-                    if state.watched:
-                        touch(state, (inner.body.region, *inner.path))
-                else:
-                    break
-        site = frame.body.parent
-        assert site is not None
-        for pos in site.streams_to:
-            key = (site.body.sites[pos].id, *frame.path)
-            if key in state.frames:
-                state.to_extend[key] = None
-        above = frame.parent
-        assert above is not None
-        if not (above.body.flatten and above.body.result == site.pos):
-            return
-        frame = above
-
-
-def out_at(frame: Frame, at: int) -> int:
-    """What element `at` of a frame's output stream gives, as far as it is known."""
-    while frame.body.flatten:
-        index = bisect_right(frame.offsets, at) - 1
-        inner = frame.base[index]
-        assert inner is not None
-        at -= frame.offsets[index]
-        frame = inner
-    return frame.out[at]
 
 
 def deliver(state: State, frame: Frame, index: int, out: int) -> None:

@@ -1,6 +1,6 @@
 """A canonical, comparable picture of the engine's state: what `replay == state` compares.
 
-Left out is what can be derived and is pruned lazily: owed effects, streams that may have grown, windows that may
+Left out is what can be derived and is pruned lazily: owed effects, the question for keys, streams that may have grown, windows that may
 widen, timers that mean nothing any more, whose temporary files are to be looked at.
 """
 
@@ -30,6 +30,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "attempts": dict(sorted(state.attempts.items())),
         "epochs": dict(sorted(state.epochs.items())),
         "facts": dict(sorted(state.facts.items())),
+        "keys": {key: dict(sorted(known.items())) for key, known in sorted(state.keys.items())},
         "lengths": dict(sorted(state.lengths.items())),
         "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
         "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
@@ -61,7 +62,7 @@ def _frame(frame: Frame) -> tuple[Any, ...]:
         {index: (tuple(hot.unmet), hot.open) for index, hot in sorted(frame.hot.items())},
         frame.active,
         frame.held,
-        frame.window,
+        (frame.window, frame.fruitless, frame.busiest),
         frame.ended,
         frame.bad,
         frame.unmeasured,

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
 from ..limits.ledger import Ledger
-from .effects import Ask, Effect
+from .effects import Ask, Effect, KeyNodes
 from .lineage import Lineage, trace
 from .plan import Body, Plan, Site
 
@@ -74,10 +74,12 @@ class Frame:
         "base",
         "blocked",
         "body",
+        "busiest",
         "closed",
         "count",
         "doomed",
         "ended",
+        "fruitless",
         "held",
         "hot",
         "next",
@@ -113,6 +115,10 @@ class Frame:
         self.held = 0
         """Hot site instances that are parked: they take no room of the window."""
         self.window = WINDOW
+        self.fruitless = 0
+        """How often in a row the window was made wider, and no more of the run's calls ran than before."""
+        self.busiest = 0
+        """How many ran when it was made wider, at most."""
         self.ended = 0
         self.bad = 0
         """Elements that give no value because something failed."""
@@ -197,6 +203,8 @@ class State:
         "guarded",
         "held",
         "keeps_temp",
+        "keying",
+        "keys",
         "lacking",
         "ledger",
         "lengths",
@@ -262,6 +270,10 @@ class State:
         """Since when instances are ready."""
         self.facts: dict[NodeKey, Facts] = {}
         """Of hot calls whose facts differ from instance to instance."""
+        self.keys: dict[NodeKey, dict[str, str]] = {}
+        """Of hot calls that a limit with `by` is or was about: `by` → key. They hold for all attempts."""
+        self.keying: KeyNodes | None = None
+        """The question for keys that is under way; as `outbox` no part of the state that is compared."""
         self.lengths: dict[NodeKey, int] = {}
         """Lists that a FanOut goes over."""
         self.waiters: dict[NodeKey, list[Frame]] = {}

@@ -1,8 +1,9 @@
 """`step`: the decisions. Inputs of a turn in, events out; each event is applied as it is emitted.
 
 Within a turn a decision sees those before it. The order is: what the inputs say, then lists that have become known,
-then admission until nothing more may start, then whether the run has ended. Time is an argument; a timer is due when
-`next_due` says so and `TimeReached` comes. The same inputs at the same instants give the same events.
+then admission until nothing more may start, then keys that are missing, then whether the run has ended. Time is an
+argument; a timer is due when `next_due` says so and `TimeReached` comes. The same inputs at the same instants give the
+same events.
 """
 
 from __future__ import annotations
@@ -67,9 +68,12 @@ from .inputs import (
     StallAccepted,
     TimeReached,
 )
+from .keying import ON as ON_KEYS
+from .keying import ask_for_keys
+from .keys import is_keyed
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
-from .state import State, is_in_backoff
+from .state import Frame, State, is_in_backoff
 from .steering import ON, cancel
 from .temporary import next_released, next_revival
 from .turn import Turn
@@ -156,6 +160,7 @@ def is_stalled(state: State) -> bool:
         and not state.running
         and not state.asked
         and next_due(state) is None
+        and state.ledger.unkeyed(1) is None
         and state.ledger.choose() is None
     )
 
@@ -396,6 +401,7 @@ class _Turn(Turn):
                     )
                 )
             elif not self._widen():
+                ask_for_keys(state)
                 break
         self._release()
         status = self._ending()
@@ -435,10 +441,22 @@ class _Turn(Turn):
             frame = state.frames.get(key)
             if frame is None or (not frame.available and frame.next >= frame.count):
                 del state.to_widen[key]
-            elif not frame.active and len(frame.hot) >= frame.window and self._others_could_start(frame.body):
+            elif len(frame.hot) >= frame.window and self._is_blocked(frame) and self._others_could_start(frame.body):
                 self.emit(Widened(region=key, window=frame.window * 2))
                 return True
         return False
+
+    def _is_blocked(self, frame: Frame) -> bool:
+        """Nothing in a window is under way; where elements have keys, nothing in it can start.
+
+        Then others of its list may have a key of which none is there. It is looked for a few times, and on while that
+        brings more to run: a list that is sorted by key is not worked off key by key, and one that is mixed stays cold.
+        """
+        state = self.state
+        if not frame.active:
+            return True
+        waits = state.asked or state.keying is not None
+        return frame.fruitless < _FRUITLESS and not waits and is_keyed(state, frame.body)
 
     def _others_could_start(self, body: Body) -> bool:
         """Whether there is room for a call that an element begins with.
@@ -470,6 +488,8 @@ class _Turn(Turn):
 
 
 _LEAST = (1,)
+_FRUITLESS = 3
+"""So many times in a row a window with keys is doubled, though no more runs than before."""
 
 
 def _requires(site: Site) -> tuple[Requirement, ...]:
@@ -496,4 +516,5 @@ _ON: dict[type, Callable[[_Turn, Any], None]] = {
     StallAccepted: _Turn.on_stall_accepted,
     **ENDING,
     **ON,
+    **ON_KEYS,
 }

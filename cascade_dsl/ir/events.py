@@ -225,6 +225,14 @@ class FactsKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """To which pools of a limit with `by` Call instances belong that ran or waited when it came to be in force. Added later."""
+
+    by: str
+    keyed: tuple[tuple[NodeKey, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRemoval:
     """A file or folder that goes: absolute, removed if it is unchanged."""
 
@@ -453,6 +461,7 @@ Event: TypeAlias = (
     | Computed
     | ComputeFailed
     | FactsKnown
+    | Keyed
     | Recalled
     | Missed
     | AttemptStarted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,11 +103,16 @@ class Bodies:
             self._expressions[site.id] = known
         return known
 
-    def arguments(self, site: Site, value_of: ValueOf) -> dict[str, Any]:
-        """The inputs of a call by name, checked against their types; CannotStart names the input that does not fit."""
+    def arguments(self, site: Site, value_of: ValueOf, wanted: Collection[str] | None = None) -> dict[str, Any]:
+        """The inputs of a call by name, or those of them that are wanted, checked against their types.
+
+        CannotStart names the input that does not fit.
+        """
         assert site.task is not None
         values: dict[str, Any] = {}
         for spec, (name, expr) in zip(site.task.inputs, _arguments(site), strict=True):
+            if wanted is not None and name not in wanted:
+                continue
             try:
                 values[name] = check_value(spec.type, value_of(expr, {}))
             except ValueMismatch as error:

@@ -26,6 +26,7 @@ from ..engine.effects import (
     Evaluate,
     EvaluateFacts,
     Gather,
+    KeyNodes,
     Measure,
     Publish,
     Recall,
@@ -157,7 +158,14 @@ class DryShell:
             self.state.plan, run=_NO_RUN, project=folder, scratch=nowhere, logs=nowhere, environ=environ
         )
         self._evaluator = Evaluator(
-            self.state, self._values, self._bodies, self._blobs, folder=str(folder), now_s=now_s, answer=self._tell
+            self.state,
+            self._values,
+            self._bodies,
+            self._blobs,
+            folder=str(folder),
+            now_s=now_s,
+            answer=self._tell,
+            note=_ignore,
         )
         self._hashes = Hashes(folder, project.state, paranoid=recall.paranoid)
         self._cache = Cache(project, reads_only=True)
@@ -270,7 +278,7 @@ class DryShell:
                 self._ended = True
             case Discard():
                 pass  # what would go once it has been read
-            case StopAttempt() | Publish():
+            case StopAttempt() | Publish() | KeyNodes():  # no limit is in force, so that nobody asks for keys
                 raise AssertionError(effect)
 
     def _leave_undone(self, effect: StartAttempt) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import trio
 
 from ..base.diagnostics import CascadeError
-from ..engine.effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
+from ..engine.effects import Ask, Evaluate, EvaluateFacts, Gather, KeyNodes, Measure, Recall
 from ..engine.facts import facts_of
 from ..engine.handles import elements, handle, source_list
 from ..engine.inputs import Evaluated, EvaluationFailed, FactsEvaluated, GatherBuilt, Input, Measured
@@ -24,7 +25,8 @@ from ..engine.plan import Site
 from ..engine.state import State
 from ..executors.evaluator import EvaluationPool
 from ..ir.codec import encode
-from ..ir.expr import Expr, parts, refs
+from ..ir.events import Facts
+from ..ir.expr import Expr, Var, parts, refs
 from ..ir.graph import Compute, NodeKey
 from ..store.blobs import Blobs
 from ..values.evaluate import evaluate
@@ -32,6 +34,7 @@ from ..values.faults import EvalError, told
 from ..values.typing import check_value, describe
 from ..values.weight import needs_worker
 from .bodies import Bodies
+from .keys import Keys
 from .places import CannotStart, ValueOf
 from .results import store_text, store_value
 from .values import KnownLists, Values
@@ -58,7 +61,9 @@ class Evaluator:
         folder: str,
         now_s: float,
         answer: Callable[[Input], None],
+        note: Callable[[str], None],
     ) -> None:
+        """`note` is told of what people should know and that fails nothing."""
         self._state = state
         self._values = values
         self._bodies = bodies
@@ -66,13 +71,15 @@ class Evaluator:
         self._folder = folder
         self._now_s = now_s
         self._answer = answer
-        self._asks: deque[Ask] = deque()
+        self._keys = Keys(state, self, bodies, note)
+        self._asks: deque[Ask | KeyNodes] = deque()
         self._bell = trio.Event()
         self._pool: EvaluationPool | None = None
-        self._heavy: dict[int, bool] = {}
+        self._heavy: dict[int, tuple[Expr, bool]] = {}
+        """By identity, which the expression that is kept beside it makes lasting."""
         self._slow_sites: dict[int, bool] = {}
 
-    def ask(self, ask: Ask) -> None:
+    def ask(self, ask: Ask | KeyNodes) -> None:
         """Take a question; its answer comes later."""
         self._asks.append(ask)
         self._bell.set()
@@ -100,6 +107,8 @@ class Evaluator:
                         ask = self._asks.popleft()
                         if isinstance(ask, Gather):
                             nursery.start_soon(self._gather, ask)
+                        elif isinstance(ask, KeyNodes):
+                            nursery.start_soon(self._key_nodes, ask)
                         elif self._is_slow(ask):
                             slow.append(ask)
                             if len(slow) == _BATCH:
@@ -140,11 +149,10 @@ class Evaluator:
                     assert isinstance(site.node, Compute)
                     self._reply(ask, self._computed(key, site, value_of(site.node.expr, {})))
                 case EvaluateFacts():
-                    assert site.clauses is not None
-                    inputs = self._bodies.arguments(site, value_of)
-                    seen = {"last": {"mem": ask.peak_bytes}, **inputs, "attempt": ask.attempt}
-                    dimensions = self._state.plan.dimensions
-                    facts = facts_of(site.clauses, dimensions, lambda expr: value_of(expr, seen))
+                    facts = self._facts(ask, site, value_of)
+                    if ask.by:
+                        keys = tuple((by, self._keys.of(site, by, expr, value_of)) for by, expr in ask.by)
+                        facts = replace(facts, keys=keys)
                     self._reply(ask, FactsEvaluated(key=key, facts=facts))
                 case Measure():
                     items = self._values.get(source_list(self._state, key))
@@ -160,6 +168,14 @@ class Evaluator:
             self._fault(ask, str(error))
         except CascadeError as error:
             self._fault(ask, "; ".join(d.message for d in error.diagnostics))
+
+    def _facts(self, ask: EvaluateFacts, site: Site, value_of: ValueOf) -> Facts:
+        if site.facts is not None:
+            return site.facts
+        assert site.clauses is not None
+        inputs = self._bodies.arguments(site, value_of)
+        seen = {"last": {"mem": ask.peak_bytes}, **inputs, "attempt": ask.attempt}
+        return facts_of(site.clauses, self._state.plan.dimensions, lambda expr: value_of(expr, seen))
 
     def _fault(self, ask: Ask, message: str) -> None:
         self._reply(ask, EvaluationFailed(key=ask.key, message=self._bodies.secrets.masked(message)))
@@ -188,7 +204,7 @@ class Evaluator:
             assert isinstance(site.node, Compute)
             return self.is_slow(site.node.expr, ask.key[1:])
         if isinstance(ask, EvaluateFacts):
-            return self.is_slow_call(site, ask.key[1:])
+            return self.is_slow_call(site, ask.key[1:]) or any(self.may_be_heavy(expr) for _, expr in ask.by)
         return False
 
     def may_be_slow(self, site: Site) -> bool:
@@ -202,37 +218,43 @@ class Evaluator:
         """True where an expression of a call's instance must not be evaluated in this process."""
         return any(self.is_slow(e, path) for e in self._bodies.expressions(site))
 
-    def is_slow(self, expr: Expr, path: tuple[int, ...]) -> bool:
-        """True where an expression must not be evaluated in this process."""
+    def may_be_heavy(self, expr: Expr) -> bool:
+        """False where an expression never needs a worker, whatever its values."""
         known = self._heavy.get(id(expr))
         if known is None:
-            known = self._heavy[id(expr)] = needs_worker(expr)
-        if not known:
-            return False
-        return needs_worker(expr, self._size(expr, path))
+            known = self._heavy[id(expr)] = (expr, needs_worker(expr))
+        return known[1]
 
-    def _size(self, expr: Expr, path: tuple[int, ...]) -> int:
+    def is_slow(self, expr: Expr, path: tuple[int, ...], variables: Mapping[str, Any] | None = None) -> bool:
+        """True where an expression must not be evaluated in this process."""
+        return self.may_be_heavy(expr) and needs_worker(expr, self._size(expr, path, variables or {}))
+
+    def _size(self, expr: Expr, path: tuple[int, ...], variables: Mapping[str, Any]) -> int:
         """An upper bound of the elements that an expression's values hold: the length of their text."""
-        size = 0
+        names = {part.name for part in parts(expr) if isinstance(part, Var)}
+        size = sum(len(json.dumps(variables[name])) for name in names if name in variables)
         for node in refs(expr):
             at = handle(self._state, node, path)
             size += len(self._values.text(at)) if isinstance(at, int) else len(str(self._values.get(at)))
         return size
 
-    async def slowly(self, path: tuple[int, ...], work: Callable[[ValueOf], T]) -> T:
+    async def slowly(
+        self, path: tuple[int, ...], work: Callable[[ValueOf], T], known: Mapping[int, Any] | None = None
+    ) -> T:
         """`work(value_of)`, where expressions that must not be evaluated here are evaluated in a worker.
 
-        `work` is begun again with each answer that it was missing: it must not mind being run more than once.
+        `work` is begun again with each answer that it was missing: it must not mind being run more than once. `known` are
+        answers that are there, by the identity of the expression.
         """
-        known: dict[int, Any] = {}
+        answers = dict(known or {})
 
         def value_of(expr: Expr, variables: Mapping[str, Any]) -> Any:
-            if id(expr) in known:
-                value = known[id(expr)]
+            if id(expr) in answers:
+                value = answers[id(expr)]
                 if isinstance(value, EvalError):
                     raise value
                 return value
-            if self.is_slow(expr, path):
+            if self.is_slow(expr, path, variables):
                 raise _Missing(expr, variables)
             return evaluate(expr, self._values.env(path, variables))
 
@@ -240,10 +262,10 @@ class Evaluator:
             try:
                 return work(value_of)
             except _Missing as missing:
-                answers = await self._in_worker([(missing.expr, missing.variables, path)])
-                known[id(missing.expr)] = answers[0]
+                found = await self.in_worker([(missing.expr, missing.variables, path)])
+                answers[id(missing.expr)] = found[0]
 
-    async def _in_worker(self, wanted: list[tuple[Expr, Mapping[str, Any], tuple[int, ...]]]) -> list[Any]:
+    async def in_worker(self, wanted: list[tuple[Expr, Mapping[str, Any], tuple[int, ...]]]) -> list[Any]:
         """Values of expressions, evaluated in a worker; an EvalError stands for one that has none."""
         if self._pool is None:
             self._pool = EvaluationPool(environ=self._bodies.environ)
@@ -270,11 +292,17 @@ class Evaluator:
                 computes.append(ask)
                 wanted.append((node.expr, {}, ask.key[1:]))
         if wanted:
-            for ask, value in zip(computes, await self._in_worker(wanted), strict=True):
+            for ask, value in zip(computes, await self.in_worker(wanted), strict=True):
                 self._conclude(ask, _constant(value))
-        for ask in asks:
-            if isinstance(ask, EvaluateFacts):
-                await self.slowly(ask.key[1:], partial(self._conclude, ask))
+        facts = [ask for ask in asks if isinstance(ask, EvaluateFacts)]
+        known = await self._keys.ahead([(ask.key, expr) for ask in facts for _, expr in ask.by])
+        for ask in facts:
+            await self.slowly(ask.key[1:], partial(self._conclude, ask), known.get(ask.key))
+
+    async def _key_nodes(self, ask: KeyNodes) -> None:
+        given = await self._keys.answer(ask)
+        if given is not None:
+            self._answer(given)
 
     # -- lists ----------------------------------------------------------------------------------------------------
 

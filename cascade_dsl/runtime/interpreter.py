@@ -21,6 +21,7 @@ from ..engine.effects import (
     Evaluate,
     EvaluateFacts,
     Gather,
+    KeyNodes,
     Measure,
     Publish,
     Recall,
@@ -158,7 +159,9 @@ class Interpreter:
         self._inbox: list[Input] = []
         self._orders: list[Order] = []
         self._bell = trio.Event()
-        self._evaluator = Evaluator(state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell)
+        self._evaluator = Evaluator(
+            state, values, bodies, blobs, folder=str(project), now_s=now_s, answer=self._tell, note=reporter.note
+        )
         self.discarding = Discarding(state=state, names=names, note=reporter.note)
         bodies.is_free = publishing.is_free
         self.recalling = Recalling(
@@ -374,7 +377,7 @@ class Interpreter:
                 self.attempts.stop(serial)
             case Publish():
                 self.attempts.publish(effect)
-            case Evaluate() | EvaluateFacts() | Measure() | Gather():
+            case Evaluate() | EvaluateFacts() | KeyNodes() | Measure() | Gather():
                 self._evaluator.ask(effect)
             case Recall():
                 self.recalling.ask(effect)

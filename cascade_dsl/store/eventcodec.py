@@ -43,7 +43,8 @@ _used_of = attrgetter(*_fields(Used))
 
 
 def _read_facts(data: Json) -> Facts:
-    return Facts(**(data | {"amounts": tuple(data["amounts"])}))
+    keys = tuple((by, key) for by, key in data.get("keys", ()))
+    return Facts(**(data | {"amounts": tuple(data["amounts"]), "keys": keys}))
 
 
 def _write_removals(removals: tuple[PlannedRemoval, ...]) -> list[dict[str, Any]]:
@@ -70,6 +71,7 @@ _WRITE: dict[str, _Change] = {
 _READ: dict[str, _Change] = {
     "key": tuple,
     "keys": lambda keys: tuple(tuple(key) for key in keys),
+    "keyed": lambda pairs: tuple((tuple(key), text) for key, text in pairs),
     "region": tuple,
     "words": lambda words: tuple(codec.decode(Word, word) for word in words),
     "word": lambda word: codec.decode(Word, word),

@@ -7,7 +7,7 @@ starts: that is the engine's, and what is simulated is what would happen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from ..engine.effects import (
     Evaluate,
     EvaluateFacts,
     Gather,
+    KeyNodes,
     Measure,
     Publish,
     Recall,
@@ -38,6 +39,7 @@ from ..engine.inputs import (
     GatherBuilt,
     Input,
     Measured,
+    NodesKeyed,
     NothingRecalled,
     ReloadAsked,
     ResultRecalled,
@@ -86,6 +88,14 @@ class Oracle(Protocol):
 
     def length(self, key: NodeKey) -> int | str: ...
     def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str: ...
+    def key(self, key: NodeKey, by: str) -> str:
+        """To which pool of a limit with that `by` a Call instance belongs."""
+        ...
+
+    def keying_takes_ns(self) -> int:
+        """How long keys of what is queued or runs are waited for."""
+        ...
+
     def param_length(self, node: int) -> int | None: ...
 
 
@@ -114,7 +124,7 @@ class Simulation:
         """Files of outputs that are there, named by `file_of`."""
         self._check = check
         self._due: list[tuple[int, int, Input]] = []
-        self._answers: dict[int, Ask] = {}
+        self._answers: dict[int, Ask | KeyNodes] = {}
         """By the number of a row of `_due`: the question that it answers. An answer to an older one is dropped."""
         self._texts = 1
         self._count = 0
@@ -136,7 +146,7 @@ class Simulation:
             )
         )
 
-    def at(self, t_ns: int, given: Input, ask: Ask | None = None) -> None:
+    def at(self, t_ns: int, given: Input, ask: Ask | KeyNodes | None = None) -> None:
         """Something happens outside at an instant to come."""
         self._count += 1
         if ask is not None:
@@ -164,7 +174,7 @@ class Simulation:
             t_ns, number, given = heappop(self._due)
             self.now_ns = max(self.now_ns, t_ns)
             ask = self._answers.pop(number, None)
-            if ask is not None and self.state.asked.get(ask.key) is not ask:
+            if ask is not None and not self._is_asked(ask):
                 return True
             if isinstance(given, AttemptSucceeded | AttemptBroke | AttemptVanished):
                 running = self.state.running.get(given.key)
@@ -176,6 +186,10 @@ class Simulation:
             self.now_ns = max(self.now_ns, due)
             self.turn(TimeReached())
         return True
+
+    def _is_asked(self, ask: Ask | KeyNodes) -> bool:
+        """Whether that very question still stands."""
+        return (self.state.keying if isinstance(ask, KeyNodes) else self.state.asked.get(ask.key)) is ask
 
     def retry(self, *keys: NodeKey) -> list[Event]:
         """Somebody retries what is parked: these, or all."""
@@ -281,12 +295,17 @@ class Simulation:
                     self.at(self.now_ns, EvaluationFailed(key=key, message=value), effect)
                 else:
                     self.at(self.now_ns, Evaluated(key=key, value="null", length=value[0], fact=value[1]), effect)
-            case EvaluateFacts(key=key, attempt=number, peak_bytes=peak):
-                facts = self.oracle.facts(key, number, peak)
+            case EvaluateFacts(key=key, attempt=number, peak_bytes=peak, by=by):
+                constant = self.state.site_of(key).facts
+                facts = self.oracle.facts(key, number, peak) if constant is None else constant
                 if isinstance(facts, str):
                     self.at(self.now_ns, EvaluationFailed(key=key, message=facts), effect)
                 else:
-                    self.at(self.now_ns, FactsEvaluated(key=key, facts=facts), effect)
+                    keys = tuple((text, self.oracle.key(key, text)) for text, _ in by)
+                    self.at(self.now_ns, FactsEvaluated(key=key, facts=replace(facts, keys=keys)), effect)
+            case KeyNodes(by=by, keys=nodes):
+                keyed = tuple((key, self.oracle.key(key, by)) for key in nodes)
+                self.at(self.now_ns + self.oracle.keying_takes_ns(), NodesKeyed(by=by, keyed=keyed), effect)
             case Recall(key=key):
                 found = self.oracle.recalled(key)
                 if found is False:
@@ -338,5 +357,6 @@ _OWN = (
     NothingRecalled,
     Measured,
     GatherBuilt,
+    NodesKeyed,
 )
 """What the shell itself has in flight, and a crash loses."""

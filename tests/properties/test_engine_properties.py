@@ -1,15 +1,17 @@
 """The engine under random graphs, outcomes, live changes and crashes, against a reference that knows no scheduling.
 
 Held after every turn: what a pool has taken is the sum over running nodes (1); no pool is over its capacity because
-of a start (2); amounts are integers (7). Held at the end: exactly the instances ran that the program means, whatever
+of a start (2), nor that of a key of a limit with `by`, whether or not the keys of what ran were known; amounts are
+integers (7). Held at the end: exactly the instances ran that the program means, whatever
 the limits did meanwhile (3, 5); the same inputs give the same events (6); words survive a crash and nothing of the
 dead holds a share (8); replay equals state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from graphs import Table, call, compute, fan, graph, param, scope_of, task, word
@@ -26,12 +28,13 @@ from cascade_dsl.engine.inputs import (
 )
 from cascade_dsl.engine.progress import EngineFault
 from cascade_dsl.engine.snapshot import snapshot
-from cascade_dsl.engine.state import At, State
+from cascade_dsl.engine.state import ENDED, At, State
 from cascade_dsl.engine.step import replay, step
 from cascade_dsl.ir.events import AttemptFailed, AttemptFinished, AttemptStarted, Event, Recalled, Word
 from cascade_dsl.ir.graph import Call, Compute, FanOut, Graph, Node, NodeKey, Param
 from cascade_dsl.ir.requirement import Layer, Scope
 from cascade_dsl.ir.text import graph_text
+from cascade_dsl.limits.views import PoolView
 from cascade_dsl.testing.simulate import Simulation
 
 TASKS = ("t", "u", "v", "w")
@@ -291,9 +294,10 @@ def demands_of(state: State, key: NodeKey) -> dict[str, int]:
 
 
 class Watch:
-    """Checks the state after each turn."""
+    """Checks the state after each turn; `oracle` knows all keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, oracle: Table) -> None:
+        self.oracle = oracle
         self.before: set[tuple[NodeKey, int]] = set()
 
     def __call__(self, state: State) -> None:
@@ -308,11 +312,17 @@ class Watch:
         for view in state.ledger.pools():
             if view.pool.startswith("pause "):
                 continue
+            if " by " in view.pool:
+                self.keyed(state, view, fresh)
+                continue
             assert type(view.taken) is int
             assert view.taken == taken.get(view.pool, 0), (view, taken)
             touched = any(view.pool in demands_of(state, k) and demands_of(state, k)[view.pool] for k, _ in fresh)
             if touched and view.capacity is not None:
                 assert view.taken <= view.capacity, view
+        waiting = {key for key, at in self.hot(state) if at == At.READY}
+        assert state.keys.keys() <= {key for key, at in self.hot(state) if at < ENDED}, "keys of what has ended"
+        assert waiting == set(state.ledger.waiting_nodes())
         recount = [0] * len(At)
         for frame in (state.root, *state.frames.values()):
             for site in frame.body.sites:
@@ -323,23 +333,58 @@ class Watch:
             recount[a] for a in (At.READY, At.BACKOFF, At.RUNNING)
         ]
 
+    def keyed(self, state: State, view: PoolView, fresh: set[tuple[NodeKey, int]]) -> None:
+        """A pool of one key: it holds those whose key it is, as far as known, and all of them where something started."""
+        scope, _, rest = view.pool.partition(" by ")
+        by, _, text = rest.partition(" = ")
+
+        def held(key: NodeKey) -> int:
+            return demands_of(state, key).get(scope, 0) if self.oracle.key_of(key, by) == text else 0
+
+        taken = sum(held(key) for key in state.running)
+        assert view.taken <= taken
+        if state.ledger.unkeyed(1) is None:
+            assert view.taken == taken
+        assert view.capacity is not None
+        if any(held(key) for key, _ in fresh):
+            assert taken <= view.capacity, view
+
+    def hot(self, state: State) -> Iterator[tuple[NodeKey, int]]:
+        """Instances of calls that have an object, with their states."""
+        for frame in (state.root, *state.frames.values()):
+            for site in frame.body.sites:
+                if site.is_call:
+                    yield from ((frame.key(i, site.pos), frame.states[site.pos][i]) for i in frame.hot)
+
 
 changes = st.lists(
     st.tuples(
         st.integers(0, 400),
         st.sampled_from(SCOPES),
-        st.sampled_from(["limit", "unlimit", "pause", "resume"]),
+        st.sampled_from(["limit", "unlimit", "pause", "resume", "by a", "by b"]),
         st.integers(0, 8),
     ),
     max_size=8,
 )
+files = st.lists(
+    st.tuples(st.sampled_from(SCOPES), st.integers(1, 3), st.sampled_from("ab")),
+    max_size=2,
+    unique_by=lambda w: (w[0], w[2]),
+)
+"""Limits with `by` that stand in the file, of which any node fits."""
+
+
+def in_file(said: list[tuple[str, int, str]]) -> list[Word]:
+    amount = {"cpu": lambda n: 1000 + 1000 * n, "mem": lambda n: 4 + n}
+    return [word(scope, amount.get(scope, int)(n), Layer.FILE, by) for scope, n, by in said]
 
 
 def as_input(scope: str, verb: str, amount: int) -> Input:
     where: Scope = scope_of(scope)
     match verb:
-        case "limit":
-            return LimitGiven(word=word(scope, amount * 1000 if scope == "cpu" else amount))
+        case "limit" | "by a" | "by b":
+            by = verb.partition(" ")[2]
+            return LimitGiven(word=word(scope, amount * 1000 if scope == "cpu" else amount, by=by))
         case "unlimit":
             return LimitTaken(layer=Layer.LIVE, scope=where)
         case "pause":
@@ -351,6 +396,12 @@ def as_input(scope: str, verb: str, amount: int) -> Input:
 END = 100_000_000_000
 
 
+def said(state: State) -> tuple[object, object]:
+    """The words in force, and the pools that have no key: those come and go."""
+    ledger: Any = state.ledger.snapshot()
+    return ledger["words"], {(p.pool, p.capacity) for p in state.ledger.pools() if " by " not in p.pool}
+
+
 def simulate(
     program_: Graph,
     oracle: Table,
@@ -358,7 +409,9 @@ def simulate(
     changed: list[tuple[int, str, str, int]],
     crashes: tuple[int, ...] = (),
 ) -> Simulation:
-    run = Simulation(program_, oracle, words=words, on_failure="continue", recalls=oracle.known > 0, check=Watch())
+    run = Simulation(
+        program_, oracle, words=words, on_failure="continue", recalls=oracle.known > 0, check=Watch(oracle)
+    )
     for t_ns, scope, verb, amount in changed:
         run.at(t_ns, as_input(scope, verb, amount))
     for scope in SCOPES:
@@ -369,11 +422,10 @@ def simulate(
             if not run.advance():
                 break
         if run.status is None:
-            live = run.state.ledger.pools()
+            live = said(run.state)
             paused = dict(run.state.paused)
             run.crash(words=[w for w in words if w.layer == Layer.MACHINE])
-            shown = {(p.pool, p.capacity) for p in run.state.ledger.pools()}
-            assert {(p.pool, p.capacity) for p in live} == shown
+            assert said(run.state) == live
             assert run.state.paused == paused
     run.play()
     return run
@@ -384,11 +436,21 @@ def machine() -> list[Word]:
 
 
 @given(
-    st.data(), changes, st.lists(st.integers(0, 30), max_size=2), st.sampled_from([0, 0, 20, 60]), st.text(max_size=3)
+    st.data(),
+    changes,
+    files,
+    st.lists(st.integers(0, 30), max_size=2),
+    st.sampled_from([0, 0, 20, 60]),
+    st.text(max_size=3),
 )
 @settings(max_examples=300, deadline=None)
 def test_exactly_what_the_program_means_runs(
-    data: st.DataObject, changed: list[tuple[int, str, str, int]], crashes: list[int], failing: int, seed: str
+    data: st.DataObject,
+    changed: list[tuple[int, str, str, int]],
+    file: list[tuple[str, int, str]],
+    crashes: list[int],
+    failing: int,
+    seed: str,
 ) -> None:
     program_ = program(data.draw)
     lengths = {
@@ -403,10 +465,13 @@ def test_exactly_what_the_program_means_runs(
         seed=f"s{seed}",
         failing=failing,
         known=data.draw(st.sampled_from([0, 0, 30, 70, 100])),
+        spread=data.draw(st.sampled_from([1, 2, 5])),
+        keying_takes_ns=data.draw(st.sampled_from([0, 0, 30, 200])),
     )
     note(graph_text(program_))
     done, failed = reference(program_, oracle)
-    run = simulate(program_, oracle, machine(), changed, tuple(crashes))
+    run = simulate(program_, oracle, machine() + in_file(file), changed, tuple(crashes))
+    assert not run.state.keys
     assert run.status == ("failed" if failed else "done")
     recalled = {e.key for _, e in run.events if isinstance(e, Recalled)}
     assert recalled == {key for key in done if oracle.recalled(key) is not False}
@@ -429,7 +494,10 @@ def test_a_run_is_a_function_of_its_inputs_and_replay_equals_state_at_every_turn
     runs: list[list[tuple[int, Event]]] = []
     for _ in range(2):
         run = Simulation(
-            program_, Table(lengths=lengths, takes_ns=50, seed="x", failing=10), words=machine(), on_failure="continue"
+            program_,
+            Table(lengths=lengths, takes_ns=50, seed="x", failing=10, keying_takes_ns=40),
+            words=machine(),
+            on_failure="continue",
         )
         for t_ns, scope, verb, amount in changed:
             run.at(t_ns, as_input(scope, verb, amount))
@@ -441,20 +509,37 @@ def test_a_run_is_a_function_of_its_inputs_and_replay_equals_state_at_every_turn
     assert runs[0] == runs[1]
 
 
-@given(st.data(), st.sampled_from(SCOPES), st.integers(0, 5), st.integers(0, 10))
+@given(
+    st.data(),
+    st.sampled_from(SCOPES),
+    st.sampled_from(["limit", "by a"]),
+    st.integers(0, 5),
+    st.integers(0, 10),
+    files,
+    st.sampled_from([0, 70]),
+)
 @settings(max_examples=100, deadline=None)
-def test_a_limit_or_pause_taken_back_leaves_no_trace(data: st.DataObject, scope: str, amount: int, turns: int) -> None:
+def test_a_limit_or_pause_taken_back_leaves_no_trace(
+    data: st.DataObject,
+    scope: str,
+    verb: str,
+    amount: int,
+    turns: int,
+    file: list[tuple[str, int, str]],
+    keying: int,
+) -> None:
     program_ = program(data.draw)
     lengths = {n.id: 3 for n in walk_all(program_.nodes)}
-    oracle = Table(lengths=lengths, takes_ns=50, seed="y")
-    plain = Simulation(program_, oracle, words=machine())
-    touched = Simulation(program_, oracle, words=machine())
+    oracle = Table(lengths=lengths, takes_ns=50, seed="y", keying_takes_ns=keying)
+    words = machine() + in_file(file)
+    plain = Simulation(program_, oracle, words=words)
+    touched = Simulation(program_, oracle, words=words)
     for _ in range(turns):
         plain.advance()
         touched.advance()
     if touched.status is None:
         step(touched.state, [as_input(scope, "pause", 0)], touched.now_ns)
-        step(touched.state, [as_input(scope, "limit", amount)], touched.now_ns)
+        step(touched.state, [as_input(scope, verb, amount)], touched.now_ns)
         # Both are taken back in one turn, so that nothing was admitted or held up between.
         touched.turn(as_input(scope, "unlimit", 0), as_input(scope, "resume", 0))
     assert starts(plain) == starts(touched)

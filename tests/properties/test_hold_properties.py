@@ -9,22 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from graphs import Table, task
+from graphs import Table, scope_of, task, word
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from test_engine_properties import machine, program, reference, walk_all
 
+from cascade_dsl.engine.inputs import LimitGiven, LimitTaken
 from cascade_dsl.engine.snapshot import snapshot
 from cascade_dsl.engine.state import At, State
 from cascade_dsl.engine.step import is_stalled, replay
 from cascade_dsl.ir.events import AttemptFinished, AttemptStarted, Facts, RunEnded
 from cascade_dsl.ir.expr import Apply, Lit, Var
 from cascade_dsl.ir.graph import Graph, NodeKey, Requirement
+from cascade_dsl.ir.requirement import Layer
 from cascade_dsl.ir.text import graph_text
+from cascade_dsl.ir.types import OptionalType
 from cascade_dsl.testing.simulate import Simulation
 
 MOVES = st.lists(
-    st.tuples(st.sampled_from(["turns", "retry", "one", "crash", "reload", "varying"]), st.integers(0, 25)), max_size=12
+    st.tuples(
+        st.sampled_from(["turns", "retry", "one", "crash", "reload", "varying", "by", "none"]), st.integers(0, 25)
+    ),
+    max_size=12,
 )
 
 
@@ -68,6 +74,9 @@ def texts(old: Graph, number: int, varying: bool) -> Graph:
         mem = Requirement(resource="mem", amount=Apply("add", (Var("attempt"), Lit(1))))
         one = replace(tasks[0].clauses, requires=(Requirement(resource="cpu", amount=Lit(1)), mem))
         tasks[number % 4] = replace(tasks[number % 4], clauses=one)
+    if number % 5 == 4:
+        # Inputs of another type: keys over them may be others.
+        tasks = [replace(one, inputs=tuple(replace(i, type=OptionalType(i.type)) for i in one.inputs)) for one in tasks]
     return replace(old, tasks=tuple(tasks))
 
 
@@ -92,6 +101,10 @@ def moved(run: Simulation, oracle: Mended, move: str, number: int, crash: Callab
             run.retry(*list(run.state.parked)[: 1 + number % 2])
         case "crash":
             crash(number)
+        case "by":
+            run.turn(LimitGiven(word=word("global", 1 + number % 3, by="ab"[number % 2])))
+        case "none":
+            run.turn(LimitTaken(layer=Layer.LIVE, scope=scope_of("global")))
         case _:
             return False
     return True
@@ -116,7 +129,14 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
     program_ = texts(program_, 0, varying=data.draw(st.booleans()))
     lengths = {n.id: data.draw(st.integers(0, 4)) for n in walk_all(program_.nodes)}
     dropped = data.draw(st.integers(0, 3))
-    oracle = Mended(lengths=lengths, takes_ns=60, dropped=dropped, seed=f"s{seed}", failing=failing)
+    oracle = Mended(
+        lengths=lengths,
+        takes_ns=60,
+        dropped=dropped,
+        seed=f"s{seed}",
+        failing=failing,
+        keying_takes_ns=data.draw(st.sampled_from([0, 40])),
+    )
     note(graph_text(program_))
     run = Simulation(program_, oracle, words=machine(), on_failure="hold", check=watch)
 
@@ -129,7 +149,8 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
         if run.status is not None:
             break
         if not moved(run, oracle, move, number, crash):
-            run.reload(texts(program_, number, varying=move == "varying"))
+            keyed = [word("task:[tu]", 1 + number % 2, Layer.FILE, by="a")] if number % 3 == 0 else []
+            run.reload(texts(program_, number, varying=move == "varying"), words=keyed)
         assert snapshot(replay(program_, run.events, run.state.graphs)) == snapshot(run.state)
     end_well(run, oracle)
     assert run.status == "done"
@@ -147,6 +168,7 @@ def test_a_run_ends_well_when_all_is_mended_and_retried(
     assert not run.state.parked
     assert not run.state.facts
     assert not run.state.peaks
+    assert not run.state.keys
     assert not run.state.parked
     assert snapshot(replay(program_, run.events, run.state.graphs)) == snapshot(run.state)
 

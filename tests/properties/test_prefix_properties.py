@@ -22,7 +22,8 @@ class Committed(Simulation):
 
     def __init__(self, graph: Graph, oracle: Table, changed: Iterable[tuple[int, str, str, int]]) -> None:
         self.commits: list[int] = []
-        super().__init__(graph, oracle, words=machine(), on_failure="continue", recalls=oracle.known > 0, check=Watch())
+        watch = Watch(oracle)
+        super().__init__(graph, oracle, words=machine(), on_failure="continue", recalls=oracle.known > 0, check=watch)
         for t_ns, scope, verb, amount in changed:
             self.at(t_ns, as_input(scope, verb, amount))
         for scope in SCOPES:
@@ -36,8 +37,8 @@ class Committed(Simulation):
 
     def from_prefix(self, length: int) -> Simulation:
         """Another engine that has only so many of its events."""
-        again = Committed(self.graph, Table(), ())
-        again.oracle = self.oracle
+        assert isinstance(self.oracle, Table)
+        again = Committed(self.graph, self.oracle, ())
         again.events = self.events[:length]
         again.now_ns = again.events[-1][0]
         again.crash(words=machine())
@@ -62,6 +63,7 @@ def test_from_every_prefix_that_ends_at_a_commit_the_run_completes(
         seed=f"s{seed}",
         failing=failing,
         known=data.draw(st.sampled_from([0, 0, 30, 100])),
+        keying_takes_ns=data.draw(st.sampled_from([0, 30])),
     )
     note(graph_text(graph))
     whole = Committed(graph, oracle, changed)

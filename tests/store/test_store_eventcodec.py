@@ -49,6 +49,7 @@ FACTS = st.builds(
     backoff_max_ns=COUNT,
     timeout_ns=st.none() | COUNT,
     priority=INT64,
+    keys=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
 )
 REMOVALS = st.builds(ev.PlannedRemoval, path=TEXT, size=COUNT, digest=TEXT)
 FILES = st.builds(ev.PlannedFile, scratch=TEXT, final=TEXT, size=COUNT, digest=TEXT, inode=COUNT, temporary=TEXT)
@@ -61,6 +62,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "bool | None": st.none() | st.booleans(),
     "NodeKey": KEYS,
+    "tuple[tuple[NodeKey, str], ...]": st.lists(st.tuples(KEYS, TEXT), max_size=3).map(tuple),
     "tuple[NodeKey, ...]": st.lists(KEYS, max_size=3).map(tuple),
     "Word": WORDS,
     "tuple[Word, ...]": st.lists(WORDS, max_size=2).map(tuple),

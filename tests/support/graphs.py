@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from cascade_dsl.ir.events import Facts, Word
-from cascade_dsl.ir.expr import Lit, Ref
+from cascade_dsl.ir.expr import Apply, Lit, Ref, Var
 from cascade_dsl.ir.graph import (
     Call,
     Clauses,
@@ -126,8 +126,10 @@ def graph(tasks: Sequence[TaskDef], nodes: Sequence[Node], resources: dict[str, 
     )
 
 
-def word(scope: str, amount: int, layer: Layer = Layer.LIVE) -> Word:
-    return Word(layer, Limit(scope=scope_of(scope), amount=amount))
+def word(scope: str, amount: int, layer: Layer = Layer.LIVE, by: str = "") -> Word:
+    """`by`: the source of an expression over the one input of a task."""
+    keyed = Apply("lower", (Var("x"),)) if by else None
+    return Word(layer, Limit(scope=scope_of(scope), amount=amount, by=keyed, by_text=by))
 
 
 def scope_of(text: str) -> Scope:
@@ -154,6 +156,8 @@ class Table:
         failing: int = 0,
         known: int = 0,
         standing: int = 100,
+        spread: int = 3,
+        keying_takes_ns: int = 0,
     ) -> None:
         self.lengths = lengths or {}
         self.takes_ns = takes_ns
@@ -168,6 +172,12 @@ class Table:
         """Percent of calls that have an earlier result, where they ask for one."""
         self.standing = standing
         """Percent of these whose temporary files stand."""
+        self.spread = spread
+        """So many keys there are for each `by`."""
+        self.keying = keying_takes_ns
+        """How long keys of what is queued or runs are waited for."""
+        self.asked_keys: list[tuple[NodeKey, str]] = []
+        """Whose keys were asked for."""
 
     def chance(self, *what: object) -> int:
         return int.from_bytes(blake2b(repr((self.seed, *what)).encode(), digest_size=4).digest(), "big")
@@ -203,6 +213,18 @@ class Table:
 
     def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str:
         return self.made[key[0]]
+
+    def key_of(self, key: NodeKey, by: str) -> str:
+        """A rule by which a node's last number tells its key, where no seed is given."""
+        number = self.chance("key", by, key) if self.seed else key[-1]
+        return f"{by}{number % self.spread}"
+
+    def key(self, key: NodeKey, by: str) -> str:
+        self.asked_keys.append((key, by))
+        return self.key_of(key, by)
+
+    def keying_takes_ns(self) -> int:
+        return self.keying
 
     def param_length(self, node: int) -> int | None:
         return self.lengths.get(node)

@@ -1,0 +1,50 @@
+"""Keys of what is queued or runs already: asked for in batches, when a limit with `by` has come to be in force.
+
+That a batch is asked for is no event: which instances lack a key is read from the ledger, so that an engine that
+takes over asks for what is missing in its first turn. One batch is under way at a time. What runs comes first: it is
+counted before anything that waits under the limit may start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..ir.events import Keyed
+from .effects import KeyNodes
+from .inputs import NodesKeyed
+from .progress import EngineFault
+from .state import State
+from .turn import Turn
+
+BATCH = 1000
+"""So many instances are keyed in one turn: a turn is short, whatever waits."""
+
+
+def ask_for_keys(state: State) -> None:
+    """Ask for keys that are missing, where that is not under way."""
+    if state.keying is not None:
+        return
+    found = state.ledger.unkeyed(BATCH)
+    if found is None:
+        return
+    by, keys = found
+    expr = dict(state.ledger.bys(state.site_of(keys[0]).shape))[by]
+    state.keying = ask = KeyNodes(by, expr, keys)
+    state.outbox.append(ask)
+
+
+def _on_nodes_keyed(turn: Turn, given: NodesKeyed) -> None:
+    """What has ended meanwhile, or waits no more, takes no key: it is asked for where it is queued again."""
+    state = turn.state
+    if state.keying is None or state.keying.by != given.by:
+        raise EngineFault(f"keys of `{given.by}` came that nobody asked for")
+    if state.phase == "ended":
+        return
+    keyed = tuple(pair for pair in given.keyed if pair[0] in state.queued_ns or pair[0] in state.running)
+    if keyed:
+        turn.emit(Keyed(by=given.by, keyed=keyed))
+    state.keying = None
+
+
+ON: dict[type, Callable[[Turn, Any], None]] = {NodesKeyed: _on_nodes_keyed}

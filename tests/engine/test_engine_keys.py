@@ -1,0 +1,369 @@
+"""Limits with `by`: who is asked for keys, when, and what waits for them, in virtual time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from graphs import Table, call, fan, graph, param, scope_of, task, word
+
+from cascade_dsl.engine.effects import EvaluateFacts, KeyNodes
+from cascade_dsl.engine.inputs import DrainAsked, LimitGiven, LimitTaken, NodesKeyed, PauseAsked
+from cascade_dsl.engine.keying import BATCH
+from cascade_dsl.engine.progress import EngineFault
+from cascade_dsl.engine.snapshot import snapshot
+from cascade_dsl.engine.state import State
+from cascade_dsl.engine.step import is_stalled, replay
+from cascade_dsl.ir.events import AttemptStarted, Event, Facts, FactsKnown, Keyed, Recalled
+from cascade_dsl.ir.expr import Lit, Ref, Var
+from cascade_dsl.ir.graph import Graph, NodeKey, TaskDef
+from cascade_dsl.ir.requirement import Layer
+from cascade_dsl.testing.simulate import Played, Simulation
+
+TAKES_NS = 100
+
+
+def many(count: int, first: TaskDef | None = None) -> Graph:
+    """`count` calls of `t`, their keys by turns `a0`, `a1`, `a2`."""
+    return graph([first or task("t")], [param(1), fan(2, 1, 3, [call(4, "t", 3)], 4)])
+
+
+def oracle(count: int, **more: object) -> Table:
+    return Table(lengths={1: count}, takes_ns=TAKES_NS, **more)  # pyright: ignore[reportArgumentType]
+
+
+def check(state: State) -> None:
+    state.ledger.check()
+
+
+def simulation(program: Graph, table: Table, **more: object) -> Simulation:
+    return Simulation(program, table, check=check, **more)  # pyright: ignore[reportArgumentType]
+
+
+def given(scope: str, amount: int, by: str = "") -> LimitGiven:
+    return LimitGiven(word=word(scope, amount, by=by))
+
+
+def taken(scope: str) -> LimitTaken:
+    return LimitTaken(layer=Layer.LIVE, scope=scope_of(scope))
+
+
+def keys_of(run: Simulation, by: str = "a") -> Counter[str]:
+    """How many run of each key."""
+    assert isinstance(run.oracle, Table)
+    return Counter(run.oracle.key_of(key, by) for key in run.state.running)
+
+
+def kinds(events: Iterable[Event], *classes: type[Event]) -> list[type[Event]]:
+    return [type(e) for e in events if isinstance(e, classes)]
+
+
+def keyed(run: Simulation) -> list[tuple[NodeKey, ...]]:
+    return [tuple(key for key, _ in e.keyed) for _, e in run.events if isinstance(e, Keyed)]
+
+
+def whole(run: Simulation) -> None:
+    """It ends, with everything run once, and nothing left of the keys."""
+    assert run.play() == "done"
+    assert not run.state.keys
+    assert run.state.keying is None
+    assert snapshot(replay(run.graph, run.events, run.state.graphs)) == snapshot(run.state)
+
+
+# ---- asked for with the facts ------------------------------------------------------------------------------------
+
+
+def test_a_limit_of_the_file_is_keyed_before_a_node_is_queued() -> None:
+    run = simulation(many(9), oracle(9), words=[word("task:t", 2, Layer.FILE, by="a")])
+    seen: list[Counter[str]] = []
+    while run.advance():
+        seen.append(keys_of(run))
+    assert max(max(c.values(), default=0) for c in seen) == 2
+    assert max(sum(c.values()) for c in seen) == 6, "each key has its own pool"
+    assert [e.facts.keys for _, e in run.events if isinstance(e, FactsKnown)] == [
+        (("a", f"a{index % 3}"),) for index in range(9)
+    ]
+    assert not keyed(run)
+    whole(run)
+
+
+def test_without_by_nobody_is_asked() -> None:
+    table = oracle(5)
+    run = simulation(many(5), table, words=[word("task:t", 2)])
+    whole(run)
+    assert not table.asked_keys
+    assert not kinds([e for _, e in run.events], FactsKnown, Keyed)
+
+
+def test_facts_that_differ_and_keys_come_in_one_answer() -> None:
+    first = task("t", requires={"mem": Ref(3)})
+    table = oracle(4, facts={4: Facts(amounts=(1000, 5))})
+    run = simulation(many(4, first), table, words=[word("task:t", 1, by="a")])
+    run.advance()
+    assert len([e for _, e in run.events if isinstance(e, FactsKnown)]) == 1
+    whole(run)
+    assert [e.facts for _, e in run.events if isinstance(e, FactsKnown)] == [
+        Facts(amounts=(1000, 5), keys=(("a", f"a{index % 3}"),)) for index in range(4)
+    ]
+
+
+def test_a_key_is_for_all_attempts_also_where_facts_are_asked_for_anew() -> None:
+    first = replace(
+        task("t", retry=(2, 1e-6, 1e-6), requires={"mem": 1}),
+    )
+    clauses = replace(first.clauses, requires=(replace(first.clauses.requires[0], amount=Var("attempt")),))
+    first = replace(first, clauses=clauses)
+    table = Table(
+        lengths={1: 2},
+        played={(4, 0): [Played(exit=1), Played(exit=None), Played()]},
+        facts={4: Facts(amounts=(1,), retries=2, backoff_min_ns=1000, backoff_max_ns=1000)},
+    )
+    run = simulation(many(2, first), table, words=[word("task:t", 1, by="a")])
+    whole(run)
+    known = [(e.key, e.facts.keys) for _, e in run.events if isinstance(e, FactsKnown)]
+    assert known == [((4, 0), (("a", "a0"),)), ((4, 1), (("a", "a1"),)), ((4, 0), ())]
+    assert table.asked_keys == [((4, 0), "a"), ((4, 1), "a")]
+
+
+def test_a_retry_and_a_lost_attempt_keep_the_key() -> None:
+    table = oracle(1, played={(4, 0): [Played(exit=1), Played(exit=None), Played(exit=None), Played()]})
+    run = simulation(many(1, task("t", retry=(1, 1e-6, 1e-6))), table, words=[word("task:t", 1, by="a")])
+    whole(run)
+    assert len([1 for _, e in run.events if isinstance(e, AttemptStarted)]) == 4
+    assert table.asked_keys == [((4, 0), "a")]
+
+
+def test_what_was_cached_needs_no_key() -> None:
+    table = oracle(6, known=100)
+    run = simulation(many(6), table, words=[word("task:t", 1, by="a")], recalls=True)
+    whole(run)
+    assert len([1 for _, e in run.events if isinstance(e, Recalled)]) == 6
+    assert not table.asked_keys
+
+
+@pytest.mark.parametrize("ends", ["fails", "held", "no facts", "skipped"])
+def test_keys_are_dropped_with_their_instance(ends: str) -> None:
+    program = graph([task("t"), task("u")], [param(1), fan(2, 1, 3, [call(4, "t", 3), call(5, "u", 4)], 5)])
+    table = oracle(3, played={(4, 1): [Played(exit=1, takes_ns=TAKES_NS)]})
+    policy = "hold" if ends == "held" else "continue"
+    run = simulation(program, table, words=[word("global", 1, by="a")], on_failure=policy)
+    status = run.play()
+    assert status == ("stalled" if ends == "held" else "failed")
+    assert not run.state.keys
+    assert ((5, 1), "a") not in table.asked_keys
+
+
+# ---- live --------------------------------------------------------------------------------------------------------
+
+
+def test_a_live_by_keys_what_runs_first_and_nothing_starts_until_it_is() -> None:
+    """Six run, two of each key. A limit of 1 for each is set; what waits may not slip in before the six are counted."""
+    run = simulation(many(12), oracle(12, keying_takes_ns=30), words=[word("task:t", 6)])
+    assert len(run.state.running) == 6
+    run.turn(taken("task:t"), given("task:t", 1, by="a"))
+    assert len(run.state.running) == 6
+    assert run.state.keying is not None
+    assert run.state.keying.keys[:6] == tuple((4, index) for index in range(6))
+    assert not is_stalled(run.state)
+    run.advance()
+    assert keyed(run) == [tuple((4, index) for index in range(12))]
+    assert keys_of(run) == {"a0": 2, "a1": 2, "a2": 2}
+    fresh: set[NodeKey] = set()
+    while run.advance():
+        before, fresh = fresh, set(run.state.running)
+        for key in fresh - before - {(4, index) for index in range(6)}:
+            assert keys_of(run)[f"a{key[-1] % 3}"] == 1
+    whole(run)
+
+
+def test_keys_come_in_batches_and_keyed_nodes_start_between() -> None:
+    count = 2 * BATCH + 500
+    program = graph(
+        [task("t")],
+        [param(1), *(fan(10 + 10 * i, 1, 11 + 10 * i, [call(12 + 10 * i, "t", 11 + 10 * i)], None) for i in range(5))],
+    )
+    table = Table(lengths={1: count // 5}, takes_ns=10**9, spread=10**6)
+    run = Simulation(program, table, words=[word("task:t", 0)])
+    assert run.state.ledger.waiting() == count
+    run.turn(taken("task:t"), given("task:t", 1, by="a"))
+    sizes: list[int] = []
+    while run.state.keying is not None:
+        sizes.append(len(run.state.keying.keys))
+        before = len(run.state.running)
+        run.advance()
+        assert len(run.state.running) > before, "what is keyed starts in the turn in which its key comes"
+    assert sizes == [BATCH, BATCH, 500]
+    assert len(run.state.running) == 500, "one of each key"
+
+
+def test_an_answer_for_what_has_ended_meanwhile_is_left_out() -> None:
+    run = simulation(many(4), oracle(4, keying_takes_ns=3 * TAKES_NS), words=[word("cpu", 2000, Layer.MACHINE)])
+    run.turn(given("task:t", 1, by="a"))
+    ask = run.state.keying
+    assert ask is not None
+    assert ask.keys == ((4, 0), (4, 1), (4, 2), (4, 3))
+    run.advance()
+    run.advance()
+    assert not run.state.running, "both have ended, and what waits is not admissible until it is keyed"
+    assert not is_stalled(run.state)
+    run.advance()
+    assert keyed(run) == [((4, 2), (4, 3))]
+    whole(run)
+
+
+def test_what_comes_while_a_question_is_under_way_is_keyed_with_its_facts() -> None:
+    program = graph([task("t"), task("u")], [param(1), fan(2, 1, 3, [call(4, "u", 3), call(5, "t", 4)], 5)])
+    table = oracle(3, keying_takes_ns=2 * TAKES_NS)
+    run = simulation(program, table, words=[word("task:t", 0)])
+    run.turn(taken("task:t"), given("task:*", 1, by="a"))
+    whole(run)
+    assert keyed(run) == [], "the three of `u` had ended before the answer came"
+    assert [e.key[0] for _, e in run.events if isinstance(e, FactsKnown)] == [5, 5, 5]
+
+
+def test_set_and_taken_back_while_keys_are_awaited() -> None:
+    run = simulation(many(6), oracle(6, keying_takes_ns=50), words=[word("cpu", 3000, Layer.MACHINE)])
+    run.turn(given("task:t", 1, by="a"))
+    run.turn(taken("task:t"))
+    assert len(run.state.running) == 3
+    whole(run)
+    starts = [t for t, e in run.events if isinstance(e, AttemptStarted)]
+    assert starts == [0, 0, 0, TAKES_NS, TAKES_NS, TAKES_NS], "as if it had never been said"
+
+
+def test_two_limits_of_one_text_share_their_keys() -> None:
+    table = oracle(6)
+    run = simulation(many(6), table, words=[word("task:t", 2, Layer.FILE, by="a"), word("global", 1, by="a")])
+    whole(run)
+    assert sorted(table.asked_keys) == [((4, index), "a") for index in range(6)]
+
+
+def test_another_text_is_asked_for_where_one_is_known() -> None:
+    table = oracle(6)
+    run = simulation(many(6), table, words=[word("task:t", 1, Layer.FILE, by="a")])
+    for _ in range(6):
+        run.advance()
+    run.turn(given("global", 1, by="b"))
+    whole(run)
+    assert Counter(by for _, by in table.asked_keys) == {"a": 6, "b": 6}
+    assert {by for _, e in run.events if isinstance(e, Keyed) for by in [e.by]} == {"b"}
+
+
+def test_a_drained_run_asks_for_nothing() -> None:
+    run = simulation(many(4), oracle(4), words=[word("cpu", 2000, Layer.MACHINE)])
+    run.turn(DrainAsked(why="enough"))
+    run.turn(given("task:t", 1, by="a"))
+    assert run.state.keying is None
+    assert run.play() == "drained"
+    run.crash()
+    whole(run)
+    assert keyed(run) == [((4, 2), (4, 3))]
+
+
+def test_a_run_whose_keys_are_awaited_is_not_stalled() -> None:
+    run = simulation(many(2), oracle(2, keying_takes_ns=TAKES_NS), words=[word("task:t", 0)])
+    assert is_stalled(run.state)
+    run.turn(given("task:t", 0, by="a"))
+    assert not is_stalled(run.state)
+    run.advance()
+    assert is_stalled(run.state), "keyed, and 0 of each may run"
+    run.turn(taken("task:t"))
+    assert run.play() == "stalled", "the word of the file stands"
+
+
+def test_what_nobody_asked_for_is_a_fault() -> None:
+    run = simulation(many(2), oracle(2, keying_takes_ns=TAKES_NS))
+    with pytest.raises(EngineFault, match="nobody asked for"):
+        run.turn(NodesKeyed(by="a", keyed=(((4, 0), "x"),)))
+    run.turn(given("task:t", 1, by="a"))
+    with pytest.raises(EngineFault, match="nobody asked for"):
+        run.turn(NodesKeyed(by="b", keyed=(((4, 0), "x"),)))
+
+
+# ---- crash, continue, reload --------------------------------------------------------------------------------------
+
+
+def test_a_crash_between_batches_asks_for_what_is_missing() -> None:
+    count = BATCH + 10
+    program = graph(
+        [task("t")],
+        [param(1), *(fan(10 + 10 * i, 1, 11 + 10 * i, [call(12 + 10 * i, "t", 11 + 10 * i)], None) for i in range(2))],
+    )
+    table = Table(lengths={1: count // 2}, takes_ns=10, keying_takes_ns=5)
+    run = Simulation(program, table, words=[word("task:t", 0)])
+    run.turn(taken("task:t"), given("task:t", 5, by="a"), PauseAsked(scope=scope_of("global")))
+    run.advance()
+    assert len(run.state.keys) == BATCH
+    run.crash()
+    assert run.state.keying is not None
+    assert len(run.state.keying.keys) == 10
+    run.advance()
+    assert run.state.keying is None
+    assert len(run.state.keys) == count
+
+
+def test_a_crash_with_a_question_under_way_asks_again() -> None:
+    run = simulation(many(4), oracle(4, keying_takes_ns=50), words=[word("cpu", 2000, Layer.MACHINE)])
+    run.turn(given("task:t", 1, by="a"))
+    run.crash(words=[word("cpu", 2000, Layer.MACHINE)])
+    ask = run.state.keying
+    assert ask is not None
+    assert set(ask.keys) == {(4, index) for index in range(4)}, "what ran was lost, and waits"
+    assert not run.state.running
+    whole(run)
+
+
+def test_a_crash_while_facts_are_asked_for_asks_for_the_same_keys() -> None:
+    run = simulation(many(2), oracle(2), words=[word("task:t", 1, by="a")])
+    asked = dict(run.state.asked)
+    assert all(isinstance(ask, EvaluateFacts) and [by for by, _ in ask.by] == ["a"] for ask in asked.values())
+    run.crash()
+    assert run.state.asked == asked
+    whole(run)
+
+
+def test_a_reload_with_other_inputs_asks_again_with_the_same_ones_it_does_not() -> None:
+    program = many(6)
+    table = oracle(6)
+    run = simulation(program, table, words=[word("task:t", 1, by="a")])
+    for _ in range(6):
+        run.advance()
+    assert len(run.state.running) == 3
+    assert len(table.asked_keys) == 6
+    run.reload(replace(program, tasks=(task("t", priority=3),)))
+    for _ in range(3):
+        run.advance()
+    assert len(table.asked_keys) == 6
+    (first, spread) = program.nodes
+    body = (replace(call(4, "t"), args=(("x", Lit("other")),)),)
+    table.spread = 1
+    run.reload(replace(program, nodes=(first, replace(spread, body=body))))  # pyright: ignore[reportCallIssue]
+    whole(run)
+    assert len(table.asked_keys) == 9, "three had started"
+
+
+def test_an_answer_to_an_older_text_is_dropped() -> None:
+    program = many(4)
+    table = oracle(4, keying_takes_ns=50)
+    run = simulation(program, table, words=[word("cpu", 1000, Layer.MACHINE)])
+    run.turn(given("task:t", 1, by="a"))
+    older = run.state.keying
+    (first, spread) = program.nodes
+    body = (replace(call(4, "t"), args=(("x", Lit("other")),)),)
+    table.spread = 1
+    run.reload(replace(program, nodes=(first, replace(spread, body=body))))  # pyright: ignore[reportCallIssue]
+    assert run.state.keying is not None or run.state.asked
+    assert run.state.keying is not older
+    whole(run)
+    assert all(text == "a0" for _, e in run.events if isinstance(e, Keyed) for _, text in e.keyed)
+
+
+def test_the_file_of_another_text_brings_a_by() -> None:
+    program = many(6)
+    run = simulation(program, oracle(6), words=[word("cpu", 3000, Layer.MACHINE)])
+    run.reload(program, words=[word("task:t", 1, Layer.FILE, by="a")])
+    assert isinstance(run.state.keying, KeyNodes)
+    whole(run)
+    assert keyed(run) == [tuple((4, index) for index in range(6))]
