@@ -140,16 +140,12 @@ class Ledger:
 
     def due(self) -> int | None:
         """The next instant at which something changes by itself, to be asked when `choose` has found none; None: nothing does."""
-<<<<<<< HEAD
-        instants = [self._search.due(), self._words.due(), *self._pause_ends.values()]
-=======
         wall, tokens = self.wall_due(), self._search.due()
         return tokens if wall is None else wall if tokens is None else min(wall, tokens)
 
     def wall_due(self) -> int | None:
         """The next instant of the wall clock at which a word or a pause ends, or a window turns."""
         instants = [self._words.due(), *self._pause_ends.values()]
->>>>>>> w5-words
         return min((instant for instant in instants if instant is not None), default=None)
 
     def endings(self) -> list[WordEnding | PauseEnding]:
