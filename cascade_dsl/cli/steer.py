@@ -1,4 +1,4 @@
-"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, retry, reload. Standard library and the control client only."""
+"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, drain, cancel, retry, reload. Standard library and the control client only."""
 
 from __future__ import annotations
 
@@ -77,9 +77,16 @@ def _request(parsed: Parsed) -> dict[str, Any]:
         if "--dry-run" in parsed.flags:
             request["dry"] = "yes"
     elif parsed.args:
-        request["scope"] = parsed.args[0]
-    if verb == "pause" and "--because" in parsed.values:
-        request["because"] = parsed.values["--because"]
+        request["what" if verb == "cancel" else "scope"] = parsed.args[0]
+    if verb == "limit":
+        if "--preempt" in parsed.flags:
+            request["preempt"] = "yes"
+    elif verb in ("pause", "resume", "drain", "cancel"):
+        if "--freeze" in parsed.flags:
+            request["freeze"] = "yes"
+        for option in ("--because", "--for", "--until", "--as"):
+            if option in parsed.values:
+                request[option[2:]] = parsed.values[option]
     return request
 
 
@@ -158,11 +165,25 @@ def _run_json(run: LiveRun, status: dict[str, Any]) -> dict[str, Any]:
         "held": status.get("held", []),
         "retries": status.get("retries", []),
         "changes": status.get("changes", []),
+        "next_ns": status.get("next_ns"),
+        "frozen": status["nodes"].get("frozen", 0),
+        "memory": status.get("memory", ""),
     }
 
 
 def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
-    from ..report.words import changes, elapsed, held_help, pool_rows, progress, retries, short_path, starved
+    from ..report.words import (
+        changes,
+        elapsed,
+        held_help,
+        next_text,
+        pool_rows,
+        progress,
+        retries,
+        short_path,
+        stall_help,
+        starved,
+    )
 
     status = status_of(answer)
     took = elapsed(run.started_ns, time.time_ns())
@@ -171,7 +192,14 @@ def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     if len(rows) > 1:
         lines += [f"  {pool:<{widths[0]}}  {use:<{widths[1]}}  {waiting}".rstrip() for pool, use, waiting in rows]
-    lines += [f"  {text}" for text in (*starved(status), *changes(status), *retries(status))]
+    more = status.pools_total - len(status.pools)
+    if more > 0:
+        lines.append(f"  and {more} more pools: `cascade limits` shows them all")
+    lines += [f"  {text}" for text in (*next_text(status), *starved(status), *changes(status), *retries(status))]
+    if status.phase == "stalled":
+        lines.append(f"  help: {stall_help(status)}")
+    if status.memory:
+        lines.append(f"  memory: {status.memory}")
     for failure in status.failures[:_FAILURES_SHOWN]:
         lines.append(f"  {'held' if failure.held else 'failed'}: {failure.name}: {failure.message}")
     failed = status.nodes.failed + status.nodes.held

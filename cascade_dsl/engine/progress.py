@@ -126,7 +126,7 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     state.ledger.enqueue(key, site.shape, rank, facts.amounts, state.keys.get(key, _NO_KEYS))
     state.queued_ns[key] = state.now_ns
     if not state.may_starve:
-        state.may_starve = not state.ledger.would_fit(key)
+        state.may_starve = not state.ledger.told.would_fit(key)
     move(state, frame, index, pos, At.READY)
 
 

@@ -21,7 +21,7 @@ def tell_starved(turn: Turn) -> None:
     state.may_starve = False
     if state.phase != "running":
         return
-    now = {(task, identity): (need, limit) for task, identity, need, limit in state.ledger.starving()}
+    now = {(task, identity): (need, limit) for task, identity, need, limit in state.ledger.told.starving()}
     for task, identity in [key for key in state.starved if key not in now]:
         turn.emit(NoLongerStarved(task=task, identity=identity))
     for (task, identity), (need, limit) in now.items():

@@ -20,6 +20,8 @@ class RunningView:
     attempt: int
     since_ns: int
     pid: int | None = None
+    frozen: bool = False
+    """It stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,9 @@ class RetryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
-    """What an operator said that is in force: a limit (`amount` in base units), or a pause (`amount` None)."""
+    """What an operator said that is in force: a limit (`amount` in base units), a pause, or that the run is to drain."""
 
-    kind: Literal["limit", "pause"]
+    kind: Literal["limit", "pause", "drain"]
     scope: str
     amount: int | None = None
     who: str = ""
@@ -98,8 +100,8 @@ class ChangeView:
     """When it ends by itself."""
     standing: str = "in force"
     """`under` another word, or `outside` of its window."""
-    frozen: bool = False
-    """Of a pause: what runs in the scope stands still."""
+    freezes: bool = False
+    """What runs stands still while the pause lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,13 @@ class NodeCounts:
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    """What an operator cancelled; after the end of a run also what never ran."""
+    stopped: int = 0
+    """Of these, what an operator cancelled one by one or by scope."""
     held: int = 0
     """Parked; after the end of a run too."""
+    frozen: int = 0
+    """How many of what runs stand still."""
     open_ended: bool = False
     """More instances may still become known: a total is not yet one."""
 
@@ -166,7 +173,5 @@ class Status:
     turns, something is tried again."""
     memory: str = ""
     """How tasks are held to the memory that they demand; empty where none demands any."""
-    frozen: int = 0
-    """How many of those that run stand still."""
     is_even: bool = False
     """All that is left are items of one list: what is left takes about as long as what was done."""

@@ -17,8 +17,8 @@ from ..ir.graph import FanOut, NodeKey
 from ..limits.obstacles import Standing
 from .effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
 from .plan import Site
-from .progress import out_at
 from .state import ENDED, NO_VALUE, PENDING, At, Frame, Phase, State
+from .streams import out_at
 
 _DEPTH_MOST = 100
 """Links of a chain that are followed."""
@@ -26,7 +26,7 @@ _UPSTREAM_SHOWN = 3
 """Of several instances that one waits for, so many are told."""
 
 How: TypeAlias = Literal[
-    "waiting", "cold", "unknown", "evaluated", "ready", "backoff", "held", "running", "open", "done", "failed",
+    "waiting", "cold", "unknown", "evaluated", "ready", "backoff", "held", "cancelled", "running", "open", "done", "failed",
     "skipped", "dropped", "ended", "absent",
 ]  # fmt: skip
 """`cold`: its item has not begun; `unknown`: the list that it is an item of is not known yet; `ended`: so long ago that no
@@ -73,6 +73,8 @@ class Running:
     stopping: str = ""
     publishes: bool = False
     deadline_ns: int | None = None
+    frozen_ns: int | None = None
+    """Since when it is frozen."""
 
 
 Obstacle: TypeAlias = Upstream | Turn | Ending
@@ -131,7 +133,7 @@ def _why(state: State, key: NodeKey, depth: int) -> Why:
                 key=key,
                 how="ready",
                 obstacles=_ending(state),
-                standing=state.ledger.standing(key),
+                standing=state.ledger.told.standing(key),
                 since_ns=state.queued_ns[key],
             )
         case At.BACKOFF:
@@ -145,6 +147,8 @@ def _why(state: State, key: NodeKey, depth: int) -> Why:
             return _open(state, key, depth)
         case At.HELD:
             return Why(key=key, how="held")
+        case At.CANCELLED:
+            return Why(key=key, how="cancelled")
         case At.DONE:
             return Why(key=key, how="done")
         case At.FAILED:
@@ -286,14 +290,14 @@ def _question(ask: Ask | None) -> Question:
 
 def _running(state: State, key: NodeKey) -> Running:
     found = state.running[key]
-    timeout = found.facts.timeout_ns
     return Running(
         since_ns=found.since_ns,
         attempt=found.attempt,
         serial=found.serial,
         stopping=found.stopping or "",
         publishes=found.plan is not None,
-        deadline_ns=None if timeout is None or found.plan is not None else found.since_ns + timeout,
+        deadline_ns=None if found.plan is not None else found.deadline_ns,
+        frozen_ns=found.frozen_ns,
     )
 
 
@@ -317,6 +321,7 @@ _NAMES: dict[At, str] = {
     At.READY: "ready",
     At.BACKOFF: "retrying",
     At.HELD: "held",
+    At.CANCELLED: "cancelled",
     At.ASKED: "evaluated",
     At.WAITING: "waiting",
     At.COLD: "not begun",

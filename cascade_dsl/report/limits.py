@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..base.quantity import NS_PER_S
 from .cells import pad, printable, width
 from .instants import ago, clock, left, until
-from .words import show_amount
+from .words import rate, show_amount
 
 _WHO = {
     "machine": "the machine",
@@ -21,8 +20,6 @@ _WHO = {
     "fleet": "the fleet",
     "live": "an operator",
 }
-_PER = {NS_PER_S: "s", 60 * NS_PER_S: "m", 3600 * NS_PER_S: "h", 86400 * NS_PER_S: "d"}
-_KEYS_SHOWN = 10
 _LEAST = 30
 
 
@@ -57,7 +54,7 @@ def use(pool: Mapping[str, Any]) -> str:
     """`3 of 10`, `10/s burst 20, 4 left`, `2 taken, unlimited`."""
     dimension = str(pool["dimension"])
     if pool.get("keys") is not None:
-        return f"{rate_or_capacity(pool)} for each {pool['by']}"
+        return f"{rate_or_capacity(pool)} for each {pool['by']}, {pool['keys']['total']} now"
     if pool.get("per_ns"):
         return f"{rate_or_capacity(pool)}, {show_amount(dimension, max(0, int(pool.get('tokens') or 0)))} left"
     taken = show_amount(dimension, int(pool["taken"]))
@@ -77,12 +74,6 @@ def rate_or_capacity(pool: Mapping[str, Any]) -> str:
     return shown if burst in (None, unit) else f"{shown} burst {show_amount(dimension, int(burst))}"
 
 
-def rate(amount: int, per_ns: int, dimension: str) -> str:
-    """`10/s`."""
-    shown = show_amount(dimension, amount)
-    return f"{shown}/{_PER[per_ns]}" if per_ns in _PER else f"{shown} each {per_ns / NS_PER_S:g}s"
-
-
 def waiting(pool: Mapping[str, Any]) -> str:
     """`9 waiting`, or nothing."""
     return f"{pool['waiting']} waiting" if pool["waiting"] else ""
@@ -90,13 +81,21 @@ def waiting(pool: Mapping[str, Any]) -> str:
 
 def keys_of(pool: Mapping[str, Any]) -> Iterator[str]:
     """The keys of a pool that is split, those first for which somebody waits; of many the first."""
-    found: Sequence[Mapping[str, Any]] = pool.get("keys") or ()
-    for each in found[:_KEYS_SHOWN]:
+    keys = pool.get("keys")
+    if not keys:
+        return
+    found: Sequence[Mapping[str, Any]] = keys["shown"]
+    for each in found:
         waits = waiting(each)
-        yield f"{printable(str(each['key']))}: {use({**pool, **each, 'keys': None})}" + (f", {waits}" if waits else "")
-    more = int(pool.get("keys_total") or len(found)) - len(found[:_KEYS_SHOWN])
+        yield f"{printable(str(each['key']))}: {use(each)}" + (f", {waits}" if waits else "")
+    more = int(keys["total"]) - len(found)
     if more > 0:
-        yield f"and {more} more"
+        yield f"and {more} more keys"
+    running, waits = int(keys["unkeyed_running"]), int(keys["unkeyed_waiting"])
+    if running:
+        yield f"of {running} that run the key is not known yet: until it is, nothing starts"
+    if waits:
+        yield f"of {waits} that wait the key is not known yet"
 
 
 def word_text(word: Mapping[str, Any], now_ns: int) -> str:

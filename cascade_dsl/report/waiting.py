@@ -11,8 +11,8 @@ from typing import Any
 from ..base.spellings import dotted
 from .cells import printable
 from .instants import clock, left
-from .limits import pause_text, rate, word_text, wrapped
-from .words import elapsed, show_amount
+from .limits import pause_text, word_text, wrapped
+from .words import elapsed, rate, show_amount
 
 _NODES_SHOWN = 3
 
@@ -151,7 +151,7 @@ class _Told:
             return f"{name} is done, its files are being put in their places"
         if run["stopping"]:
             return f"{name} is being stopped ({run['stopping']})"
-        frozen = ", frozen now" if run.get("frozen") else ""
+        frozen = f", frozen for {elapsed(run['frozen_ns'], self.now_ns)}" if run.get("frozen_ns") else ""
         attempt = f", attempt {run['attempt']}" if run["attempt"] > 1 else ""
         deadline = run.get("deadline_ns")
         late = f", its timeout is over {left(deadline, self.now_ns)}" if deadline and not frozen else ""
@@ -198,10 +198,10 @@ class _Told:
                 if who
                 else f"  {kept} of that is kept back for another"
             )
-        if one["holders"]:
+        if one["holders"] and not one["starved"]:
             yield f"  held by {self.holders(one)}"
-        if one["ahead"]:
-            yield f"  {one['ahead']} that wait for it come{'s' if one['ahead'] == 1 else ''} first"
+        if one["ahead"] and not one["starved"]:
+            yield f"  {one['ahead']} {'other that waits' if one['ahead'] == 1 else 'others that wait'} for it {'comes' if one['ahead'] == 1 else 'come'} first"
         for word in one["said"]:
             yield f"  {word_text(word, self.now_ns)}"
         yield from (f"  {text}" for text in self.mend(node, one))
@@ -245,7 +245,7 @@ class _Told:
         if pools and len(known) == len(pools):
             at = max(known)
             yield f"it may start at {clock(at, self.now_ns)} ({left(at, self.now_ns)}) at the earliest"
-        elif any(_is_held(one) for one in pools):
+        elif pools and all(_is_held(one) or instant is not None for one, instant in zip(pools, instants, strict=True)):
             yield "it may start when enough of those that hold it have ended"
 
     # ---- many ---------------------------------------------------------------------------------------------------

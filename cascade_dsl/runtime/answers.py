@@ -150,15 +150,15 @@ class Answers:
 
     def limits(self) -> dict[str, Any]:
         """Every pool with what each layer says of it; pauses; words that are not in force, or whose scope is nothing's."""
-        ledger = self._state.ledger
-        views = {view.pool: view for view in ledger.pools()}
+        told = self._state.ledger.told
+        views = {view.pool: view for view in self._state.ledger.pools()}
         pools: list[dict[str, Any]] = []
         idle: list[dict[str, Any]] = []
         alien: list[dict[str, Any]] = []
-        for identity, dimension in ledger.spoken_of():
-            scope, said = identity.scope, said_json(ledger, identity, dimension)
+        for identity, dimension in told.subjects():
+            scope, said = identity.scope, said_json(told, identity, dimension)
             view = views.get(str(identity))
-            if said and scope.kind != "resource" and not ledger.applies(scope):
+            if said and scope.kind != "resource" and not told.applies(scope):
                 alien += [{"scope": str(identity), **word} for word in said]
             elif view is not None:
                 pools.append({**asdict(view), "said": said})
@@ -243,6 +243,7 @@ class Answers:
                 "stopping": r.stopping,
                 "publishes": r.publishes,
                 "deadline_ns": r.deadline_ns,
+                "frozen_ns": r.frozen_ns,
                 "pid": self._pid_of(r.serial),
                 "log": self._log_of(r.serial),
                 "claim": self._claims.get(found.key),
@@ -299,7 +300,7 @@ class Answers:
                 "ahead": one.ahead,
                 "holders": [self._holder(key, amount) for key, amount in one.holders],
                 "holders_total": one.holders_total,
-                "said": [] if one.is_pause else said_json(self._state.ledger, one.identity, one.dimension),
+                "said": [] if one.is_pause else said_json(self._state.ledger.told, one.identity, one.dimension),
             }
             if one.kept:
                 keeper = one.kept_for
@@ -318,13 +319,13 @@ class Answers:
             "who": paused.who,
             "because": paused.because,
             "since_ns": paused.since_ns,
-            "until_ns": paused.until_ns,
+            "until_ns": self._state.ledger.pause_end(paused.scope),
             "freezes": paused.freezes,
         }
 
 
 _ORDER: tuple[How, ...] = (
-    "running", "ready", "backoff", "held", "evaluated", "open", "waiting", "cold", "unknown", "failed", "skipped", "done",
+    "running", "ready", "backoff", "held", "cancelled", "evaluated", "open", "waiting", "cold", "unknown", "failed", "skipped", "done",
     "dropped", "ended", "absent",
 )  # fmt: skip
 

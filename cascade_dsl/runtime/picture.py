@@ -8,14 +8,19 @@ from heapq import heappop, heappush, nsmallest
 from itertools import islice
 from typing import Any, TypeVar
 
+from ..engine.halting import is_over
 from ..engine.state import ENDED, At, State
 from ..engine.status import ChangeView, FailureView, NodeCounts, Ran, RetryView, RunningView, Status, WaitView
 from ..engine.step import is_stalled, next_due
 from ..ir.events import (
     AttemptFailed,
     ComputeFailed,
+    DrainBegan,
+    DrainEnded,
     Event,
+    NodeCancelled,
     Retried,
+    RunContinued,
 )
 from ..ir.graph import Call, Compute, FanOut, NodeKey, TaskDef
 from ..ir.requirement import Layer
@@ -32,7 +37,7 @@ _NAMES_SHOWN = 3
 _CHANGES_SHOWN = 50
 _POOLS_SHOWN = 100
 _WAITS_SHOWN = 100
-PICTURED = (AttemptFailed, ComputeFailed, Retried)
+PICTURED = (AttemptFailed, ComputeFailed, Retried, DrainBegan, DrainEnded, RunContinued, NodeCancelled)
 """The events that a picture must be told of."""
 _Row = tuple[int, int, RetryView]
 
@@ -58,6 +63,8 @@ class Picture:
         self._remains = remains
         self._sources = sources
         self._memory = memory
+        self._drain: ChangeView | None = None
+        """Who let the run end, where somebody did."""
         self._blame = Blame()
         self._retries: list[_Row] = []
         """Heap by the instant when they are due; those that are past are dropped when somebody looks."""
@@ -86,6 +93,12 @@ class Picture:
             case Retried():
                 self._failures.pop(event.key, None)
                 self._blame = Blame()  # what was put down to it may come to be put down to another
+            case DrainBegan() if event.who:
+                self._drain = ChangeView(kind="drain", scope="", who=event.who, because=event.because)
+            case DrainEnded() | RunContinued():
+                self._drain = None
+            case NodeCancelled():
+                self._failures.pop(event.key, None)  # it was parked, and is not to run again
             case _:
                 pass
         return None
@@ -161,12 +174,13 @@ class Picture:
                 attempt=r.attempt,
                 since_ns=r.since_ns,
                 pid=self._pid_of(r.serial),
+                frozen=r.frozen_ns is not None,
             )
             for r in oldest
         )
         pools = state.ledger.pools()
         waits = tuple(WaitView(task=t, pool=p, count=c, starved=why) for t, p, c, why in state.ledger.waits())
-        changes = list(_changes(state))
+        changes = [*(() if self._drain is None else (self._drain,)), *_changes(state)]
         return Status(
             run=self._run,
             file=self._file,
@@ -206,8 +220,8 @@ def _most(rows: Sequence[T], order: Callable[[T], Any], most: int) -> tuple[T, .
 
 def _changes(state: State) -> Iterator[ChangeView]:
     """What operators said and have not taken back."""
-    for identity, dimension in state.ledger.spoken_of():
-        for said in state.ledger.said(identity):
+    for identity, dimension in state.ledger.told.subjects():
+        for said in state.ledger.told.said(identity):
             word, limit = said.word, said.word.limit
             if word.layer != Layer.LIVE:
                 continue
@@ -229,8 +243,8 @@ def _changes(state: State) -> Iterator[ChangeView]:
             who=paused.who,
             because=paused.because,
             since_ns=paused.since_ns,
-            until_ns=paused.until_ns,
-            frozen=paused.freezes,
+            until_ns=state.ledger.pause_end(paused.scope),
+            freezes=paused.freezes,
         )
 
 
@@ -277,6 +291,12 @@ def counts(state: State) -> NodeCounts:
     unborn = by[At.COLD] + by[At.WAITING] + by[At.ASKED]
     ended = state.phase == "ended"
     left = unborn + by[At.READY] + by[At.BACKOFF] if ended else 0
+    # What is left when nothing but what was cancelled stood in its way needs that.
+    needs = left if ended and state.status == "failed" and state.why == "" and state.cancelled else 0
+    unready = (
+        [key for key in state.condemned if key not in state.cancelled and not is_over(state, key)] if needs else []
+    )
+    stopped = by[At.CANCELLED] + len(unready)
     return NodeCounts(
         waiting=0 if ended else unborn,
         ready=0 if ended else by[At.READY],
@@ -285,9 +305,11 @@ def counts(state: State) -> NodeCounts:
         done=by[At.DONE] - state.recalled,
         cached=state.recalled,
         failed=by[At.FAILED],
-        skipped=by[At.SKIPPED],
-        cancelled=left,
+        skipped=by[At.SKIPPED] + needs - len(unready),
+        cancelled=left - needs + stopped,
+        stopped=stopped,
         held=by[At.HELD],
+        frozen=sum(running.frozen_ns is not None for running in state.running.values()),
         open_ended=not ended and _open_ended(state),
     )
 

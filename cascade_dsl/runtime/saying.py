@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from ..base.quantity import NS_PER_S
 from ..engine.state import State
 from ..ir.events import NoLongerStarved, Starved, Word
 from ..ir.requirement import Dimension, Identity, Layer, Limit
-from ..limits.ledger import Ledger
+from ..ir.sentences import limit_text
+from ..limits.obstacles import Told
 from ..limits.words import Said, show_amount
 
 LAYERS: dict[Layer, str] = {
@@ -19,18 +20,11 @@ LAYERS: dict[Layer, str] = {
     Layer.FLEET: "fleet",
     Layer.LIVE: "live",
 }
-_PER: tuple[tuple[int, str], ...] = (
-    (NS_PER_S, "s"),
-    (60 * NS_PER_S, "m"),
-    (3600 * NS_PER_S, "h"),
-    (86400 * NS_PER_S, "d"),
-)
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def said_json(ledger: Ledger, identity: Identity, dimension: Dimension) -> list[dict[str, Any]]:
+def said_json(told: Told, identity: Identity, dimension: Dimension) -> list[dict[str, Any]]:
     """Every word about an identity, that of the highest layer first."""
-    return [_one(said, dimension) for said in ledger.said(identity)]
+    return [_one(said, dimension) for said in told.said(identity)]
 
 
 def _one(said: Said, dimension: Dimension) -> dict[str, Any]:
@@ -54,33 +48,11 @@ def word_json(word: Word, dimension: Dimension) -> dict[str, Any]:
 
 
 def sentence(limit: Limit, dimension: Dimension) -> str:
-    """A word as the language writes it, without `because` and the instant of its end, which are told beside it."""
-    parts = ["limit", str(limit.scope), amount_text(limit.amount, limit.per_ns, dimension)]
-    if limit.burst is not None:
-        parts.append(f"burst {show_amount(dimension, limit.burst)}")
-    if limit.whole:
-        parts.append("whole")
-    if limit.by_text:
-        parts.append(f"by {limit.by_text}")
-    if limit.window is not None:
-        start, end = (_clock(minute) for minute in (limit.window.start_minute, limit.window.end_minute))
-        parts.append(f"from {start} to {end}")
-        if limit.window.days:
-            parts.append(_days(limit.window.days))
-    if limit.hard:
-        parts.append("hard")
-    return " ".join(parts)
-
-
-def amount_text(amount: object, per_ns: int | None, dimension: Dimension) -> str:
-    """`3`, `8GB`, `10/s`."""
-    if not isinstance(amount, int):
-        return "none" if amount is None else "(…)"
-    shown = show_amount(dimension, amount)
-    if per_ns is None:
-        return shown
-    unit = dict(_PER).get(per_ns)
-    return f"{shown}/{unit}" if unit is not None else f"{shown}/{per_ns / NS_PER_S:g}s"
+    """A word as the language writes it, without what is told beside it: `because`, and an instant that no clock tells of."""
+    told = replace(limit, because="")
+    if limit.for_ns is None and limit.until_minute is None:
+        told = replace(told, until_ns=None)
+    return f"limit {limit_text(told, dimension)}"
 
 
 def starved_text(event: Starved | NoLongerStarved, state: State) -> str:
@@ -99,15 +71,3 @@ def starved_text(event: Starved | NoLongerStarved, state: State) -> str:
         f"starved: {event.task} needs {event.identity} {need}, the limit is {most}; "
         f"`cascade limit {scope} {need}` lets it start"
     )
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def _days(days: tuple[int, ...]) -> str:
-    """`mon-fri`, `mon,wed`."""
-    found = sorted(days)
-    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
-        return f"{_DAYS[found[0]]}-{_DAYS[found[-1]]}"
-    return ",".join(_DAYS[day] for day in found)
