@@ -240,10 +240,17 @@ class _Told:
         elif node.get("passes"):
             yield f"{node['passes']} later ones have passed it"
         pools = [one for one in node["waits_for"] if one["kind"] == "pool"]
+        if self.ending(node):
+            return
         instants = [_instant(one) for one in pools]
         known = [instant for instant in instants if instant is not None]
         if pools and len(known) == len(pools):
             at = max(known)
+            behind = _behind(pools)
+            if behind:
+                at += behind
+                yield f"its turn comes at about {clock(at, self.now_ns)} ({left(at, self.now_ns)}), after those before it"
+                return
             yield f"it may start at {clock(at, self.now_ns)} ({left(at, self.now_ns)}) at the earliest"
         elif pools and all(_is_held(one) or instant is not None for one, instant in zip(pools, instants, strict=True)):
             yield "it may start when enough of those that hold it have ended"
@@ -305,6 +312,12 @@ def _instant(one: Mapping[str, Any]) -> int | None:
         ends = [word["until_ns"] for word in one["said"] if word["standing"] == "in force" and word.get("until_ns")]
         return ends[0] if ends else None
     return one.get("due_ns")
+
+
+def _behind(pools: Sequence[Mapping[str, Any]]) -> int:
+    """How long the tokens take of those that come first, where each asks for as much."""
+    rates = [one for one in pools if one.get("per_ns") and one["amount"]]
+    return max((one["ahead"] * one["need"] * one["per_ns"] // one["amount"] for one in rates), default=0)
 
 
 def _pool(one: Mapping[str, Any]) -> str:
