@@ -18,7 +18,7 @@ from ..control.server import serve_control
 from ..engine.inputs import LimitGiven, LimitTaken
 from ..engine.status import Status
 from ..ir.events import Word
-from ..ir.graph import Graph
+from ..ir.graph import Call, Graph, walk
 from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
 from ..limits.views import Effect
@@ -101,7 +101,9 @@ class Desk:
         return status_json(self._interpreter.status())
 
     async def _scopes(self, _: dict[str, Any]) -> Answer:
-        return {"scopes": scopes_of(self._graph)}
+        calls = [node for node in walk(self._graph.nodes) if isinstance(node, Call)]
+        names = [*(node.name for node in calls), *(node.task for node in calls)]
+        return {"scopes": scopes_of(self._graph), "nodes": list(dict.fromkeys(names))}
 
     @property
     def _answers(self) -> Answers:
