@@ -1,4 +1,4 @@
-"""The search for the next node to start: caches only, nothing here is logical state. The algorithm is in `ledger`."""
+"""The search for the next node to start: caches only, nothing here is logical state. The algorithm is in the package."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ from ..store.runs import Project, Run, can_go_on
 from ..store.wal import was_restarted
 from .bodies import Bodies
 from .clock import Clock
+from .configuration import NAME, Configured
 from .dead import clear_dead
 from .desk import Desk, Sentences
 from .destinations import Destinations
@@ -71,6 +72,7 @@ from .wall import Wall, zone_text
 from .warden import PASSED_ON
 
 if TYPE_CHECKING:
+    from .answers import Answers
     from .changing import Changing
     from .explaining import Told
     from .halts import Halts
@@ -86,6 +88,8 @@ class Terms:
 
     limits: tuple[Limit, ...] = ()
     """The command-line layer, amounts in base units."""
+    config: tuple[Configured, ...] = ()
+    """The configuration of the project."""
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
@@ -131,7 +135,7 @@ def begin(
     warden: int | None = None,
 ) -> Ended:
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
-    words = preflight(graph, params, folder=folder, limits=terms.limits)
+    words = preflight(graph, params, folder=folder, limits=terms.limits, config=terms.config)
     secrets = read_secrets(graph, folder, os.environ)
     refuse_stored(graph, params, secrets)
     project = Project(folder)
@@ -321,9 +325,11 @@ def _play(
             from .explaining import Explainer
 
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
-        above = [word for word in words if word.layer == Layer.COMMAND_LINE]
+        above = [word for word in words if word.layer in (Layer.CONFIG, Layer.COMMAND_LINE)]
         first: list[Input] = [request]
         notes: list[str] = []
+        if others := [f"`{one.text}`" for one in terms.config if not one.applies]:
+            notes.append(f"{NAME}: not applicable here: {', '.join(others)}")
         if isinstance(request, ContinueRequested):
             taken = _newer(run, state, values, sentences, terms, above, folder, notes)
             first += [] if taken is None else [taken]
@@ -379,6 +385,21 @@ def _play(
                     compiler=sentences.compiler,
                 )
 
+            def answers() -> Answers:
+                from .answers import Answers  # the same: few runs are asked
+
+                return Answers(
+                    state=state,
+                    names=names,
+                    reader=reader,
+                    failure=interpreter.picture.failure,
+                    pid_of=interpreter.attempts.pid,
+                    log_of=bodies.log_path,
+                    claims=interpreter.attempts.claims,
+                    run=run.id,
+                    now_ns=clock.now_ns,
+                )
+
             def halts() -> Halts:
                 from .halts import Halts
 
@@ -389,7 +410,7 @@ def _play(
 
                 return Changing(interpreter, names)
 
-            desk = Desk(interpreter, sentences, mending, halts, changing)
+            desk = Desk(interpreter, sentences, mending, halts, changing, answers)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)
