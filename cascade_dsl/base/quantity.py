@@ -108,6 +108,35 @@ def show_size(size: int) -> str:
     return f"{size}B"
 
 
+def exact_duration(ns: int) -> str:
+    """Nanoseconds as a duration that reads back as exactly that: `1h30m`, `250ms`, `1.000000001s`."""
+    whole, rest = divmod(ns, NS_PER_S)
+    if rest == 0 or (whole == 0 and rest % NS_PER_MS == 0):
+        return show_duration(ns)
+    minutes, seconds_ = divmod(whole, 60)
+    head = show_duration(minutes * 60 * NS_PER_S) if minutes else ""
+    return f"{head}{seconds_}.{rest:09}".rstrip("0") + "s"
+
+
+def exact_size(size: int) -> str:
+    """Bytes in the largest unit of which they are a whole number: reads back as exactly that."""
+    if size == 0:
+        return "0B"
+    unit = max((u for u, scale in SIZE_UNITS.items() if size % scale == 0), key=SIZE_UNITS.__getitem__)
+    return f"{size // SIZE_UNITS[unit]}{unit}"
+
+
+def exact_decimal(number: Fraction) -> str | None:
+    """A number without an exponent that reads back as exactly that; None where it has no such end."""
+    scale, digits = 1, 0
+    while number.denominator > 1 and scale % number.denominator and digits < 18:
+        scale, digits = scale * 10, digits + 1
+    if scale % number.denominator:
+        return None
+    whole, rest = divmod(int(number * scale), scale)
+    return f"{whole}.{rest:0{digits}}" if digits else str(whole)
+
+
 def show_milli(amount: int) -> str:
     """Thousandths as a plain number: 1500 → `1.5`."""
     return f"{amount // MILLI}" if amount % MILLI == 0 else f"{amount / MILLI:g}"

@@ -29,6 +29,7 @@ _LEVELS = {
     "eq": _COMPARE, "ne": _COMPARE, "lt": _COMPARE, "le": _COMPARE, "gt": _COMPARE, "ge": _COMPARE,
     "in": _COMPARE, "not_in": _COMPARE,
 }  # fmt: skip
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 _LOGIC = {"or": ("or", _OR), "and": ("and", _AND), "coalesce": ("??", _COALESCE)}
 
 
@@ -60,8 +61,8 @@ def key_text(key: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    inner = json.dumps(text, ensure_ascii=False)[1:-1].replace("{{", "\\{{")
-    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in inner)
+    shown = "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text)
+    return shown.replace("{{", "\\{{")
 
 
 def _show(expr: Expr, level: int, ref: Callable[[int], str]) -> str:

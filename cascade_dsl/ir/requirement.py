@@ -16,6 +16,10 @@ from .expr import Expr
 ScopeKind = Literal["global", "task", "tag", "flow", "resource"]
 Dimension = Literal["count", "millicpu", "bytes"]
 PoolKind = Literal["hold", "spend"]
+SCOPE_MAX = 1000
+"""So long may the pattern of a scope be: matching takes time that grows with its square."""
+FOR_MAX_NS = 36_500 * 86_400 * 10**9
+"""So long may `for` be: an instant that far away still fits 63 bits of nanoseconds."""
 
 
 class Layer(IntEnum):
@@ -50,7 +54,7 @@ class Scope:
 class Identity:
     """What a word is about: words of one identity stand for each other by layers, those of several all hold.
 
-    `by` is the source of the expression by which the pool is split, empty where it is one.
+    `by` is the text of the expression by which the pool is split, empty where it is one.
     """
 
     scope: Scope
@@ -83,11 +87,12 @@ class Limit:
     amount: int | Expr | None
     kind: PoolKind = "hold"
     per_ns: int | None = None
-    burst: int | None = None
+    burst: int | Expr | None = None
+    """Of a rate: how much may go at once after a rest; in a file an expression over params, as `amount`."""
     whole: bool = False
     by: Expr | None = None
     by_text: str = ""
-    """The source of `by`: part of the identity of the word, for people."""
+    """`by` as the language writes it, the same for all ways to space it: part of the identity of the word."""
     for_ns: int | None = None
     """How long, from when it is said; of a file from the start of the run."""
     until_minute: int | None = None

@@ -1,7 +1,7 @@
 """The stable text print of a graph: everything that is in it, one line a node, for people and for snapshot tests.
 
-A node is shown as `name@id`; what stands in a region is indented below it. Amounts are plain numbers in the unit of
-the ir: seconds, bytes, and thousandths where the line says `millicpu`.
+A node is shown as `name@id`; what stands in a region is indented below it. Limits are sentences of the language; all other
+amounts are plain numbers in the unit of the ir: seconds and bytes.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ from .graph import (
     walk,
 )
 from .notation import expr_text, literal_text
-from .requirement import Dimension, Limit, Window
+from .requirement import Dimension, Limit
+from .sentences import limit_text as sentence_of
 from .types import Type
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def graph_text(graph: Graph) -> str:
@@ -110,33 +109,8 @@ class _Printer:
         return ", ".join(f"{name} = {self.expr(expr)}" for name, expr in args)
 
     def limit(self, limit: Limit) -> str:
-        amount = limit.amount
-        dimension = self.dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
-        if amount is None:
-            parts = [str(limit.scope), "none"]
-        elif isinstance(amount, int):
-            parts = [str(limit.scope), str(amount)] + ([dimension] if dimension != "count" else [])
-        else:
-            parts = [str(limit.scope), f"({self.expr(amount)})"]
-        if limit.kind == "spend":
-            parts.append(f"spend per {limit.per_ns}ns")
-        if limit.burst is not None:
-            parts.append(f"burst {limit.burst}")
-        if limit.whole:
-            parts.append("whole")
-        if limit.by is not None:
-            parts.append(f"by {self.expr(limit.by)}")
-        if limit.for_ns is not None:
-            parts.append(f"for {limit.for_ns}ns")
-        if limit.until_ns is not None:
-            parts.append(f"until {limit.until_ns}ns")
-        if limit.window is not None:
-            parts.append(_window(limit.window))
-        if limit.hard:
-            parts.append("hard")
-        if limit.because:
-            parts.append(f"because {literal_text(limit.because)}")
-        return " ".join(parts)
+        resource = limit.scope.kind == "resource"
+        return sentence_of(limit, self.dimensions.get(limit.scope.pattern, "count") if resource else "count", self.expr)
 
     # -- tasks --
 
@@ -310,9 +284,3 @@ def _place(body: ShellBody, place: ShellPlace) -> str:
 
 def _quoted(text: str) -> Iterator[str]:
     yield from (f"    | {line}".rstrip() for line in text.split("\n"))
-
-
-def _window(window: Window) -> str:
-    times = (f"{m // 60:02}:{m % 60:02}" for m in (window.start_minute, window.end_minute))
-    text = "from {} to {}".format(*times)
-    return f"{text} {','.join(_DAYS[d] for d in window.days)}" if window.days else text

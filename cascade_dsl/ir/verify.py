@@ -44,9 +44,11 @@ from .graph import (
     bodies,
     walk,
 )
-from .requirement import Limit
+from .requirement import Identity, Scope
+from .scopes import in_scope, sites_of
 from .text import bound_items
 from .types import DIR, FILE, ListType, OptionalType
+from .word_faults import limit_faults
 
 _BUILTIN_VARS = frozenset(("attempt", "need", "last"))
 
@@ -97,7 +99,8 @@ def needs(node: Node, graph: Graph) -> set[int]:
 
 def shared(graph: Graph) -> set[int]:
     """Params and constants that tasks and limits refer to."""
-    exprs = [limit.amount for limit in graph.limits if limit.amount is not None and not isinstance(limit.amount, int)]
+    amounts = [amount for limit in graph.limits for amount in (limit.amount, limit.burst)]
+    exprs = [amount for amount in amounts if amount is not None and not isinstance(amount, int)]
     for task in graph.tasks:
         exprs += _task_exprs(task)
         exprs += [one.default for one in task.inputs if one.default is not None]
@@ -224,15 +227,29 @@ class _Check:
 
     def limits(self) -> None:
         top = frozenset(node.id for node in self.graph.nodes if isinstance(node, (Param, Compute)))
+        plain: set[Identity] = set()
         for limit in self.graph.limits:
             where = f"the limit of `{limit.scope}`"
-            if isinstance(limit.amount, int):
-                if limit.amount < 0:
-                    self.wrong(f"{where} is negative")
-            elif limit.amount is not None:
-                self.expr(limit.amount, where, top, frozenset())
-            if _unbuilt(limit):
-                self.not_built(f"{where}: what is more than a number at once")
+            for value in (limit.amount, limit.burst):
+                if value is not None and not isinstance(value, int):
+                    self.expr(value, where, top, frozenset())
+            for fault in limit_faults(limit):
+                self.wrong(f"{where} {fault}")
+            if limit.is_plain and limit.identity in plain:
+                self.wrong(f"two limits are of `{limit.identity}`")
+            plain |= {limit.identity} if limit.is_plain else set()
+            if limit.whole or limit.scope.kind == "flow":
+                self.not_built(f"{where}: a limit of flows")
+            if limit.by is not None:
+                self.key(limit.by, limit.scope, where)
+
+    def key(self, by: Expr, scope: Scope, where: str) -> None:
+        """What a limit is split by is made of inputs that each task in its scope has."""
+        if refs(by):
+            self.wrong(f"{where} is split by something that is no input")
+            return
+        for task in {t.name: t for t, clauses in sites_of(self.graph) if in_scope(scope, t.name, clauses)}.values():
+            self.expr(by, f"{where}, for `{task.name}`,", frozenset(), frozenset(i.name for i in task.inputs))
 
     # -- nodes --
 
@@ -470,8 +487,3 @@ def _output_fault(output: OutputSpec) -> str:
             if output.temp:
                 return "is a value, and temporary"
             return "" if output.path is None else "is a value, and has a path"
-
-
-def _unbuilt(limit: Limit) -> bool:
-    times = (limit.for_ns, limit.until_ns, limit.window, limit.per_ns, limit.burst, limit.by)
-    return limit.kind == "spend" or limit.whole or any(part is not None for part in times)

@@ -134,8 +134,9 @@ class _Compiler:
         maybe = {word for piece in self.broken for word in piece.words}
         if self.report.findings.errors or not self.sound:
             maybe |= repeated_words(self.source.text)  # what could not be read or typed may name anything
-        tags = [tag for clauses in changed.values() for tag in clauses.tags]
-        limits = required.limits(module, lowered, names, resources, tags, maybe, self.source)
+        sites = [(task, task.clauses) for task in lowered]
+        sites += [(by_name[task.name], changed[id_]) for id_, (task, _) in nodes.changed.items() if id_ in changed]
+        limits = required.limits(module, sites, names, resources, maybe, self.source)
         check_paths(self.report, nodes.body, by_name, nodes.calls, tasks.outputs.paths, changed)
         check_secrets(self.report, module, self.scope)
         warn_of_raws(self.report, bodies.scripts.raws, nodes.body)

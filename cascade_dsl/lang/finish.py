@@ -177,6 +177,7 @@ class Finisher:
 
     def limit(self, limit: Limit) -> Limit:
         """A limit with its references moved."""
-        if not self.ids or limit.amount is None or isinstance(limit.amount, int):
+        if not self.ids:
             return limit
-        return replace(limit, amount=self.expr(limit.amount), by=self._maybe(limit.by))
+        amount, burst = (v if v is None or isinstance(v, int) else self.expr(v) for v in (limit.amount, limit.burst))
+        return replace(limit, amount=amount, burst=burst)

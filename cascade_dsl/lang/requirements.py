@@ -6,16 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from ..base.diagnostics import Findings, Source
+from ..base.diagnostics import Source
+from ..engine.facts import base_amount
 from ..ir.expr import Apply, Expr, Lit
-from ..ir.graph import TaskDef
-from ..ir.requirement import Dimension, Limit, Resource, Scope
+from ..ir.requirement import SCOPE_MAX, Dimension, Identity, Limit, Resource, Scope
+from ..ir.scopes import in_scope
+from ..ir.sentences import amount_text
 from ..ir.types import FLOAT, INT, JSON, SIZE
 from . import ast, mends
+from .amounts import reported_as_rate
 from .context import Context
 from .expressions import Expressions
 from .faults import Faults
-from .sentence import MACHINE, PATTERN_MAX, Known, refuse_unbuilt, resolve_limit
+from .keyed import Keys, Site, is_constant
+from .sentence import MACHINE, Known, resolve_limit
 from .symbols import Report
 from .symbols import Scope as Names
 from .tasks import Amount
@@ -67,43 +71,83 @@ class Requirements:
     def limits(
         self,
         module: ast.Module,
-        tasks: Sequence[TaskDef],
+        sites: Sequence[Site],
         names: Sequence[str],
         resources: Sequence[Resource],
-        tags: Sequence[str],
         maybe: Collection[str],
         source: Source,
     ) -> tuple[Limit, ...]:
         """The words of the file layer, in the order of the file; a scope of a name in `maybe` may match something."""
-        all_tags = dict.fromkeys([*(tag for task in tasks for tag in task.clauses.tags), *tags])
+        tags = dict.fromkeys(tag for _, clauses in sites for tag in clauses.tags)
         dimensions: dict[str, Dimension] = {r.name: r.dimension for r in resources}
-        known = Known(tasks=tuple(names), tags=tuple(all_tags), flows=(), resources=dimensions)
-        faults = Faults(source)
+        known = Known(tasks=tuple(names), tags=tuple(tags), flows=(), resources=dimensions)
+        faults = Faults(source, self.report.findings)
+        keys = Keys(self.report, sites)
         out: list[Limit] = []
-        first: dict[tuple[str, str, str], ast.LimitSentence] = {}
+        first: dict[Identity, ast.LimitSentence] = {}
         for sentence, task in _sentences(module):
-            before = len(faults.findings.found)
-            refuse_unbuilt(sentence, faults)
-            if len(faults.findings.found) > before:
-                continue
             if sentence.scope is not None and _may_match(sentence.scope, known, maybe):
                 continue
             scope = Scope("task", task) if task else None
-            limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=None, until=None)
+            limit = resolve_limit(sentence, known, faults, scope=scope, amount=self._amount, by=keys.lower)
             if limit is None:
                 continue
-            key = (str(limit.scope), limit.kind, limit.by_text)
-            if limit.for_ns is None and limit.until_ns is None and limit.window is None:
-                if key in first:
-                    also = [(first[key].span, "first here")]
-                    self.report.error("CSC334", sentence.span, f"`{limit.scope}` has two limits of one kind", also=also)
-                first.setdefault(key, sentence)
+            if limit.is_plain:
+                if limit.identity in first:
+                    also = [(first[limit.identity].span, "first here")]
+                    message = f"`{_named(limit)}` has two limits of one kind"
+                    self.report.error("CSC334", sentence.span, message, also=also)
+                first.setdefault(limit.identity, sentence)
+            self._check_burst(limit, sentence, sites, dimensions)
+            if sentence.by is not None and limit.by is not None and is_constant(limit.by):
+                message = f"`{limit.by_text}` is the same for every call: this is one limit for all"
+                self.report.warn("CSCW319", sentence.by.span, message, help="leave `by` out, or use an input in it")
             out.append(replace(limit, line=source.place(sentence.span.start)[0]))
-        _move(faults.findings, self.report.findings)
         return tuple(out)
+
+    def _check_burst(
+        self, limit: Limit, sentence: ast.LimitSentence, sites: Sequence[Site], dimensions: dict[str, Dimension]
+    ) -> None:
+        """A demand that is more than the burst could never be met; said here where both are literals."""
+        if limit.kind != "spend" or limit.scope.kind != "resource" or not isinstance(limit.burst, int):
+            return
+        name = limit.scope.pattern
+        at = sentence.amount.span if sentence.burst is None else sentence.burst.span
+        for task, clauses in sites:
+            for requirement in clauses.requires if in_scope(limit.scope, task.name, clauses) else ():
+                if requirement.resource != name:
+                    continue
+                if not isinstance(requirement.amount, Lit):
+                    self._warn_of_burst(limit, sentence, task.name)
+                    continue
+                try:
+                    need = base_amount(dimensions[name], requirement.amount.value)
+                except ValueError:
+                    continue  # reported where it stands
+                if need > limit.burst and limit.is_plain:
+                    shown, most = (amount_text(n, dimensions[name]) for n in (need, limit.burst))
+                    message = f"`{task.name}` takes {name} {shown} at once, the burst of this rate is {most}"
+                    help = f"write `burst {shown}` or more"
+                    self.report.error("CSC321", at, message, help=help)
+                    return
+
+    def _warn_of_burst(self, limit: Limit, sentence: ast.LimitSentence, task: str) -> None:
+        """The burst that is 1 where nothing is said holds demands that are computed back for ever, if they are larger."""
+        if sentence.burst is None and limit.amount != 0:
+            message = f"the burst of this rate is 1, and `{task}` computes how much {limit.scope} it takes at once"
+            help = "say the most that one may take: `burst N`; a demand above it is never met"
+            self.report.warn("CSCW321", sentence.amount.span, message, help=help)
 
     def _amount(self, expr: ast.Expr, dimension: Dimension) -> Expr | None:
         where = "the amount of a limit"
+        if (
+            isinstance(expr, ast.Binary)
+            and isinstance(expr.right, ast.Name)
+            and self.names.find(expr.right.name) is None
+        ):
+            faults = Faults(self.report.source, self.report.findings)
+            if reported_as_rate(expr, faults):
+                return None
         at = Context(self.names, forbids_tasks=where, only_constants=where)
         found = self.typing.infer(expr, at)
         if found.type is None:
@@ -119,7 +163,7 @@ class Requirements:
 
 def _may_match(scope: ast.Scope, known: Known, maybe: Collection[str]) -> bool:
     """It matches nothing that is known, but perhaps something that is not."""
-    if not maybe or len(scope.pattern) > PATTERN_MAX:
+    if not maybe or len(scope.pattern) > SCOPE_MAX:
         return False
     kinds = {"task": known.tasks, "tag": known.tags, "flow": known.flows, "resource": tuple(known.resources)}
     sure, pattern = kinds.get(scope.kind, ()), scope.pattern
@@ -144,6 +188,5 @@ def sentences_of(module: ast.Module) -> list[ast.LimitSentence]:
     return [sentence for sentence, _ in _sentences(module)]
 
 
-def _move(found: Findings, to: Findings) -> None:
-    for diagnostic in found.found:
-        to.add(diagnostic)
+def _named(limit: Limit) -> str:
+    return f"{limit.scope} by {limit.by_text}" if limit.by_text else str(limit.scope)

@@ -6,33 +6,31 @@ refused with a place inside the sentence; the word that was in force stays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from fractions import Fraction
-from math import ceil
 from typing import assert_never
 
-from ..base.diagnostics import CascadeError, Source, Span
-from ..base.quantity import INT_MAX, MILLI, exact
+from ..base.diagnostics import CascadeError, Diagnostic, Source, Span
+from ..base.quantity import exact_duration
 from ..base.suggest import nearest
 from ..ir import expr as ir
 from ..ir.graph import Call, Flow, Graph, walk
-from ..ir.requirement import Dimension, Layer, Limit, Scope, Window
+from ..ir.requirement import FOR_MAX_NS, SCOPE_MAX, Dimension, Layer, Limit, Scope, Window
+from ..ir.scopes import sites_of
 from . import ast
+from .amounts import LowerAmount, amount_of_expression, burst, plain_amount, rate
 from .faults import Faults
-from .mends import number_with_unit
+from .keyed import Keys
 from .parse import parse_from
+from .symbols import Report
 
 SOURCE = "<limit>"
 MACHINE: Mapping[str, Dimension] = {"cpu": "millicpu", "mem": "bytes", "gpu": "count"}
 """The resources that every machine has."""
 
-PATTERN_MAX = 1000
-"""So long may a scope be: matching takes time that grows with its square."""
-
-LowerAmount = Callable[[ast.Expr, Dimension], "ir.Expr | None"]
-LowerBy = Callable[[ast.Expr], "ir.Expr | None"]
-"""They report their own errors; None where there was one."""
+LowerBy = Callable[[ast.Expr, Scope], "tuple[ir.Expr, str] | None"]
+"""The expression and its text; it reports its own errors, and gives None where there was one."""
 
 
 class Known:
@@ -69,22 +67,30 @@ class Known:
         )
 
 
-def parse_sentence(text: str, graph: Graph, *, layer: Layer = Layer.LIVE) -> Limit:
+def parse_sentence(
+    text: str, graph: Graph, *, layer: Layer = Layer.LIVE, until: Callable[[int], int] | None = None
+) -> Limit:
     """The word that a sentence from outside says about a program; raises CascadeError with places in `<limit>`.
 
     The leading `limit` may be left out. In the configuration and fleet layers a scope that matches nothing is let pass.
+    `until` makes the next instant of a minute of the day; without it the word keeps the minute.
     """
-    faults = Faults(Source(SOURCE, text.strip()))
+    faults = Faults(_source(text))
     sentence = parse_from(faults, "limit_text")
     limit: Limit | None = None
     if sentence is not None and not faults.findings.errors:
-        refuse_unbuilt(sentence, faults)
-        if sentence.hard and layer is not Layer.FILE:
-            word = text.strip().rfind("hard")
-            faults.add("CSC311", "`hard` stands in files only", Span(word, word + 4), "leave it out")
-        if not faults.findings.errors:
-            known = Known.of_graph(graph)
-            limit = resolve_limit(sentence, known, faults, matches=layer not in (Layer.CONFIG, Layer.FLEET))
+        if sentence.hard and layer not in (Layer.FILE, Layer.CONFIG):
+            faults.add("CSC311", "`hard` stands in files only", _place_of("hard", sentence, faults), "leave it out")
+        report = Report(faults.source)
+        report.findings = faults.findings
+        limit = resolve_limit(
+            sentence,
+            Known.of_graph(graph),
+            faults,
+            by=Keys(report, sites_of(graph)).lower,
+            until=until,
+            matches=layer not in (Layer.CONFIG, Layer.FLEET),
+        )
     if limit is None or faults.findings.errors:
         raise CascadeError(faults.findings.sorted())
     return limit
@@ -92,7 +98,7 @@ def parse_sentence(text: str, graph: Graph, *, layer: Layer = Layer.LIVE) -> Lim
 
 def parse_scope(text: str, graph: Graph) -> Scope:
     """The scope that a text such as `task:fetch*` names in a program; raises CascadeError with places in `<limit>`."""
-    faults = Faults(Source(SOURCE, text.strip()))
+    faults = Faults(_source(text))
     scope = parse_from(faults, "scope_text")
     found: Scope | None = None
     if scope is not None and not faults.findings.errors:
@@ -102,27 +108,21 @@ def parse_scope(text: str, graph: Graph) -> Scope:
     return found
 
 
-def refuse_unbuilt(sentence: ast.LimitSentence, faults: Faults) -> None:
-    """Report what a sentence may say and no ledger can hold yet."""
-    unbuilt: list[tuple[str, Span]] = []
-    if isinstance(sentence.amount, ast.RateAmount):
-        unbuilt.append(("a rate", sentence.amount.span))
-    if sentence.burst is not None:
-        unbuilt.append(("`burst`", sentence.burst.span))
-    if sentence.whole:
-        unbuilt.append(("`whole`", sentence.span))
-    if sentence.by is not None:
-        unbuilt.append(("`by`", sentence.by.span))
-    if sentence.for_ is not None:
-        unbuilt.append(("`for`", sentence.for_.span))
-    if sentence.until is not None:
-        unbuilt.append(("`until`", sentence.until.span))
-    if sentence.window is not None:
-        unbuilt.append(("`from … to`", sentence.window.span))
-    for what, span in unbuilt:
-        faults.add(
-            "CSC320", f"{what} in a limit is not built yet", span, "limit what runs at once: `limit task:fetch 3`"
-        )
+def _source(text: str) -> Source:
+    """A sentence as a source; CSC012 where it holds bytes that are no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        shown = text.encode("utf-8", "replace").decode()
+        raise CascadeError(
+            Diagnostic(
+                code="CSC012",
+                message="the sentence is not UTF-8",
+                primary=Source(SOURCE, shown).label(Span(0, len(shown))),
+                help="type it in a terminal that is set to UTF-8",
+            )
+        ) from None
+    return Source(SOURCE, text.strip())
 
 
 def resolve_limit(
@@ -130,76 +130,122 @@ def resolve_limit(
     known: Known,
     faults: Faults,
     *,
+    by: LowerBy,
     scope: Scope | None = None,
     amount: LowerAmount | None = None,
-    by: LowerBy | None = None,
     until: Callable[[int], int] | None = None,
     matches: bool = True,
 ) -> Limit | None:
     """The word that a sentence says; None where something was reported to `faults`.
 
-    `scope` stands for the one that a task's clause does not write. `amount` and `by` lower expressions of a file, and
-    are left out where only plain amounts may stand; `until` turns a minute of the day into the instant that is meant.
+    `scope` stands for the one that a task's clause does not write. `amount` lowers amounts of a file, and is left out
+    where only plain ones may stand; `by` lowers what a pool is split by; `until` makes the instant of a minute of the day.
     """
     before = len(faults.findings.found)
     if sentence.scope is not None:
         scope = resolve_scope(sentence.scope, known, faults, matches=matches)
     if scope is None:
         return None
+    if sentence.whole:
+        if scope.kind == "flow":
+            help = "leave `whole` out, and limit its tasks: `limit tag:NAME 2`"
+            faults.add(
+                "CSC320", "`whole` counts flows, which are not built yet", _place_of("whole", sentence, faults), help
+            )
+        else:
+            faults.add("CSC314", "`whole` belongs to flows", sentence.span, "write `limit flow:NAME 2 whole`")
     dimension = _dimension(scope, sentence.amount, known)
     per_ns: int | None = None
-    burst: int | None = None
+    most: int | ir.Expr | None = None
     value: int | ir.Expr | None = None
     match sentence.amount:
         case ast.NoneAmount():
-            pass
+            _refuse_beside_none(sentence, faults)
         case ast.NumberAmount(value=literal):
             value = plain_amount(literal, dimension, scope, faults)
-        case ast.RateAmount(value=literal):
-            value, per_ns = _rate(sentence.amount, dimension, scope, faults)
-            burst = 1
+        case ast.RateAmount():
+            found = rate(sentence.amount, dimension, scope, faults)
+            if found is not None:
+                value, per_ns = found
+                most = 1
         case ast.ExprAmount(value=expression):
-            value = _amount_of_expression(expression, dimension, scope, faults, amount)
+            value = amount_of_expression(expression, dimension, scope, faults, amount)
         case _:
             assert_never(sentence.amount)
     if sentence.burst is not None:
-        burst = _burst(sentence, per_ns, dimension, scope, faults)
-    if sentence.whole and scope.kind != "flow":
-        faults.add("CSC314", "`whole` belongs to flows", sentence.span, "write `limit flow:NAME 2 whole`")
-    keyed = None
-    if sentence.by is not None:
-        keyed = by(sentence.by) if by is not None else None
-        if by is None:
-            faults.add("CSC315", "`by` cannot stand here", sentence.by.span, "leave it out")
-        elif keyed is None:
-            return None
+        if isinstance(sentence.amount, ast.RateAmount):
+            most = burst(sentence.burst, dimension, scope, faults, amount)
+        elif not isinstance(sentence.amount, ast.NoneAmount):
+            faults.add("CSC313", "`burst` belongs to a rate", sentence.burst.span, "write `10/s burst 20`")
+    keyed = by(sentence.by, scope) if sentence.by is not None else None
     for_ns = _for(sentence.for_, faults)
-    until_ns = None
-    if sentence.until is not None:
-        if until is None:
-            faults.add("CSC316", "`until` cannot stand here", sentence.until.span, "say how long: `for 2h`")
-        else:
-            until_ns = until(sentence.until.minute)
+    minute = None if sentence.until is None else sentence.until.minute
     window = sentence.window
     if len(faults.findings.found) > before or (value is None and not isinstance(sentence.amount, ast.NoneAmount)):
+        return None
+    if sentence.by is not None and keyed is None:
         return None
     return Limit(
         scope=scope,
         amount=value,
         kind="hold" if per_ns is None else "spend",
         per_ns=per_ns,
-        burst=burst,
-        whole=sentence.whole,
-        by=keyed,
-        by_text=sentence.by_text,
+        burst=most,
+        by=None if keyed is None else keyed[0],
+        by_text="" if keyed is None else keyed[1],
         for_ns=for_ns,
-        until_ns=until_ns,
+        until_minute=minute,
+        until_ns=None if minute is None or until is None else until(minute),
         window=None
         if window is None
         else Window(start_minute=window.start.minute, end_minute=window.end.minute, days=window.days),
         hard=sentence.hard,
         because=(sentence.because.text or "") if sentence.because is not None else "",
     )
+
+
+def _refuse_beside_none(sentence: ast.LimitSentence, faults: Faults) -> None:
+    """`none` takes back all that its layer says of a scope: nothing but a reason goes with it."""
+    beside: list[tuple[str, Span]] = [
+        (word, part.span)
+        for word, part in (
+            ("burst", sentence.burst),
+            ("by", sentence.by),
+            ("for", sentence.for_),
+            ("until", sentence.until),
+            ("from … to", sentence.window),
+        )
+        if part is not None
+    ]
+    if sentence.hard:
+        beside.append(("hard", _place_of("hard", sentence, faults)))
+    for word, span in beside[:1]:
+        help = "leave one of the two out: `none` takes back all that was said of the scope"
+        faults.add("CSC322", f"`none` sets no limit, and `{word}` is about one", span, help)
+
+
+def _place_of(word: str, sentence: ast.LimitSentence, faults: Faults) -> Span:
+    """Where a bare word of a sentence stands."""
+    parts = (sentence.scope, sentence.amount, sentence.burst, sentence.by, sentence.for_, sentence.because)
+    taken = [part.span for part in parts if part is not None]
+    for found in re.finditer(rf"\b{word}\b", faults.source.text):
+        inside = sentence.span.start <= found.start() < sentence.span.end
+        if inside and not any(span.start <= found.start() < span.end for span in taken):
+            return Span(*found.span())
+    return sentence.span
+
+
+def _for(value: ast.Expr | None, faults: Faults) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, ast.DurationLit) or value.ns <= 0:
+        faults.add("CSC312", "`for` takes a duration", value.span, "write `for 10m`")
+        return None
+    if value.ns > FOR_MAX_NS:
+        help = f"the longest is {exact_duration(FOR_MAX_NS)}; leave it out for a limit that stays"
+        faults.add("CSC312", "`for` is too long", value.span, help)
+        return None
+    return value.ns
 
 
 # ---- scopes
@@ -221,10 +267,14 @@ def resolve_scope(scope: ast.Scope, known: Known, faults: Faults, *, matches: bo
             names, what = known.flows, "flow"
         case "resource":
             names, what = tuple(known.resources), "resource"
-    if len(scope.pattern) > PATTERN_MAX:
-        faults.add("CSC302", f"a scope has up to {PATTERN_MAX} characters", scope.span, "write `*` for a part of it")
+    if len(scope.pattern) > SCOPE_MAX:
+        faults.add("CSC302", f"a scope has up to {SCOPE_MAX} characters", scope.span, "write `*` for a part of it")
         return None
     found = Scope(scope.kind, scope.pattern)
+    if scope.kind == "flow" and matches and not names:
+        help = "limit what is in it: `task:NAME`, or a `tag` that its tasks have"
+        faults.add("CSC320", f"`flow:{scope.pattern}` names nothing: flows are not built yet", scope.span, help)
+        return None
     plain = not any(sign in scope.pattern for sign in "*?[")
     if not matches or (scope.pattern in names if plain else any(fnmatchcase(n, scope.pattern) for n in names)):
         return found
@@ -256,116 +306,3 @@ def _dimension(scope: Scope, amount: ast.Amount, known: Known) -> Dimension:
     # a resource that no one has named yet: the amount tells
     sized = isinstance(amount, ast.NumberAmount | ast.RateAmount) and isinstance(amount.value, ast.SizeLit)
     return "bytes" if sized else "count"
-
-
-# ---- amounts
-
-
-def plain_amount(
-    literal: ast.IntLit | ast.FloatLit | ast.SizeLit, dimension: Dimension, scope: Scope, faults: Faults
-) -> int | None:
-    """A literal in base units; None where it was refused."""
-    value = _base_units(literal, dimension, scope, faults)
-    if value is None:
-        return None
-    if dimension != "millicpu" and value.denominator != 1:
-        whole = max(1, int(value))
-        faults.add("CSC304", f"`{scope}` counts in whole units", literal.span, f"write `{whole}` or `{whole + 1}`")
-        return None
-    units = ceil(value)
-    if units > INT_MAX:
-        faults.add("CSC305", "this amount is too large", literal.span, f"the largest is {_largest(dimension)}")
-        return None
-    return units
-
-
-def _base_units(
-    literal: ast.IntLit | ast.FloatLit | ast.SizeLit, dimension: Dimension, scope: Scope, faults: Faults
-) -> Fraction | None:
-    text = faults.source.text[literal.span.start : literal.span.end]
-    match literal:
-        case ast.SizeLit(size=size):
-            if dimension == "bytes":
-                return Fraction(size)
-            faults.add("CSC307", f"`{scope}` is counted, `{text}` is a size", literal.span, "write a plain number")
-            return None
-        case ast.IntLit(value=number) | ast.FloatLit(value=number):
-            if dimension == "bytes" and number:
-                mend = number_with_unit(text)
-                faults.add("CSC306", f"`{scope}` is measured in bytes, `{text}` has no unit", literal.span, mend)
-                return None
-            return exact(number) * (MILLI if dimension == "millicpu" else 1)
-
-
-def _rate(amount: ast.RateAmount, dimension: Dimension, scope: Scope, faults: Faults) -> tuple[int | None, int | None]:
-    """A rate as a whole amount each so many nanoseconds: `0.5/s` is 1 each 2 s."""
-    value = _base_units(amount.value, dimension, scope, faults)
-    if value is None:
-        return None, amount.per_ns
-    if value.numerator > INT_MAX or value.denominator * amount.per_ns > INT_MAX:
-        faults.add("CSC305", "this amount is too large", amount.span, f"the largest is {_largest(dimension)}")
-        return None, amount.per_ns
-    return value.numerator, amount.per_ns * value.denominator
-
-
-def _amount_of_expression(
-    expression: ast.Expr, dimension: Dimension, scope: Scope, faults: Faults, lower: LowerAmount | None
-) -> ir.Expr | None:
-    inner = expression
-    negative = False
-    while isinstance(inner, ast.Unary) and inner.operator == "-":
-        inner, negative = inner.operand, True
-    if negative and isinstance(inner, ast.IntLit | ast.FloatLit | ast.SizeLit | ast.DurationLit):
-        faults.add(
-            "CSC303",
-            "an amount cannot be negative",
-            expression.span,
-            "0 lets nothing start, `none` takes the limit back",
-        )
-        return None
-    if isinstance(inner, ast.DurationLit):
-        faults.add("CSC308", "a duration is no amount", expression.span, "write a number, or how long: `3 for 10m`")
-        return None
-    if lower is None:
-        faults.add(
-            "CSC308",
-            "an amount from outside the file is a plain number",
-            expression.span,
-            "write a number, a size or `none`",
-        )
-        return None
-    return lower(expression, dimension)
-
-
-def _burst(
-    sentence: ast.LimitSentence, per_ns: int | None, dimension: Dimension, scope: Scope, faults: Faults
-) -> int | None:
-    assert sentence.burst is not None
-    if per_ns is None:
-        faults.add("CSC313", "`burst` belongs to a rate", sentence.burst.span, "write `10/s burst 20`")
-        return None
-    if not isinstance(sentence.burst, ast.IntLit | ast.FloatLit | ast.SizeLit):
-        faults.add("CSC313", "`burst` takes a plain number", sentence.burst.span, "write `10/s burst 20`")
-        return None
-    return plain_amount(sentence.burst, dimension, scope, faults)
-
-
-def _for(value: ast.Expr | None, faults: Faults) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, ast.DurationLit) and value.ns > 0:
-        return value.ns
-    faults.add("CSC312", "`for` takes a duration", value.span, "write `for 10m`")
-    return None
-
-
-def _largest(dimension: Dimension) -> str:
-    match dimension:
-        case "bytes":
-            return "9223PB"
-        case "millicpu":
-            return str(INT_MAX // MILLI)
-        case "count":
-            return str(INT_MAX)
-        case _:
-            assert_never(dimension)

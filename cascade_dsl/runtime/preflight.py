@@ -38,27 +38,31 @@ def preflight(graph: Graph, params: Mapping[str, Any], *, folder: Path, limits: 
 
 
 def file_words(graph: Graph, params: Mapping[str, Any], sources: SourceLines) -> tuple[Word, ...]:
-    """The file layer: amounts that are expressions over params are evaluated."""
+    """The file layer: amounts and bursts that are expressions over params are evaluated."""
     dimensions: dict[str, Dimension] = {r.name: r.dimension for r in graph.resources}
     given = {n.id: params[n.name] for n in graph.nodes if isinstance(n, Param)}
     words: list[Word] = []
     for limit in graph.limits:
-        if not isinstance(limit.amount, int | None):
-            dimension: Dimension = "count"
-            if limit.scope.kind == "resource":
-                dimension = dimensions[limit.scope.pattern]
-            try:
+        dimension: Dimension = dimensions[limit.scope.pattern] if limit.scope.kind == "resource" else "count"
+        try:
+            if not isinstance(limit.amount, int | None):
                 value = evaluate(limit.amount, Env({}, given.__getitem__))
                 limit = replace(limit, amount=base_amount(dimension, value))
-            except (EvalError, ValueError) as error:
-                raise CascadeError(
-                    Diagnostic(
-                        code="CSC351",
-                        message=f"limit {limit.scope}: {error}",
-                        primary=sources.label(limit.line, "limit"),
-                        help="the amount of a limit is an expression over params: give one that makes it a fitting number",
-                    )
-                ) from None
+            if not isinstance(limit.burst, int | None):
+                value = evaluate(limit.burst, Env({}, given.__getitem__))
+                burst = base_amount(dimension, value)
+                if burst == 0:
+                    raise ValueError("a burst is at least 1")
+                limit = replace(limit, burst=burst)
+        except (EvalError, ValueError) as error:
+            raise CascadeError(
+                Diagnostic(
+                    code="CSC351",
+                    message=f"limit {limit.scope}: {error}",
+                    primary=sources.label(limit.line, "limit"),
+                    help="the amount of a limit is an expression over params: give one that makes it a fitting number",
+                )
+            ) from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
 

@@ -14,7 +14,7 @@ from cascade_dsl.ir.requirement import Dimension, Layer, Limit, Resource, Scope,
 from cascade_dsl.lang import ast
 from cascade_dsl.lang.faults import Faults
 from cascade_dsl.lang.parse import parse_from, parse_source
-from cascade_dsl.lang.sentence import Known, parse_scope, parse_sentence, refuse_unbuilt, resolve_limit
+from cascade_dsl.lang.sentence import Known, parse_scope, parse_sentence, resolve_limit
 
 
 def task(name: str, *tags: str) -> TaskDef:
