@@ -165,6 +165,7 @@ CODES: dict[str, str] = {
     "CSC620": "Nothing to retry",
     "CSC621": "Nothing of this name in the run",
     "CSC622": "The run is ending",
+    "CSC630": "A burst that is smaller than a demand",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",
