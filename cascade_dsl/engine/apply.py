@@ -18,14 +18,11 @@ from ..ir.events import (
     AttemptFinished,
     AttemptLost,
     AttemptStarted,
-    AttemptStopping,
     BackoffEnded,
-    CancelBegan,
     Closed,
     Computed,
     ComputeFailed,
     Discarded,
-    DrainBegan,
     Event,
     Expanded,
     Extended,
@@ -47,7 +44,8 @@ from ..ir.events import (
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Layer
-from .effects import EndRun, Measure, Publish, StartAttempt, StopAttempt
+from .effects import EndRun, Measure, Publish, StartAttempt
+from .halted import pardon_all
 from .keys import learn, on_keyed
 from .parking import park, reload, retry
 from .progress import EngineFault, check_end, end, grow, move, queue, refill, settle, want
@@ -90,6 +88,7 @@ def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.ledger.drop_layer(Layer.MACHINE)
     for word in event.words:
         state.ledger.set_word(word)
+    pardon_all(state)
     for frame in list(state.frames.values()):
         refill(state, frame)
 
@@ -220,17 +219,13 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     state.ledger.start(key, event.units)
     del state.queued_ns[key]
     state.serial = event.serial
-    state.running[key] = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    running = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    state.running[key] = running
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
-        heappush(state.timers, (t_ns + facts.timeout_ns, state.seq, key, event.epoch, event.attempt))
+        running.deadline_ns = t_ns + facts.timeout_ns
+        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
     state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units))
-
-
-def _on_attempt_stopping(state: State, event: AttemptStopping, _: int) -> None:
-    running = state.running[event.key]
-    running.stopping = event.why
-    state.outbox.append(StopAttempt(event.key, running.serial, event.why))
 
 
 def _on_publish_planned(state: State, event: PublishPlanned, _: int) -> None:
@@ -254,6 +249,8 @@ def _forget(state: State, key: NodeKey) -> None:
     state.facts.pop(key, None)
     state.peaks.pop(key, None)
     state.keys.pop(key, None)
+    state.condemned.pop(key, None)
+    state.pardoned.pop(key, None)
 
 
 def _on_attempt_finished(state: State, event: AttemptFinished, _: int) -> None:
@@ -312,16 +309,6 @@ def _on_reloaded(state: State, event: Reloaded, _: int) -> None:
     reload(state, event)
 
 
-def _on_drain_began(state: State, event: DrainBegan, _: int) -> None:
-    state.phase = "draining"
-    state.why = event.why
-
-
-def _on_cancel_began(state: State, event: CancelBegan, _: int) -> None:
-    state.phase = "cancelling"
-    state.why = event.why
-
-
 def _on_run_ended(state: State, event: RunEnded, _: int) -> None:
     state.phase = "ended"
     state.status = event.status
@@ -344,7 +331,6 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Recalled: _on_recalled,
     Missed: _on_missed,
     AttemptStarted: _on_attempt_started,
-    AttemptStopping: _on_attempt_stopping,
     PublishPlanned: _on_publish_planned,
     AttemptFinished: _on_attempt_finished,
     AttemptFailed: _on_attempt_failed,
@@ -355,8 +341,6 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     BackoffEnded: _on_backoff_ended,
     Retried: _on_retried,
     Reloaded: _on_reloaded,
-    DrainBegan: _on_drain_began,
-    CancelBegan: _on_cancel_began,
     RunEnded: _on_run_ended,
     **ON,
 }

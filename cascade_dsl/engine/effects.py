@@ -78,7 +78,23 @@ class StopAttempt:
 
     key: NodeKey
     serial: int
-    why: Literal["timeout", "cancelled"]
+    why: Literal["timeout", "cancelled", "preempted"]
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeAttempt:
+    """Stop the processes of an attempt, to go on later."""
+
+    key: NodeKey
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThawAttempt:
+    """Let a frozen attempt go on."""
+
+    key: NodeKey
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +125,6 @@ class EndRun:
 
 
 Ask: TypeAlias = Evaluate | EvaluateFacts | Recall | Measure | Gather
-Effect: TypeAlias = Ask | KeyNodes | StartAttempt | StopAttempt | Publish | Discard | EndRun
+Effect: TypeAlias = (
+    Ask | KeyNodes | StartAttempt | StopAttempt | FreezeAttempt | ThawAttempt | Publish | Discard | EndRun
+)

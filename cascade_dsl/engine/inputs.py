@@ -199,6 +199,8 @@ class LimitGiven:
 
     word: Word
     who: str = ""
+    preempt: bool = False
+    """What has begun last is stopped and queued again until what is taken is within the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,11 @@ class PauseAsked:
     scope: Scope
     who: str = ""
     because: str = ""
+    for_ns: int | None = None
+    """For how long from now; or with `until_ns` until when."""
+    until_ns: int | None = None
+    freezes: bool = False
+    """What runs in the scope is to stand still meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,11 +232,12 @@ class ResumeAsked:
 
     scope: Scope | None
     who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAsked:
-    """What is parked, or in backoff, is to run now. Others among `keys` are left as they are."""
+    """What is parked, cancelled or in backoff is to run now. Others among `keys` are left as they are."""
 
     keys: tuple[NodeKey, ...]
     who: str = ""
@@ -251,6 +259,15 @@ class DrainAsked:
     """Nothing new starts."""
 
     why: str
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainEndAsked:
+    """An operator's drain is taken back: the run goes on."""
+
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +275,26 @@ class CancelAsked:
     """What runs is stopped."""
 
     why: str
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesCancelAsked:
+    """Instances of calls are not to run; what has ended is left as it is."""
+
+    keys: tuple[NodeKey, ...]
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeCancelAsked:
+    """What is in a scope and has not ended is not to run."""
+
+    scope: Scope
+    who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +328,9 @@ Input: TypeAlias = (
     | RetryAsked
     | ReloadAsked
     | DrainAsked
+    | DrainEndAsked
     | CancelAsked
+    | NodesCancelAsked
+    | ScopeCancelAsked
     | StallAccepted
 )

@@ -20,6 +20,7 @@ from ..ir.events import Reloaded
 from ..ir.graph import Call, Compute, NodeKey
 from ..ir.requirement import Layer
 from .effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
+from .halted import pardon
 from .keys import forget
 from .plan import Plan, Site, plan, resources_of
 from .progress import EngineFault, move, refill, want
@@ -37,7 +38,9 @@ def park(state: State, key: NodeKey, ask: Ask | None = None) -> None:
 
 
 def retry(state: State, key: NodeKey) -> None:
-    """What is parked goes on."""
+    """What is parked or cancelled goes on."""
+    if pardon(state, key):
+        return
     parked = state.parked.pop(key, None)
     if parked is None:
         raise EngineFault(f"{key} is retried, but it was not parked")

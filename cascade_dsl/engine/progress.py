@@ -12,7 +12,7 @@ from ..ir.graph import Call, Compute, FanOut, NodeKey, Output
 from .effects import Evaluate, EvaluateFacts, Gather, Measure, Recall
 from .keys import is_keyed, lacking
 from .readers import lacks_files, touch
-from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, VALUE, At, Frame, Hot, State
+from .state import ENDED, GIVE_UP, NO_VALUE, NOT_KEPT, REFILL, VALUE, At, Frame, Hot, State
 from .streams import give, lacks
 
 _NO_KEYS: dict[str, str] = {}
@@ -31,6 +31,8 @@ def settle(state: State) -> None:
             deliver(state, frame, index, how)
         elif how == GIVE_UP:
             give_up(state, frame.key(index, pos), At.SKIPPED)
+        elif how == REFILL:
+            refill(state, frame)
         else:
             tell(state, frame, index, pos, how)
 
@@ -38,7 +40,7 @@ def settle(state: State) -> None:
 # ---- one instance -----------------------------------------------------------------------------------------------
 
 _IS_ACTIVE = bytes(at in (At.ASKED, At.BACKOFF, At.RUNNING) for at in At)
-_IS_HELD = bytes(at == At.HELD for at in At)
+_IS_HELD = bytes(at in (At.HELD, At.CANCELLED) for at in At)
 """By state, since every move asks."""
 
 
@@ -111,16 +113,35 @@ def want(state: State, frame: Frame, index: int, pos: int) -> None:
 
 def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     """A call that may start as soon as there is room; where files that it reads are gone, when they are back."""
-    if state.lacking and _awaits_files(state, frame, index, pos):
-        return
     site = frame.body.sites[pos]
     key = frame.key(index, pos)
     facts = site.facts if site.facts is not None else state.facts[key]
+    if (state.condemned or state.condemned_scopes) and _is_condemned(state, key, site.shape, facts.amounts):
+        put_aside(state, frame, index, pos)
+        return
+    if state.lacking and _awaits_files(state, frame, index, pos):
+        return
     begun = site.begun or key in state.epochs  # what was lost had begun
     rank = (-facts.priority, 0 if begun else 1, -site.height)
     state.ledger.enqueue(key, site.shape, rank, facts.amounts, state.keys.get(key, _NO_KEYS))
     state.queued_ns[key] = state.now_ns
     move(state, frame, index, pos, At.READY)
+
+
+def _is_condemned(state: State, key: NodeKey, shape: int, amounts: tuple[int, ...]) -> bool:
+    """An operator does not want it to run."""
+    if key in state.condemned:
+        return True
+    if key in state.pardoned:
+        return False
+    return any(state.ledger.demands(shape, amounts, scope) for scope in state.condemned_scopes)
+
+
+def put_aside(state: State, frame: Frame, index: int, pos: int) -> None:
+    """A call that was cancelled: it takes no room of its list's window, as what is parked."""
+    state.cancelled[frame.key(index, pos)] = state.seq
+    move(state, frame, index, pos, At.CANCELLED)
+    state.work.append((frame, index, pos, REFILL))  # later: a list is perhaps being filled just now
 
 
 def _awaits_files(state: State, frame: Frame, index: int, pos: int) -> bool:

@@ -24,7 +24,10 @@ def snapshot(state: State) -> dict[str, Any]:
         "frames": {key: _frame(frame) for key, frame in sorted(state.frames.items())},
         "asked": dict(sorted(state.asked.items())),
         "running": {
-            key: (r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row)
+            key: (
+                *(r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row),
+                *(r.deadline_ns, r.frozen_ns, r.stood_ns),
+            )
             for key, r in sorted(state.running.items())
         },
         "attempts": dict(sorted(state.attempts.items())),
@@ -33,8 +36,8 @@ def snapshot(state: State) -> dict[str, Any]:
         "keys": {key: dict(sorted(known.items())) for key, known in sorted(state.keys.items())},
         "lengths": dict(sorted(state.lengths.items())),
         "waiters": {k: [(f.body.region, f.path) for f in v] for k, v in sorted(state.waiters.items())},
-        "timers": sorted(t for t in state.timers if timer_means(state, t[2], t[3], t[4])),
-        "failed": tuple(state.failed),
+        "timers": sorted({(t[0], *t[2:]) for t in state.timers if timer_means(state, t)}),
+        "failed": (tuple(state.failed), state.failed_before),
         "keeps_temp": state.keeps_temp,
         "held": dict(sorted(state.held.items())),
         "lacking": dict(sorted(state.lacking.items())),
@@ -48,6 +51,8 @@ def snapshot(state: State) -> dict[str, Any]:
         "peaks": dict(sorted(state.peaks.items())),
         "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
+        "cancelled": dict(sorted(state.cancelled.items())),
+        "condemned": (tuple(sorted(state.condemned)), tuple(state.condemned_scopes), tuple(sorted(state.pardoned))),
         "to_expand": tuple(state.to_expand),
         "ledger": state.ledger.snapshot(),
     }

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
+from ..ir.requirement import Scope
 from ..limits.ledger import Ledger
 from .effects import Ask, Effect, KeyNodes
 from .lineage import Lineage, trace
@@ -37,17 +38,19 @@ class At(IntEnum):
     """A FanOut whose elements are under way."""
     HELD = 7
     """It failed for good and is parked."""
-    DONE = 8
-    FAILED = 9
-    SKIPPED = 10
-    DROPPED = 11
+    CANCELLED = 8
+    """An operator does not want it to run: put aside as what is held is."""
+    DONE = 9
+    FAILED = 10
+    SKIPPED = 11
+    DROPPED = 12
 
 
 ENDED = At.DONE
 """States from this one on are final."""
 
-GIVE_UP = -1
-"""In `State.work`: an instance that waits for files that cannot be made."""
+GIVE_UP, REFILL = -1, -2
+"""In `State.work`: an instance that waits for files that cannot be made; a frame that may have room."""
 
 PENDING, VALUE, NO_VALUE, NOT_KEPT = 0, 1, 2, 3
 """What an element gives: not known yet, a value, none because something failed, or dropped by the filter."""
@@ -113,7 +116,7 @@ class Frame:
         self.active = 0
         """Hot site instances that run, are evaluated or are in backoff."""
         self.held = 0
-        """Hot site instances that are parked: they take no room of the window."""
+        """Hot site instances that are parked or cancelled: they take no room of the window."""
         self.window = WINDOW
         self.fruitless = 0
         """How often in a row the window was made wider, and no more of the run's calls ran than before."""
@@ -170,7 +173,13 @@ class Running:
     serial: int
     since_ns: int
     facts: Facts
-    stopping: Literal["timeout", "cancelled"] | None = None
+    deadline_ns: int | None = None
+    """When its timeout is over, as far as is known: it stands still while the attempt is frozen."""
+    frozen_ns: int | None = None
+    """Since when it is frozen."""
+    stood_ns: int = 0
+    """How long it was frozen before."""
+    stopping: Literal["timeout", "cancelled", "preempted"] | None = None
     plan: PublishPlanned | None = None
     plan_row: int = 0
 
@@ -183,6 +192,19 @@ class Parked:
     ask: Ask | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A pause that is in force; when it ends by itself the ledger knows."""
+
+    scope: Scope
+    who: str
+    because: str
+    since_ns: int
+    freezes: bool
+
+
+Timer: TypeAlias = tuple[int, int, NodeKey, int, int]
+"""(due, sequence, key, epoch, attempt): the end of a backoff, or a deadline."""
 Phase: TypeAlias = Literal["new", "running", "draining", "cancelling", "ended"]
 
 
@@ -193,11 +215,15 @@ class State:
         "asked",
         "attempts",
         "awaiting",
+        "cancelled",
+        "condemned",
+        "condemned_scopes",
         "counts",
         "earlier",
         "epochs",
         "facts",
         "failed",
+        "failed_before",
         "frames",
         "graphs",
         "guarded",
@@ -212,8 +238,10 @@ class State:
         "now_ns",
         "on_failure",
         "outbox",
+        "pardoned",
         "parked",
         "paused",
+        "pauses_changed",
         "peaks",
         "phase",
         "plan",
@@ -278,8 +306,8 @@ class State:
         """Lists that a FanOut goes over."""
         self.waiters: dict[NodeKey, list[Frame]] = {}
         """Frames with elements that wait for an instance in an enclosing body."""
-        self.timers: list[tuple[int, int, NodeKey, int, int]] = []
-        """Heap of (due, sequence, key, epoch, attempt): the end of a backoff, or a deadline."""
+        self.timers: list[Timer] = []
+        """Heap, by the instant when each is due."""
         self.failed: list[tuple[NodeKey, int]] = []
         """Calls that failed for good, with the row that says why."""
         self.parked: dict[NodeKey, Parked] = {}
@@ -288,8 +316,20 @@ class State:
         """Bytes that the last failed attempt of an instance used, where its clauses may ask for that."""
         self.graphs: dict[str, Graph] = {}
         """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
-        self.paused: dict[str, str] = {}
-        """Scope → why."""
+        self.paused: dict[str, Paused] = {}
+        """By scope."""
+        self.pauses_changed = False
+        """Some began or ended in this turn: what stands still is to be looked at; no part of the state."""
+        self.failed_before = 0
+        """How many had failed when the run began to drain."""
+        self.cancelled: dict[NodeKey, int] = {}
+        """What an operator cancelled and is put aside → the row that it was at."""
+        self.condemned: dict[NodeKey, None] = {}
+        """What an operator cancelled, also where it is not put aside because it runs or is not ready."""
+        self.condemned_scopes: dict[Scope, None] = {}
+        """Scopes of which an operator cancelled all."""
+        self.pardoned: dict[NodeKey, None] = {}
+        """Instances in these that are to run all the same."""
         self.counts: list[int] = [0] * len(At)
         """Call instances by state."""
         self.recalls = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ir.events import ClockStepped, ScopePaused, ScopeResumed, WindowTurned, WordDropped, WordExpired, WordSet
+from ..ir.events import ClockStepped, WindowTurned, WordDropped, WordExpired, WordSet
+from . import halted
 from .state import State
 
 
@@ -30,25 +31,11 @@ def _on_clock_stepped(state: State, event: ClockStepped, _: int) -> None:
     state.ledger.shift_ends(-event.by_ns)
 
 
-def _on_scope_paused(state: State, event: ScopePaused, _: int) -> None:
-    state.ledger.pause(event.scope, event.until_ns)
-    state.paused[str(event.scope)] = event.because
-
-
-def _on_scope_resumed(state: State, event: ScopeResumed, _: int) -> None:
-    state.ledger.resume(event.scope)
-    if event.scope is None:
-        state.paused.clear()
-    else:
-        state.paused.pop(str(event.scope), None)
-
-
 ON: dict[type, Callable[[State, Any, int], None]] = {
     WordSet: _on_word_set,
     WordDropped: _on_word_dropped,
     WordExpired: _on_word_expired,
     WindowTurned: _on_window_turned,
     ClockStepped: _on_clock_stepped,
-    ScopePaused: _on_scope_paused,
-    ScopeResumed: _on_scope_resumed,
+    **halted.ON,
 }

@@ -7,26 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from ..ir.events import (
-    AttemptStopping,
     BackoffEnded,
-    CancelBegan,
-    DrainBegan,
     Reloaded,
     Retried,
-    ScopePaused,
-    ScopeResumed,
     WordDropped,
     WordSet,
 )
+from . import halting
 from .ending import timed
 from .inputs import (
-    CancelAsked,
-    DrainAsked,
     LimitGiven,
     LimitTaken,
-    PauseAsked,
     ReloadAsked,
-    ResumeAsked,
     RetryAsked,
 )
 from .state import is_in_backoff
@@ -36,18 +28,12 @@ from .turn import Turn
 def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
     word = replace(given.word, who=given.who, since_ns=turn.now)
     turn.emit(WordSet(word=timed(word, turn.now), who=given.who))
+    if given.preempt:
+        halting.preempt(turn, given.word.limit.identity)
 
 
 def _on_limit_taken(turn: Turn, given: LimitTaken) -> None:
     turn.emit(WordDropped(layer=given.layer, scope=given.scope, who=given.who))
-
-
-def _on_pause_asked(turn: Turn, given: PauseAsked) -> None:
-    turn.emit(ScopePaused(scope=given.scope, who=given.who, because=given.because))
-
-
-def _on_resume_asked(turn: Turn, given: ResumeAsked) -> None:
-    turn.emit(ScopeResumed(scope=given.scope, who=given.who))
 
 
 def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
@@ -55,7 +41,7 @@ def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
     if state.phase != "running":
         return
     for key in given.keys:
-        if key in state.parked:
+        if key in state.parked or key in state.condemned or key in state.cancelled:
             turn.emit(Retried(key=key, who=given.who))
         elif is_in_backoff(state, key):
             turn.emit(BackoffEnded(key=key))
@@ -71,31 +57,10 @@ def _on_reload_asked(turn: Turn, given: ReloadAsked) -> None:
     turn.emit(Reloaded(graph_digest=given.graph_digest, number=given.number, words=kept, who=given.who))
 
 
-def _on_drain_asked(turn: Turn, given: DrainAsked) -> None:
-    if turn.state.phase == "running":
-        turn.emit(DrainBegan(why=given.why))
-
-
-def _on_cancel_asked(turn: Turn, given: CancelAsked) -> None:
-    if turn.state.phase in ("running", "draining"):
-        cancel(turn, given.why)
-
-
-def cancel(turn: Turn, why: str) -> None:
-    """What runs is stopped, nothing new starts."""
-    turn.emit(CancelBegan(why=why))
-    for running in list(turn.state.running.values()):
-        if running.stopping is None and running.plan is None:
-            turn.emit(AttemptStopping(key=running.key, epoch=running.epoch, attempt=running.attempt, why="cancelled"))
-
-
 ON: dict[type, Callable[[Turn, Any], None]] = {
     LimitGiven: _on_limit_given,
     LimitTaken: _on_limit_taken,
-    PauseAsked: _on_pause_asked,
-    ResumeAsked: _on_resume_asked,
     RetryAsked: _on_retry_asked,
     ReloadAsked: _on_reload_asked,
-    DrainAsked: _on_drain_asked,
-    CancelAsked: _on_cancel_asked,
+    **halting.ON,
 }

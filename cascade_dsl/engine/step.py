@@ -49,6 +49,7 @@ from .backoff import backoff_ns, is_among
 from .effects import Effect, Publish
 from .ending import ON as ENDING
 from .ending import end_what_is_over, timed
+from .halting import FAILURE, blocked, cancel, stand
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -73,13 +74,10 @@ from .keying import ask_for_keys
 from .keys import is_keyed
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
-from .state import Frame, State, is_in_backoff
-from .steering import ON, cancel
+from .state import Frame, State, Timer, is_in_backoff
+from .steering import ON
 from .temporary import next_released, next_revival
 from .turn import Turn
-
-FAILURE = "a task failed"
-"""Why a run drains or is cancelled by its own policy, and not by an operator."""
 
 
 def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
@@ -129,6 +127,7 @@ def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
     end_what_is_over(turn, inputs)
     for given in inputs:
         _ON[type(given)](turn, given)
+    stand(turn)
     turn.settle()
     return turn.events
 
@@ -142,8 +141,7 @@ def take_effects(state: State) -> list[Effect]:
 def next_due(state: State) -> int | None:
     """The instant of the next timer that still means something, or None."""
     while state.timers:
-        _, _, key, epoch, attempt = state.timers[0]
-        if timer_means(state, key, epoch, attempt):
+        if timer_means(state, state.timers[0]):
             break
         heappop(state.timers)
     instants = [timer[0] for timer in state.timers[:1]]
@@ -165,14 +163,15 @@ def is_stalled(state: State) -> bool:
     )
 
 
-def timer_means(state: State, key: NodeKey, epoch: int, attempt: int) -> bool:
+def timer_means(state: State, timer: Timer) -> bool:
+    due, _, key, epoch, attempt = timer
     running = state.running.get(key)
     if running is not None:
         return (
-            (running.epoch, running.attempt) == (epoch, attempt)
+            (running.epoch, running.attempt, running.deadline_ns) == (epoch, attempt, due)
             and running.stopping is None
             and running.plan is None
-            and running.facts.timeout_ns is not None
+            and running.frozen_ns is None
         )
     return state.attempts.get(key) == attempt and is_in_backoff(state, key)
 
@@ -317,9 +316,10 @@ class _Turn(Turn):
             raise EngineFault(f"attempt {given.attempt} of {given.key} failed, but it was not running")
         if running.stopping == "cancelled":
             # It did not fail: it was taken away, and `continue` runs it again.
-            self.emit(
-                AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why="stopped", used=given.used)
-            )
+            self._lose(given, "stopped")
+            return
+        if running.stopping == "preempted":
+            self._lose(given, "stopped to make room")
             return
         reason, message, used = given.reason, given.message, given.used
         if used is None and running.plan is not None:
@@ -350,6 +350,9 @@ class _Turn(Turn):
         if retry_at is None:
             self._after_failure()
 
+    def _lose(self, given: AttemptBroke, why: str) -> None:
+        self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=why, used=given.used))
+
     def _after_failure(self) -> None:
         state = self.state
         if state.phase != "running" or state.on_failure in ("continue", "hold"):
@@ -365,9 +368,10 @@ class _Turn(Turn):
     def on_time_reached(self, given: TimeReached) -> None:
         state = self.state
         while state.timers and state.timers[0][0] <= self.now:
-            _, _, key, epoch, attempt = heappop(state.timers)
-            if not timer_means(state, key, epoch, attempt):
+            timer = heappop(state.timers)
+            if not timer_means(state, timer):
                 continue
+            _, _, key, epoch, attempt = timer
             if key in state.running:
                 self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
             else:
@@ -376,7 +380,8 @@ class _Turn(Turn):
     def on_stall_accepted(self, given: StallAccepted) -> None:
         if is_stalled(self.state):
             held = len(self.state.parked)
-            self.emit(RunEnded(status="failed" if held else "stalled", held=held))
+            cancelled = len(self.state.cancelled)
+            self.emit(RunEnded(status="failed" if held else "stalled", held=held, cancelled=cancelled))
 
     # -- what follows ---------------------------------------------------------------------------------------------
 
@@ -406,7 +411,7 @@ class _Turn(Turn):
         self._release()
         status = self._ending()
         if status is not None:
-            self.emit(RunEnded(status=status, held=len(state.parked)))
+            self.emit(RunEnded(status=status, held=len(state.parked), cancelled=len(state.cancelled)))
 
     def _release(self) -> None:
         """Temporary files that nobody has to read any more go."""
@@ -476,7 +481,7 @@ class _Turn(Turn):
             return None
         whole = not state.root.hot and not state.revived and not state.to_revive
         if state.phase == "running" and not whole:
-            return None
+            return "failed" if blocked(state) else None
         if whole and not state.failed:
             return "done"
         if state.phase != "running" and state.why != FAILURE:

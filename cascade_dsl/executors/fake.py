@@ -29,6 +29,9 @@ class FakeExecutor:
         self._due: deque[Outcome] = deque()
         self._wake = trio.Event()
         self._kill_at: dict[str, float] = {}
+        self._held_back: dict[str, Outcome] = {}
+        self.frozen: set[str] = set()
+        """Those that stand still: how they end is not told before they go on."""
         self.running: dict[str, AttemptSpec] = {}
         """Begun, and no outcome delivered yet."""
         self.started: list[AttemptSpec] = []
@@ -48,6 +51,7 @@ class FakeExecutor:
                     self._settle(AttemptExited(id=id, signal=signal.SIGKILL))
                 self._deliver_due()
         finally:
+            self.frozen.clear()
             for id in self.running:
                 self._settle(AttemptExited(id=id, signal=signal.SIGKILL))
             self._deliver_due()
@@ -66,6 +70,7 @@ class FakeExecutor:
         self.stopped.append((id, grace_s))
         if id not in self.running:
             return
+        self.thaw(id)
         if grace_s <= 0:
             self._settle(AttemptExited(id=id, signal=signal.SIGKILL))
         elif self._obeys_term:
@@ -73,6 +78,18 @@ class FakeExecutor:
         else:
             self._kill_at.setdefault(id, trio.current_time() + grace_s)
             self._wake.set()
+
+    def freeze(self, id: str) -> None:
+        """Let an attempt stand still."""
+        if id in self.running and id not in self._kill_at:
+            self.frozen.add(id)
+
+    def thaw(self, id: str) -> None:
+        """Let it go on; an end that came meanwhile is told."""
+        self.frozen.discard(id)
+        outcome = self._held_back.pop(id, None)
+        if outcome is not None:
+            self._settle(outcome)
 
     def pid(self, id: str) -> int | None:
         """There is no process."""
@@ -90,6 +107,9 @@ class FakeExecutor:
     def _deliver_due(self) -> None:
         while self._due:
             outcome = self._due.popleft()
+            if outcome.id in self.frozen:
+                self._held_back[outcome.id] = outcome
+                continue
             self._kill_at.pop(outcome.id, None)
             if (
                 self.running.pop(outcome.id, None) is not None

@@ -33,7 +33,18 @@ _LEADERS: set[int] = set()
 class Group:
     """A started process, leader of its session and group, with a descriptor that is readable once it has ended."""
 
-    __slots__ = ("_began", "_cpu_s", "_ended", "_floor_kb", "_maxrss_kb", "_moved", "pid", "pidfd")
+    __slots__ = (
+        "_began",
+        "_cpu_s",
+        "_ended",
+        "_floor_kb",
+        "_maxrss_kb",
+        "_moved",
+        "_stands_since",
+        "_stood_s",
+        "pid",
+        "pidfd",
+    )
 
     def __init__(
         self,
@@ -58,6 +69,8 @@ class Group:
             start_new_session=True,
         )
         self._began = self._ended = time.monotonic()
+        self._stands_since: float | None = None
+        self._stood_s = 0.0
         # Linux lets a process begin with the peak memory of the one that started it: of a smaller one nothing is known.
         self._floor_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self._cpu_s = 0.0
@@ -73,10 +86,31 @@ class Group:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
+    def stand(self) -> None:
+        """Stop all of the group; the time that it stands is no time that it took."""
+        self.send(signal.SIGSTOP)
+        self._stands_since = time.monotonic()
+
+    def go_on(self) -> None:
+        """The end of `stand`."""
+        self.send(signal.SIGCONT)
+        self._count_standing()
+
+    def _count_standing(self) -> None:
+        if self._stands_since is not None:
+            self._stood_s += time.monotonic() - self._stands_since
+            self._stands_since = None
+
+    @property
+    def stood_s(self) -> float:
+        """For how long it has stood, up to the last `go_on`."""
+        return self._stood_s
+
     def reap(self) -> tuple[int | None, int | None]:
         """Exit code and signal of the ended leader; what it left in its group is killed."""
         self.send(signal.SIGKILL)
         self._ended = time.monotonic()
+        self._count_standing()
         self._moved = procfs.moved(self.pid)
         _, status, used = os.wait4(self.pid, 0)
         os.close(self.pidfd)
@@ -99,7 +133,7 @@ class Group:
             peak_bytes=peak,
             read_bytes=moved.read_bytes,
             written_bytes=moved.written_bytes,
-            wall_ms=round((self._ended - self._began) * 1000),
+            wall_ms=round((self._ended - self._began - self._stood_s) * 1000),
             peak_from=peak_from,
         )
 

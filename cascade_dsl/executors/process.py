@@ -31,6 +31,7 @@ from .protocol import (
     Outcome,
 )
 from .reactor import Reactor
+from .standing import Standing
 
 _TICK_S = 0.25
 """How often the files of what runs are looked at."""
@@ -44,7 +45,20 @@ _TOO_LARGE = (
 
 
 class _Attempt:
-    __slots__ = ("cgroup", "group", "hollowed", "id", "log", "message", "outcome", "pipes", "stdout", "watch")
+    __slots__ = (
+        "cgroup",
+        "group",
+        "hollowed",
+        "id",
+        "log",
+        "message",
+        "outcome",
+        "pipes",
+        "standing",
+        "stdout",
+        "stopping",
+        "watch",
+    )
 
     def __init__(self, id: str, group: Group, log: str, stdout: str | None, pipes: list[Pipe]) -> None:
         self.id = id
@@ -54,6 +68,8 @@ class _Attempt:
         self.pipes = pipes
         """Of a body that knows secrets: of its standard output, and of its log."""
         self.hollowed = 0
+        self.standing: Standing | None = None
+        self.stopping = False
         self.message = ""
         self.watch: Watch | None = None
         self.cgroup: Cgroup | None = None
@@ -138,12 +154,31 @@ class ProcessExecutor:
         attempt = self._running.get(id)
         if attempt is None or attempt.outcome is not None:
             return
+        attempt.stopping = True
         if grace_s <= 0:
             attempt.group.send(signal.SIGKILL)
             return
         attempt.group.send(signal.SIGTERM)
+        self._go_on(attempt)
         attempt.group.send(signal.SIGCONT)  # one that is stopped could not obey
         self._reactor.at(trio.current_time() + grace_s, lambda: self._kill(attempt))
+
+    def freeze(self, id: str) -> None:
+        """Stop its processes until `thaw` or `stop`."""
+        attempt = self._running.get(id)
+        if attempt is not None and attempt.outcome is None and attempt.standing is None and not attempt.stopping:
+            attempt.standing = Standing(attempt.group, {} if attempt.watch is None else attempt.watch.known)
+
+    def thaw(self, id: str) -> None:
+        """Let it go on."""
+        attempt = self._running.get(id)
+        if attempt is not None and attempt.outcome is None:
+            self._go_on(attempt)
+
+    def _go_on(self, attempt: _Attempt) -> None:
+        standing, attempt.standing = attempt.standing, None
+        if standing is not None:
+            standing.go_on()
 
     def pid(self, id: str) -> int | None:
         """The leader's process id while it runs."""
@@ -181,6 +216,9 @@ class ProcessExecutor:
         self._reactor.unwatch(attempt.group.pidfd)
         if attempt.watch is not None and self._monitor is not None:
             self._monitor.end(attempt.watch)
+        if attempt.standing is not None:
+            attempt.standing.release()  # somebody else has killed it
+            attempt.standing = None
         code, number = attempt.group.reap()
         message = attempt.message
         if attempt.stdout is not None and size_of(attempt.stdout) > VALUE_BYTES_MAX:

@@ -74,6 +74,9 @@ class AttemptSpec:
     """What it must not tell: its log, and a value on its standard output, go through these. None: straight to the file."""
     mem_bytes: int | None = None
     """How much memory it asked for; it is ended when it uses more than `monitor.bound_of` that. None: nobody looks."""
+    ends_worker: bool = False
+    """A warm worker takes no calls after this one, and is dead before it counts as ended: what the call had to itself, as
+    the memory of a GPU, its process would keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,18 @@ class Executor(Protocol):
 
     def stop(self, id: str, grace_s: float) -> None:
         """TERM to the whole process group, KILL after the grace; KILL at once where it is 0. Unknown or ended ids are ignored."""
+        ...
+
+    def freeze(self, id: str) -> None:
+        """Stop the processes of an attempt, until `thaw` or `stop`. Unknown, ended and stopping ids are ignored, as is a second time.
+
+        Meant is all that is found below the process that was started, in other groups and sessions too. What left both
+        its session and its parent, and was not seen before, goes on.
+        """
+        ...
+
+    def thaw(self, id: str) -> None:
+        """Let a frozen attempt go on; others are ignored."""
         ...
 
     def pid(self, id: str) -> int | None:

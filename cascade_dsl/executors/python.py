@@ -26,6 +26,7 @@ from .masked import Masks, Pipe
 from .monitor import Monitor, Seen, Watch, bound_of, kill
 from .protocol import AttemptExited, AttemptLost, AttemptSpec, Deliver, Outcome, PythonSpec, StartFailed
 from .reactor import Reactor
+from .standing import Standing
 
 IDLE_S = 30.0
 _TICK_S = 0.25
@@ -37,11 +38,13 @@ _PACKET_MAX = 60_000
 _ANSWER_MAX = 65536
 _REST_SHARE = 2
 """A call that asked for an amount of memory gets no worker of which earlier calls left more than half of that."""
+_BEFORE_THE_FIRST_CALL = ("PYTHON", "LD_", "CUDA_VISIBLE_DEVICES")
+"""Variables that a process reads once: calls that differ in them share no worker."""
 _PROGRAM = str(Path(__file__).with_name("worker.py"))
 
 
 class _Worker:
-    __slots__ = ("call", "doomed", "env", "group", "idle_since", "key", "rest_bytes", "socket", "spent")
+    __slots__ = ("call", "doomed", "env", "group", "idle_since", "key", "rest_bytes", "single", "socket", "spent")
 
     def __init__(self, group: Group, control: socket.socket, key: tuple[str, ...], env: dict[str, str]) -> None:
         self.group = group
@@ -52,6 +55,8 @@ class _Worker:
         self.call: _Call | None = None
         self.doomed = False
         """It was told to end, or will be killed: no more calls."""
+        self.single = False
+        """It ends after the call that it has."""
         self.idle_since = 0.0
         self.rest_bytes = 0
         """What it had allocated after its last call."""
@@ -60,7 +65,7 @@ class _Worker:
 
 
 class _Call:
-    __slots__ = ("began", "hollowed", "id", "log", "outcome", "pipes", "watch", "worker")
+    __slots__ = ("began", "hollowed", "id", "log", "outcome", "pipes", "standing", "stood_s", "watch", "worker")
 
     def __init__(self, id: str, log: str, worker: _Worker, pipes: list[Pipe]) -> None:
         self.id = id
@@ -70,6 +75,9 @@ class _Call:
         """Of a body that knows secrets: that of its log."""
         self.began = time.monotonic()
         self.hollowed = 0
+        self.standing: Standing | None = None
+        self.stood_s = worker.group.stood_s
+        """How long the worker had stood before: calls of other attempts."""
         self.watch: Watch | None = None
         self.outcome: Outcome | None = None
         """Known, but not delivered before the worker is dead."""
@@ -152,8 +160,26 @@ class PythonExecutor:
             call.worker.group.send(signal.SIGKILL)
             return
         call.worker.group.send(signal.SIGTERM)
+        self._go_on(call)
         call.worker.group.send(signal.SIGCONT)
         self._reactor.at(trio.current_time() + grace_s, lambda: self._kill(call))
+
+    def freeze(self, id: str) -> None:
+        """Stop the worker, and what the call started, until `thaw` or `stop`."""
+        call = self._calls.get(id)
+        if call is not None and call.outcome is None and call.standing is None and not call.worker.doomed:
+            call.standing = Standing(call.worker.group, {} if call.watch is None else call.watch.known)
+
+    def thaw(self, id: str) -> None:
+        """Let the call go on."""
+        call = self._calls.get(id)
+        if call is not None and call.outcome is None:
+            self._go_on(call)
+
+    def _go_on(self, call: _Call) -> None:
+        standing, call.standing = call.standing, None
+        if standing is not None:
+            standing.go_on()
 
     def pid(self, id: str) -> int | None:
         """The worker that runs the call."""
@@ -189,19 +215,22 @@ class PythonExecutor:
         """
         secret = {variable for variable, _ in spec.secrets}
         plain = {k: v for k, v in spec.env.items() if k not in secret} if secret else spec.env
-        key = tuple(f"{k}={v}" for k, v in sorted(plain.items()) if k.startswith(("PYTHON", "LD_")))
+        key = tuple(f"{k}={v}" for k, v in sorted(plain.items()) if k.startswith(_BEFORE_THE_FIRST_CALL))
         key += tuple(f"secret {variable}={name}" for variable, name in sorted(spec.secrets))
         idle = self._idle.get(key, [])
         most = None if spec.mem_bytes is None else spec.mem_bytes // _REST_SHARE
-        for worker in reversed([w for w in idle if most is None or w.rest_bytes <= most]):
+        # One that is doomed has died while idle: its socket is closed, its end is yet to be noticed.
+        for worker in reversed([w for w in idle if not w.doomed and (most is None or w.rest_bytes <= most)]):
             idle.remove(worker)
             try:
                 self._send(worker, spec, work, log)
             except ConnectionError:  # it died while idle, which will be noticed soon
                 continue
+            worker.single = spec.ends_worker
             return worker
         worker = self._spawn(spec, key, plain)
         self._send(worker, spec, work, log)
+        worker.single = spec.ends_worker
         return worker
 
     def _spawn(self, spec: AttemptSpec, key: tuple[str, ...], env: dict[str, str]) -> _Worker:
@@ -273,9 +302,10 @@ class PythonExecutor:
         call = worker.call
         if call is None or call.outcome is not None:
             return
+        self._go_on(call)  # it had answered before it was frozen: the next call is not to find a worker that stands
         answer: dict[str, Any] = json.loads(packet)
         outcome = self._measured(call, _outcome(call.id, answer), answer)
-        if answer["reusable"] and not worker.doomed:
+        if answer["reusable"] and not worker.doomed and not worker.single:
             self._rest(worker)
             self._finish(call, outcome)
         else:
@@ -297,6 +327,9 @@ class PythonExecutor:
             worker.socket.close()
         self._reactor.unwatch(worker.group.pidfd)
         call = worker.call
+        if call is not None and call.standing is not None:
+            call.standing.release()
+            call.standing = None
         seen = None if call is None or call.outcome is not None else self._unwatch(call)
         code, number = worker.group.reap()
         idle = self._idle.get(worker.key, [])
@@ -342,7 +375,7 @@ class PythonExecutor:
             peak_bytes=max(largest, seen.peak if seen is not None else 0),
             read_bytes=read_bytes,
             written_bytes=written_bytes,
-            wall_ms=_ms_since(call.began),
+            wall_ms=_ms_of(call),
             peak_from="sampled" if looks else "process" if own else "",
         )
         worker.spent = Used(
@@ -364,7 +397,7 @@ class PythonExecutor:
             peak,
             max(0, life.read_bytes - spent.read_bytes),
             max(0, life.written_bytes - spent.written_bytes),
-            _ms_since(call.began),
+            _ms_of(call),
             peak_from,
         )
 
@@ -427,5 +460,6 @@ def _outcome(id: str, answer: dict[str, Any]) -> Outcome:
     )
 
 
-def _ms_since(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)
+def _ms_of(call: _Call) -> int:
+    """How long a call has taken, without the time that it stood."""
+    return round((time.monotonic() - call.began - (call.worker.group.stood_s - call.stood_s)) * 1000)

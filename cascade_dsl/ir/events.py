@@ -119,13 +119,15 @@ class ClockStepped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopePaused:
-    """Nothing new starts in a scope."""
+    """Nothing new starts in a scope. Said again, it replaces what was said of that scope."""
 
     scope: Scope
     who: str = ""
     because: str = ""
     until_ns: int | None = None
-    """When it ends by itself. Added later."""
+    """The instant at which it ends by itself, UTC. Added later, as what follows."""
+    freezes: bool = False
+    """What runs in the scope stands still: each has its `AttemptFrozen`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +136,10 @@ class ScopeResumed:
 
     scope: Scope | None
     who: str = ""
+    because: str = ""
+    """Added later, as what follows."""
     expired: bool = False
-    """Its time was over; nobody resumed it. Added later."""
+    """Its time was over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +290,26 @@ class AttemptStopping:
     key: NodeKey
     epoch: int
     attempt: int
-    why: Literal["timeout", "cancelled"]
+    why: Literal["timeout", "cancelled", "preempted"]
+    """`preempted`: a limit was lowered below what is taken, and room was to be made; it is queued again. Added later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFrozen:
+    """A pause that freezes covers what runs: its processes are stopped, its timeout stands still."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptThawed:
+    """No pause that freezes covers it any more: it goes on, its timeout later by the time that it stood."""
+
+    key: NodeKey
+    epoch: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,7 +424,7 @@ class BackoffEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """What was parked goes on: a new epoch, its attempts counted from 1 again."""
+    """What was parked or cancelled goes on: a new epoch, its attempts counted from 1 again."""
 
     key: NodeKey
     who: str = ""
@@ -424,6 +447,16 @@ class DrainBegan:
     """Nothing new starts; what runs ends."""
 
     why: str
+    who: str = ""
+    """Who asked for it, where a person did. Added later, as what follows."""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainEnded:
+    """Somebody took back that the run ends: it goes on."""
+
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,6 +464,30 @@ class CancelBegan:
     """What runs is stopped, nothing new starts."""
 
     why: str
+    who: str = ""
+    """Added later, as what follows."""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCancelled:
+    """An instance is not to run: what waits or is parked is put aside, what is not ready yet as soon as it is.
+
+    It has not ended, so that it can run after all (`Retried`, `RunContinued`); what needs it waits.
+    """
+
+    key: NodeKey
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeCancelled:
+    """The same of all that is in a scope, now and whenever it becomes ready."""
+
+    scope: Scope
+    who: str = ""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,6 +497,8 @@ class RunEnded:
     status: RunStatus
     held: int = 0
     """How many are parked: with any, the run can be gone on with, also where it failed. Added later."""
+    cancelled: int = 0
+    """How many an operator cancelled one by one or by scope: the same. Added later."""
 
 
 Event: TypeAlias = (
@@ -466,6 +525,8 @@ Event: TypeAlias = (
     | Missed
     | AttemptStarted
     | AttemptStopping
+    | AttemptFrozen
+    | AttemptThawed
     | PublishPlanned
     | AttemptFinished
     | AttemptFailed
@@ -477,6 +538,9 @@ Event: TypeAlias = (
     | Retried
     | Reloaded
     | DrainBegan
+    | DrainEnded
     | CancelBegan
+    | NodeCancelled
+    | ScopeCancelled
     | RunEnded
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from ..engine.effects import (
@@ -18,6 +18,7 @@ from ..engine.effects import (
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
     KeyNodes,
     Measure,
@@ -25,6 +26,7 @@ from ..engine.effects import (
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.handles import elements
 from ..engine.inputs import (
@@ -129,6 +131,8 @@ class Simulation:
         self._texts = 1
         self._count = 0
         self._ends: dict[int, tuple[Input, bool]] = {}
+        self._left: dict[int, int] = {}
+        """Of attempts that stand still, how long each will take from when it goes on."""
         params = tuple(
             ParamBound(node=node.id, value="null", length=oracle.param_length(node.id))
             for node in graph.nodes
@@ -220,6 +224,7 @@ class Simulation:
         """
         self._due = sorted(d for d in self._due if not isinstance(d[2], _OWN))
         self._ends.clear()
+        self._left.clear()
         self._answers.clear()
         self.status = None
         self.state = replay(self.graph, self.events, self.state.graphs)
@@ -271,7 +276,12 @@ class Simulation:
                     )
                 self._ends[serial] = (end, played.deaf)
                 self.at(self.now_ns + played.takes_ns, end)
+            case FreezeAttempt(serial=serial):
+                self._freeze(serial)
+            case ThawAttempt(serial=serial):
+                self._thaw(serial)
             case StopAttempt(key=key, serial=serial):
+                self._thaw(serial)
                 known = self._ends.get(serial)
                 running = self.state.running.get(key)
                 if known is not None and not known[1] and running is not None:
@@ -325,6 +335,19 @@ class Simulation:
                 self.disk.difference_update(one.path for one in removals)
             case EndRun(status=status):
                 self.status = status
+
+    def _freeze(self, serial: int) -> None:
+        known = self._ends.get(serial)
+        row = None if known is None else next((row for row in self._due if row[2] is known[0]), None)
+        if row is not None:
+            self._due.remove(row)
+            heapify(self._due)
+            self._left[serial] = row[0] - self.now_ns
+
+    def _thaw(self, serial: int) -> None:
+        left_ns = self._left.pop(serial, None)
+        if left_ns is not None:
+            self.at(self.now_ns + left_ns, self._ends[serial][0])
 
     def _recalled(self, key: NodeKey, length: int | None) -> ResultRecalled:
         stand = self.oracle.remains(key)
