@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -151,7 +152,7 @@ def test_a_run_that_dies_in_its_answer(tmp_path: Path, half: bytes) -> None:
         b"[]\n",
         b"{}\n",
         b"[" * 50000 + b"\n",
-        b'{"v":2,"id":null,"ok":true}\n',
+        b'{"v":"2","id":null,"ok":true}\n',
         b'{"v":1,"id":0,"ok":true}\n',
         b'{"v":1,"id":null,"ok":false}\n',
         b'{"v":1,"id":null,"ok":1}\n',
@@ -162,6 +163,40 @@ def test_a_run_that_dies_in_its_answer(tmp_path: Path, half: bytes) -> None:
 def test_a_run_that_speaks_another_protocol(tmp_path: Path, line: bytes) -> None:
     with peer(tmp_path, saying(line)) as run:
         unanswered(run, "it speaks another protocol")
+
+
+@pytest.mark.parametrize(
+    ("more", "which"),
+    [
+        ("", "the version of Cascade that began it"),
+        (',"cascade":"9.1.0"', "Cascade 9.1.0"),
+        (',"cascade":7', "the version of Cascade that began it"),
+        (',"cascade":"\\u001b[31m"', "the version of Cascade that began it"),
+    ],
+)
+def test_a_newer_run_says_which_version_speaks_with_it(tmp_path: Path, more: str, which: str) -> None:
+    line = f'{{"v":2,"id":null,"ok":false{more}}}\n'.encode()
+    with peer(tmp_path, saying(line)) as run, pytest.raises(CascadeError) as caught:
+        ask(run, STATUS)
+    assert caught.value.diagnostics == (
+        Diagnostic(
+            code="CSC601",
+            message="the run r1 speaks version 2 of the control protocol, this program speaks 1",
+            help=f"steer it with {which}",
+        ),
+    )
+
+
+def test_what_changes_the_meaning_is_named_in_the_request(tmp_path: Path) -> None:
+    """A run that does not know `dry` refuses, where it would else have done it."""
+    seen: list[bytes] = []
+
+    def refuse(connection: socket.socket) -> None:
+        seen.append(connection.recv(1 << 16))
+
+    with peer(tmp_path, refuse) as run, suppress(CascadeError):
+        ask(run, {"verb": "reload", "dry": "yes", "who": "me"})
+    assert json.loads(seen[0])["must"] == ["dry"]
 
 
 def test_which_run_is_meant(tmp_path: Path) -> None:
