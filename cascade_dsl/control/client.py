@@ -72,12 +72,12 @@ def the_live_run(found: Sequence[LiveRun], wanted: str | None) -> LiveRun:
 
     Raises CascadeError: CSC604 where there is none, CSC605 where there are several.
     """
-    from ..base.diagnostics import fail
-
     if wanted is not None:
         found = [run for run in found if run.run == wanted]
     if len(found) == 1:
         return found[0]
+    from ..base.diagnostics import fail
+
     if wanted is not None and not found:
         raise fail("CSC604", f"there is no live run `{wanted}`", help="`cascade ps` lists the live runs")
     if not found:

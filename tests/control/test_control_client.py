@@ -237,3 +237,18 @@ def test_the_client_is_light() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout == "[]\n"
+
+
+def test_a_verb_that_goes_well_loads_no_more_than_its_client() -> None:
+    """Diagnostics, and the dataclasses under them, are for what goes wrong."""
+    code = (
+        "import sys\nfrom cascade_dsl.cli import steer\nfrom cascade_dsl.cli.main import main\n"
+        "steer.find_live = lambda *_, **__: [None]\n"
+        "steer.ask = lambda run, request, **_: {'effect': request['text']}\n"
+        "assert main(['limit', 'task:f', '10/s', '--burst', '3', 'because', 'x']) == 0\n"
+        "heavy = {'cascade_dsl.base.diagnostics', 'dataclasses', 'typing', 'inspect', 'pathlib', 'trio', 'cascade_dsl.lang'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout == 'task:f 10/s because "x" burst 3\n[]\n'
