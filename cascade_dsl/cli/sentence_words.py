@@ -26,13 +26,16 @@ _TAKE_ONE = ("burst", "for", "until", "from", "to", "because")
 
 def rest_of_sentence(said: list[str], flags: set[str]) -> list[tuple[str, str]]:
     """What may follow the amount of a limit and these words."""
-    last = said[-1] if said else ""
-    if last in _TAKE_ONE or last == "by":
+    given = {flag.removeprefix("--") for flag in flags}
+    before, at = "", 0
+    while at < len(said):
+        before = said[at]
+        given.add(before)
+        at += 2 if before in _TAKE_ONE else 1
+    if at > len(said) or before == "by":
         return []
-    if len(said) > 1 and said[-2] == "from":
+    if before == "from":
         return [("to", "When they end.")]
-    given = {word for at, word in enumerate(said) if at == 0 or said[at - 1] not in _TAKE_ONE}
-    given |= {flag.removeprefix("--") for flag in flags}
     given |= {"for", "until"} if given & {"for", "until"} else set()
-    words: list[tuple[str, str]] = [(word, about) for word, about in _OPTIONS.items() if word not in given]
-    return [*DAYS, *words] if len(said) > 1 and said[-2] == "to" else words
+    words = [(word, about) for word, about in _OPTIONS.items() if word not in given]
+    return [*DAYS, *words] if before == "to" else words
