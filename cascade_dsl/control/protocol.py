@@ -63,7 +63,9 @@ def refusal_line(number: int | None, diagnostics: Iterable[Diagnostic]) -> bytes
 
 def must_know(verb: str, fields: Iterable[str]) -> list[str]:
     """The fields of a request that change what it asks for: a run that does not know one is to refuse it."""
-    return sorted(name for name in fields if not VERBS[verb].get(name, False) and name not in ("who", "because"))
+    return sorted(
+        name for name in fields if not VERBS.get(verb, {}).get(name, False) and name not in ("who", "because")
+    )
 
 
 def read_request(line: bytes) -> dict[str, Any]:
