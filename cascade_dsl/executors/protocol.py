@@ -74,6 +74,9 @@ class AttemptSpec:
     """What it must not tell: its log, and a value on its standard output, go through these. None: straight to the file."""
     mem_bytes: int | None = None
     """How much memory it asked for; it is ended when it uses more than `monitor.bound_of` that. None: nobody looks."""
+    ends_worker: bool = False
+    """A warm worker takes no calls after this one, and is dead before it counts as ended: what the call had to itself, as
+    the memory of a GPU, its process would keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

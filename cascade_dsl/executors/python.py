@@ -38,11 +38,13 @@ _PACKET_MAX = 60_000
 _ANSWER_MAX = 65536
 _REST_SHARE = 2
 """A call that asked for an amount of memory gets no worker of which earlier calls left more than half of that."""
+_BEFORE_THE_FIRST_CALL = ("PYTHON", "LD_", "CUDA_VISIBLE_DEVICES")
+"""Variables that a process reads once: calls that differ in them share no worker."""
 _PROGRAM = str(Path(__file__).with_name("worker.py"))
 
 
 class _Worker:
-    __slots__ = ("call", "doomed", "env", "group", "idle_since", "key", "rest_bytes", "socket", "spent")
+    __slots__ = ("call", "doomed", "env", "group", "idle_since", "key", "rest_bytes", "single", "socket", "spent")
 
     def __init__(self, group: Group, control: socket.socket, key: tuple[str, ...], env: dict[str, str]) -> None:
         self.group = group
@@ -53,6 +55,8 @@ class _Worker:
         self.call: _Call | None = None
         self.doomed = False
         """It was told to end, or will be killed: no more calls."""
+        self.single = False
+        """It ends after the call that it has."""
         self.idle_since = 0.0
         self.rest_bytes = 0
         """What it had allocated after its last call."""
@@ -211,19 +215,22 @@ class PythonExecutor:
         """
         secret = {variable for variable, _ in spec.secrets}
         plain = {k: v for k, v in spec.env.items() if k not in secret} if secret else spec.env
-        key = tuple(f"{k}={v}" for k, v in sorted(plain.items()) if k.startswith(("PYTHON", "LD_")))
+        key = tuple(f"{k}={v}" for k, v in sorted(plain.items()) if k.startswith(_BEFORE_THE_FIRST_CALL))
         key += tuple(f"secret {variable}={name}" for variable, name in sorted(spec.secrets))
         idle = self._idle.get(key, [])
         most = None if spec.mem_bytes is None else spec.mem_bytes // _REST_SHARE
-        for worker in reversed([w for w in idle if most is None or w.rest_bytes <= most]):
+        # One that is doomed has died while idle: its socket is closed, its end is yet to be noticed.
+        for worker in reversed([w for w in idle if not w.doomed and (most is None or w.rest_bytes <= most)]):
             idle.remove(worker)
             try:
                 self._send(worker, spec, work, log)
             except ConnectionError:  # it died while idle, which will be noticed soon
                 continue
+            worker.single = spec.ends_worker
             return worker
         worker = self._spawn(spec, key, plain)
         self._send(worker, spec, work, log)
+        worker.single = spec.ends_worker
         return worker
 
     def _spawn(self, spec: AttemptSpec, key: tuple[str, ...], env: dict[str, str]) -> _Worker:
@@ -298,7 +305,7 @@ class PythonExecutor:
         self._go_on(call)  # it had answered before it was frozen: the next call is not to find a worker that stands
         answer: dict[str, Any] = json.loads(packet)
         outcome = self._measured(call, _outcome(call.id, answer), answer)
-        if answer["reusable"] and not worker.doomed:
+        if answer["reusable"] and not worker.doomed and not worker.single:
             self._rest(worker)
             self._finish(call, outcome)
         else:

@@ -191,7 +191,7 @@ class Attempts:
 
     def _prepare(self, effect: StartAttempt, site: Site, value_of: ValueOf) -> Prepared:
         return self._bodies.prepare(
-            site, effect.key, effect.epoch, effect.attempt, effect.serial, effect.facts, value_of
+            site, effect.key, effect.epoch, effect.attempt, effect.serial, effect.facts, value_of, effect.units
         )
 
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:

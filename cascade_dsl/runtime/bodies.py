@@ -19,8 +19,10 @@ from ..ir.events import Facts
 from ..ir.expr import Expr
 from ..ir.graph import Call, ExecBody, NodeKey, PythonBody, PythonFunction, ShellBody, TaskDef
 from ..ir.types import DictType, ListType, OptionalType, RecordType, Scalar, Type
+from ..limits.units import Given
 from ..values.faults import EvalError, told
 from ..values.typing import ValueMismatch, check_value, show
+from .handed import Handed
 from .hidden import hidden_path
 from .places import FilePlace, GlobPlace, Place, Places, ValueOf
 from .refusals import CannotStart, no_nul
@@ -76,8 +78,9 @@ class Bodies:
         self._scratch = scratch
         self._logs = logs
         self.secrets = secrets
-        self.environ = {**secrets.without(environ), "CASCADE_RUN": run}
-        """What every process of the run inherits."""
+        self._run = run
+        self._given = secrets.without(environ)
+        self._follow()
         bash = shutil.which("bash", path=environ.get("PATH"))
         self.shell = default_shell(bash)
         """What reads a script whose task does not choose."""
@@ -92,6 +95,13 @@ class Bodies:
     def renew(self) -> None:
         """The run is of another text."""
         self._expressions.clear()
+        self._follow()
+
+    def _follow(self) -> None:
+        """What the resources of the program make of the environment."""
+        self._handed = Handed(self._plan.dimensions, self._given)
+        self.environ = {**self._handed.inherited(), "CASCADE_RUN": self._run}
+        """What every process of the run inherits."""
 
     def expressions(self, site: Site) -> list[Expr]:
         """Every expression that an attempt of a call evaluates, arguments first."""
@@ -126,9 +136,17 @@ class Bodies:
         return f"{self._logs}/{serial // 1000:03}/{serial}.log"
 
     def prepare(
-        self, site: Site, key: NodeKey, epoch: int, attempt: int, serial: int, facts: Facts, value_of: ValueOf
+        self,
+        site: Site,
+        key: NodeKey,
+        epoch: int,
+        attempt: int,
+        serial: int,
+        facts: Facts,
+        value_of: ValueOf,
+        units: Given = (),
     ) -> Prepared:
-        """The attempt; raises CannotStart."""
+        """The attempt, which has these units of what it demands; raises CannotStart."""
         task, clauses = site.task, site.clauses
         assert task is not None
         assert clauses is not None
@@ -165,6 +183,8 @@ class Bodies:
             env["CASCADE_CPU"] = show(need["cpu"]) if "cpu" in need else "0"
             if "mem" in need:
                 env["CASCADE_MEM"] = show(need["mem"])
+            demanded = [(r.resource, n) for r, n in zip(clauses.requires, facts.amounts, strict=True)]
+            env.update(self._handed.env(demanded, units))
             for name, expr in clauses.env:
                 env[name] = no_nul(f"env {name}", show(value_of(expr, seen)))
             for name, secret in clauses.secrets:
@@ -190,6 +210,7 @@ class Bodies:
                 secrets=clauses.secrets,
                 masks=self.secrets.masks if clauses.secrets else None,
                 mem_bytes=need.get("mem") or None,
+                ends_worker=any(resource == "gpu" for resource, _ in units),
             ),
             places=places,
             inputs=files,

@@ -91,10 +91,11 @@ def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
             return evaluate(expr, values.env(key[1:], variables))
 
         facts = state.running[key].facts
-        prepared = bodies.prepare(site, key, started.epoch, started.attempt, serial, facts, value_of)
+        prepared = bodies.prepare(site, key, started.epoch, started.attempt, serial, facts, value_of, started.units)
         work = prepared.spec.work
         assert isinstance(work, CommandSpec)
-        added = {k: v for k, v in prepared.spec.env.items() if k not in environ or k in dict(site.clauses.env)}
+        own = dict(site.clauses.env)
+        added = {k: v for k, v in prepared.spec.env.items() if environ.get(k) != v or k in own}
         for variable, _ in site.clauses.secrets:
             added.pop(variable, None)
         return Shown(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -75,13 +76,14 @@ class Work:
         cwd: Path | None = None,
         env: dict[str, str] = ENV,
         mem: int | None = None,
+        ends_worker: bool = False,
         **fields: Any,
     ) -> str:
         """Begin a call; gives its id."""
         fields.setdefault("outputs", {})
         result = str(self.folder / "results" / f"{self.count + 1}.json")
         spec = self._spec(PythonSpec(source=source, result_path=result, **fields), cwd, env, mem)
-        self.python.start(spec)
+        self.python.start(replace(spec, ends_worker=ends_worker))
         return spec.id
 
     def _spec(

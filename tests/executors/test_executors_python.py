@@ -327,6 +327,32 @@ async def test_variables_that_matter_at_the_start_have_workers_of_their_own(work
         assert await value(work, "import extra\nreturn extra.X", env=env, cwd=Path("/")) == 42
 
 
+async def test_calls_that_may_see_other_gpus_share_no_worker(working: Working) -> None:
+    """CUDA looks at the variable once, when it is first used."""
+    source = (
+        "import os\nos.seen = [*getattr(os, 'seen', []), os.environ.get('CUDA_VISIBLE_DEVICES')]\n"
+        "return [os.getpid(), os.seen]"
+    )
+    async with working() as work:
+        first, seen = await value(work, source)
+        assert seen == [None]
+        other, seen = await value(work, source, env={**ENV, "CUDA_VISIBLE_DEVICES": "1"})
+        assert (other != first, seen) == (True, ["1"])
+        assert await value(work, source, env={**ENV, "CUDA_VISIBLE_DEVICES": "1"}) == [other, ["1", "1"]]
+        assert await value(work, source) == [first, [None, None]]
+
+
+async def test_a_worker_ends_with_a_call_that_had_something_to_itself(working: Working) -> None:
+    source = "import os\nreturn os.getpid()"
+    async with working() as work:
+        warm = await value(work, source)
+        assert await value(work, source, ends_worker=True) == warm, "a warm worker takes it"
+        assert not is_alive(warm), "and is dead when it has ended"
+        assert await value(work, source) != warm
+        failed = await work.call("raise ValueError(1)", ends_worker=True)
+        assert failed.message == "ValueError: 1"
+
+
 async def test_what_a_call_prints_goes_to_its_own_log(working: Working) -> None:
     async with working() as work:
         source = (
