@@ -1,4 +1,4 @@
-"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, retry, reload. Standard library and the control client only."""
+"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, drain, cancel, retry, reload. Standard library and the control client only."""
 
 from __future__ import annotations
 
@@ -93,9 +93,16 @@ def _request(parsed: Parsed) -> dict[str, Any]:
         if "--dry-run" in parsed.flags:
             request["dry"] = "yes"
     elif parsed.args:
-        request["scope"] = parsed.args[0]
-    if verb == "pause" and "--because" in parsed.values:
-        request["because"] = parsed.values["--because"]
+        request["what" if verb == "cancel" else "scope"] = parsed.args[0]
+    if verb == "limit":
+        if "--preempt" in parsed.flags:
+            request["preempt"] = "yes"
+    elif verb in ("pause", "resume", "drain", "cancel"):
+        if "--freeze" in parsed.flags:
+            request["freeze"] = "yes"
+        for option in ("--because", "--for", "--until", "--as"):
+            if option in parsed.values:
+                request[option[2:]] = parsed.values[option]
     return request
 
 

@@ -34,10 +34,12 @@ READING = frozenset({"status", "scopes", "why", "limits", "log"})
 VERBS: dict[str, dict[str, bool]] = {
     "status": {},
     "scopes": {},
-    "limit": {"text": True, "who": False},
+    "limit": {"text": True, "preempt": False, "who": False},
     "unlimit": {"scope": True, "who": False},
-    "pause": {"scope": False, "because": False, "who": False},
-    "resume": {"scope": False, "who": False},
+    "pause": {"scope": False, "for": False, "until": False, "freeze": False, "because": False, "who": False},
+    "resume": {"scope": False, "because": False, "who": False},
+    "drain": {"because": False, "who": False},
+    "cancel": {"what": False, "as": False, "because": False, "who": False},
     "retry": {"node": True, "old": False, "who": False},
     "reload": {"file": False, "dry": False, "who": False},
 }
