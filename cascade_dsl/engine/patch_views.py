@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..base.quantity import MILLI, exact
 from ..ir.expr import Expr, Lit
 from ..ir.graph import Clauses
-from ..ir.requirement import Dimension, Scope
+from ..ir.requirement import Dimension, Identity, Scope
 from ..ir.text import expr_text
 from ..limits.words import show_amount
 from .patches import PRIORITY, Patches, in_scope, patched
@@ -151,14 +151,20 @@ def _keep(state: State, what: str, running: list[Running]) -> str:
     return f"{len(running)} running {'keeps' if len(running) == 1 else 'keep'} {amount}"
 
 
+def _limit(state: State, what: str) -> int | None:
+    """The capacity of a resource; None where nothing limits it."""
+    terms = state.ledger.words.terms(Identity(Scope("resource", what)))
+    return None if terms is None else terms.amount
+
+
 def _capacity(state: State, what: str) -> str:
-    capacity = dict(state.ledger.capacities(Scope("resource", what))).get("hold")
+    capacity = _limit(state, what)
     return "" if capacity is None else show_amount(state.plan.dimensions[what], capacity)
 
 
 def _fitting(state: State, what: str) -> str:
     """The capacity of a resource in few digits, a size rounded down."""
-    capacity = dict(state.ledger.capacities(Scope("resource", what))).get("hold") or 0
+    capacity = _limit(state, what) or 0
     if state.plan.dimensions[what] != "bytes":
         return show_amount(state.plan.dimensions[what], capacity)
     unit = next((size for size in _SIZES if capacity >= 10 * size), 1)
@@ -167,7 +173,7 @@ def _fitting(state: State, what: str) -> str:
 
 def _starved(state: State, what: str, sites: list[Site]) -> str:
     """Why none of these could start on an empty machine, as far as their amounts are known."""
-    capacity = dict(state.ledger.capacities(Scope("resource", what))).get("hold")
+    capacity = _limit(state, what)
     if capacity is None:
         return ""
     for site in sites:

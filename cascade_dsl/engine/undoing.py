@@ -91,9 +91,9 @@ def is_change(event: Event) -> bool:
 def _before(state: State, event: ByOperator) -> Before | None:
     match event:
         case WordSet(word=word):
-            return WordsBefore(word.limit.scope, state.ledger.of_layer(Layer.LIVE, word.limit.scope))
+            return WordsBefore(word.limit.scope, state.ledger.words.of_layer(Layer.LIVE, word.limit.scope))
         case WordDropped(scope=scope):
-            return WordsBefore(scope, state.ledger.of_layer(Layer.LIVE, scope))
+            return WordsBefore(scope, state.ledger.words.of_layer(Layer.LIVE, scope))
         case ScopePaused() | ScopeResumed():
             return PausesBefore(tuple(_pause(state, paused) for paused in state.paused.values()))
         case PrioritySet() | DemandSet():

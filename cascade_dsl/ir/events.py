@@ -308,9 +308,9 @@ class AttemptStarted:
     queued_ms: int = 0
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
     granted: tuple[tuple[str, int], ...] = ()
-    """All that it demands, in base units, where an operator has set any of that; else it is what its text says. Added later."""
+    """All that it demands, in base units, where an operator has set any of that. Added later, as what follows."""
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """Resource → which of its units the attempt has. Added later."""
+    """Resource → which of its units the attempt has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,12 +369,10 @@ class PublishPlanned:
     value: str | None
     blob: str | None = None
     length: int | None = None
-    removals: tuple[PlannedRemoval, ...] = ()
-    """Added later; a row that lacks it has none."""
+    removals: tuple[PlannedRemoval, ...] = ()  # added later
     recipe: str = ""
-    """Under what the result is kept for later runs; empty: it is not. Added later."""
-    used: Used | None = None
-    """Added later, as in the other events that end an attempt; None: not measured."""
+    """Under what the result is kept for later runs; empty: it is not. Added later, as what follows."""
+    used: Used | None = None  # as in the other events that end an attempt; None: not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,20 +10,21 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from ..ir.events import Word
 from ..ir.expr import Expr
 from ..ir.graph import NodeKey
-from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope, Window
-from . import picture, shares
+from ..ir.requirement import Dimension, Identity, Layer, Limit, Resource, Scope, Window
+from . import effects, picture, shares
 from .audit import Audit
+from .effects import Capacities
 from .faults import LedgerFault
 from .keying import Keying
 from .obstacles import Told
 from .passing import PATIENCE, Passing
-from .picture import Capacities, Wait
+from .picture import Wait
 from .pools import Clock, Pool, SpendPool
 from .search import Search
 from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks
 from .units import Given, Units
 from .views import Effect, Impossible, PauseEnding, PoolView, WordEnding
-from .words import LAYER_NAMES, Terms, Words
+from .words import LAYER_NAMES, Words
 
 NO_KEYS: Mapping[str, str] = {}
 
@@ -173,16 +174,8 @@ class Ledger:
 
     def set_word(self, word: Word) -> None:
         """A layer says a word. Raises NotBuilt for forms that are not carried out yet."""
-        limit = word.limit
-        spends = limit.kind == "spend"
-        if spends != (limit.per_ns is not None) or (limit.burst is not None and not spends):
-            raise LedgerFault(f"`limit {limit.scope}` is no rate, or a rate without a time")
-        if min(1 if limit.per_ns is None else limit.per_ns, 1 if limit.burst is None else limit.burst) < 1:
-            raise LedgerFault(f"the time and the burst of `limit {limit.scope}` must be at least 1")
-        if bool(limit.by_text) != (limit.by is not None):
-            raise LedgerFault(f"`by` of `limit {limit.scope}` is a text and an expression, or neither")
         self._words.set(word)
-        self._follow(limit.scope)
+        self._follow(word.limit.scope)
 
     def drop_word(self, layer: Layer, scope: Scope) -> None:
         """A layer says nothing any more about a scope: what is below is in force again."""
@@ -194,17 +187,10 @@ class Ledger:
         for scope in self._words.drop_layer(layer):
             self._follow(scope)
 
-    def terms(self, identity: Identity) -> Terms | None:
-        """What is in force for an identity; None where no word is."""
-        return self._words.terms(identity)
-
-    def identities(self, scope: Scope) -> list[Identity]:
-        """What is said of a scope."""
-        return self._words.identities(scope)
-
-    def of_layer(self, layer: Layer, scope: Scope) -> tuple[Word, ...]:
-        """What a layer says about a scope: to be kept before a change, for `restore`."""
-        return self._words.of_layer(layer, scope)
+    @property
+    def words(self) -> Words:
+        """What the layers say, to be read."""
+        return self._words
 
     def restore(self, layer: Layer, scope: Scope, words: Iterable[Word]) -> None:
         """A layer says these words about a scope and nothing else; pools of which it speaks still stay as they are."""
@@ -217,7 +203,7 @@ class Ledger:
         if found is None:
             return None
         pool = self._pools.get(word.limit.identity)
-        shown = picture.terms_text(found.limit, "count" if pool is None else pool.dimension)
+        shown = effects.terms_text(found.limit, "count" if pool is None else pool.dimension)
         name = LAYER_NAMES[found.layer]
         return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
@@ -354,14 +340,9 @@ class Ledger:
     # ---- nodes ------------------------------------------------------------------------------------------------
 
     def enqueue(
-        self,
-        node: NodeKey,
-        shape: int,
-        rank: Rank,
-        amounts: tuple[int, ...],
-        keys: Mapping[str, str] = NO_KEYS,
-        place: Place | None = None,
-    ) -> None:
+        self, node: NodeKey, shape: int, rank: Rank, amounts: tuple[int, ...],
+        keys: Mapping[str, str] = NO_KEYS, place: Place | None = None,
+    ) -> None:  # fmt: skip
         """A node waits. Amounts are by the shape's resources; a smaller rank starts first, then the older node.
 
         `keys` are by text; those that are missing are given by `key`, before which it does not start. `place` is what
@@ -373,14 +354,12 @@ class Ledger:
         if len(amounts) != len(template.resources) or min(amounts, default=0) < 0:
             raise LedgerFault(f"node {node} asks for {amounts} of {template.resources}")
         kind = self._shape(template, amounts)
-        if place is None:
-            place = Place(self._tick)
-            self._tick += 1
-        age = place.age
+        age, passes = place or (self._tick, 0)
+        self._tick += place is None
         cls = kind.class_for(rank, keys, age, amounts)
         fresh = not cls.queue
         cls.queue.append(age, node, amounts)
-        self._waiting[node] = Waiter(cls, age, min(place.passes, PATIENCE - 1))
+        self._waiting[node] = Waiter(cls, age, min(passes, PATIENCE - 1))
         if fresh:
             self._search.rouse(cls)
             self._passing.refront(cls)
@@ -524,30 +503,22 @@ class Ledger:
         """What is in force for a scope (None: every paused scope): to be kept before a change, for `effect`."""
         if scope is None:
             return tuple((f"pause {paused}", 0) for paused in self._pauses)
-        out: list[tuple[str, int | None]] = []
-        pool = self._pools.get(Identity(scope))
-        if pool is not None and pool.capacity is not None:
-            out.append(("hold", pool.capacity))
-        if scope in self._pauses:
-            out.append(("pause", 0))
-        return tuple(out)
+        said = effects.in_force(self._words, scope, self._dimension(scope))
+        return (*said, ("pause", 0)) if scope in self._pauses else said
 
-    def effect(self, scope: Scope | None, before: Capacities) -> Effect:
-        """The acknowledgement of a change that was just made; `before` is `capacities(scope)` from before it."""
-        running = waiting = taken = 0
-        for cls in self._classes():
-            if scope is None or cls.shape.column(scope) is not None:
-                waiting += len(cls.queue)
-        for holder in self._holders.values():
-            column = -1 if scope is None else holder.shape.column(scope)
-            if column is not None:
-                running += 1
-                taken += asks(holder.amounts, column)
-        pool = None if scope is None else self._pools.get(Identity(scope))
-        dimension = "count" if pool is None else pool.dimension
-        return picture.effect(
-            scope, dimension, before, self.capacities(scope), running=running, waiting=waiting, taken=taken
-        )
+    def effect(self, scope: Scope | None, before: Capacities, said: Limit | None = None) -> Effect:
+        """The acknowledgement of a change that was just made; `before` is `capacities(scope)` from before it.
+
+        `said` is the limit that an operator has just said, where one has.
+        """
+        counts = effects.counts(scope, self._classes(), self._holders.values())
+        after = self.capacities(scope)
+        if scope is None:
+            return effects.resumed_everywhere(before, after, counts)
+        word = None if said is None else self._words.latest(Layer.LIVE, said.identity, plain=said.is_plain)
+        pools = {**self._pools, **self._keying.families}
+        dimension, now = self._dimension(scope), self._clock.now
+        return effects.effect(scope, dimension, before, after, counts, pools, self._words, word, now)
 
     def impossible(self, shape: int, amounts: tuple[int, ...]) -> tuple[Impossible, ...]:
         """Demands on resources that cannot fit even an empty machine: more than a capacity, or than a burst."""

@@ -40,7 +40,7 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey
 from ..ir.requirement import Identity, Layer, Scope
-from ..limits.picture import amount_text
+from ..limits.effects import terms_text
 from .as_typed import saying
 
 TOLD = (
@@ -214,18 +214,18 @@ class ChangeLog:
             case WordSet(word=word):
                 identities = [word.limit.identity]
             case WordDropped(scope=scope):
-                identities = self._state.ledger.identities(scope) or [Identity(scope)]
+                identities = self._state.ledger.words.identities(scope) or [Identity(scope)]
             case _:
                 return ""
         return ", ".join(self._terms(identity) for identity in identities)
 
     def _terms(self, identity: Identity) -> str:
-        terms = self._state.ledger.terms(identity)
+        terms = self._state.ledger.words.terms(identity)
         if terms is None:
             return "no limit"
         scope = identity.scope
         dimension = self._state.plan.dimensions.get(scope.pattern, "count") if scope.kind == "resource" else "count"
-        text = amount_text(dimension, terms.amount, terms.per_ns, terms.burst)
+        text = terms_text(terms, dimension)
         return f"{text} by {identity.by}" if identity.by else text
 
 

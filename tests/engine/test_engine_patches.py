@@ -291,7 +291,7 @@ def test_undo_takes_back_one_after_the_other() -> None:
 
     def picture() -> object:
         return (
-            ledger.of_layer(Layer.LIVE, scope_of("task:t")),
+            ledger.words.of_layer(Layer.LIVE, scope_of("task:t")),
             dict(run.state.paused),
             ledger.paused(),
             list(run.state.patches.items()),
