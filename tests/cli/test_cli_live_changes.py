@@ -91,6 +91,9 @@ def test_a_demand_is_set_foreseen_undone_and_logged(project: Project) -> None:
     )
     assert said(project, "priority", "task:work", "5") == "priority of task:work 0 → 5: 1 waiting go first"
     assert said(project, "priority", "task:*", "-1", "-n") == "priority of task:* 5, 0 → -1: 1 waiting go later"
+    shown = said(project, "ps")
+    assert "  set task:work mem=16GB by tester: the API complains\n" in shown + "\n"
+    assert "  priority task:work 5 by tester\n" in shown + "\n"
     before = project.ps()
     os.kill(before["pid"], signal.SIGKILL)
     project.finish()
