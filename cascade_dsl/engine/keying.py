@@ -17,6 +17,7 @@ from .progress import EngineFault
 from .state import State
 from .turn import Turn
 
+_NONE: dict[str, str] = {}
 BATCH = 1000
 """So many instances are keyed in one turn: a turn is short, whatever waits."""
 
@@ -35,13 +36,20 @@ def ask_for_keys(state: State) -> None:
 
 
 def _on_nodes_keyed(turn: Turn, given: NodesKeyed) -> None:
-    """What has ended meanwhile, or waits no more, takes no key: it is asked for where it is queued again."""
+    """What has ended meanwhile, or waits no more, takes no key: it is asked for where it is queued again.
+
+    A key that is known stays, whatever a second evaluation gives.
+    """
     state = turn.state
     if state.keying is None or state.keying.by != given.by:
         raise EngineFault(f"keys of `{given.by}` came that nobody asked for")
     if state.phase == "ended":
         return
-    keyed = tuple(pair for pair in given.keyed if pair[0] in state.queued_ns or pair[0] in state.running)
+    keyed = tuple(
+        (key, state.keys.get(key, _NONE).get(given.by, text))
+        for key, text in given.keyed
+        if key in state.queued_ns or key in state.running
+    )
     if keyed:
         turn.emit(Keyed(by=given.by, keyed=keyed))
     state.keying = None

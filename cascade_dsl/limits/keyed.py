@@ -10,13 +10,13 @@ from .pools import Clock, Pool, SpendPool, rate
 from .words import Terms
 
 if TYPE_CHECKING:
-    from .shapes import Shape
+    from .shapes import DemandClass, Shape
 
 
 class Family:
     """The pools of one limit with `by`."""
 
-    __slots__ = ("_clock", "dimension", "identity", "lacking", "pools", "shapes", "terms")
+    __slots__ = ("_clock", "dimension", "identity", "keyless", "lacking", "pools", "shapes", "terms")
 
     def __init__(self, identity: Identity, dimension: Dimension, terms: Terms, clock: Clock) -> None:
         self.identity = identity
@@ -28,6 +28,9 @@ class Family:
         """Shapes in its scope → column."""
         self.lacking: dict[NodeKey, None] = {}
         """Running nodes that would hold one of its pools, and whose key is not known: until it is, nothing starts."""
+
+        self.keyless: dict[DemandClass, None] = {}
+        """Classes in its scope whose key is not known."""
 
     @property
     def scope(self) -> Scope:
@@ -84,3 +87,7 @@ class Family:
         if self.pools.get(pool.key) is pool:
             del self.pools[pool.key]
         return True
+
+    def snapshot(self) -> object:
+        """Its logical state, comparable."""
+        return {key: pool.snapshot() for key, pool in self.pools.items()}, frozenset(self.lacking)

@@ -34,23 +34,23 @@ Spend pools, `by` keys and `whole` fit: another kind of `room`, a key in the cla
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import heappop, heappush, merge
 
 from ..ir.events import Word
 from ..ir.expr import Expr
 from ..ir.graph import NodeKey
 from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope, Window
 from . import picture
+from .audit import Audit
 from .faults import LedgerFault
-from .keyed import Family
+from .keying import Keying
 from .passing import Passing
 from .picture import Capacities, Wait
-from .pools import Clock, Pool, SpendPool, rate
+from .pools import Clock, Pool, SpendPool
 from .search import Search
 from .shapes import DemandClass, Holder, Rank, Shape, Template, Waiter, asks
 from .units import Given, Units
 from .views import Effect, PauseEnding, PoolView, WordEnding
-from .words import LAYER_NAMES, Terms, Words
+from .words import LAYER_NAMES, Words
 
 NO_KEYS: Mapping[str, str] = {}
 
@@ -62,11 +62,8 @@ class Ledger:
         "_by_args",
         "_clock",
         "_declared",
-        "_exprs",
-        "_families",
         "_holders",
-        "_idle",
-        "_number",
+        "_keying",
         "_passing",
         "_pause_ends",
         "_pauses",
@@ -84,13 +81,6 @@ class Ledger:
         """UTC nanoseconds; it never goes back."""
         self._pools: dict[Identity, Pool] = {}
         """Pools without a key."""
-        self._families: dict[Identity, Family] = {}
-        """The pools of limits with `by`."""
-        self._exprs: dict[str, Expr] = {}
-        """By text in force → expression."""
-        self._idle: list[tuple[int, int, Family, Pool]] = []
-        """Heap of (instant, number, family, spend pool): nobody waits for it, and when it is as good as new."""
-        self._number = 0
         self._pauses: dict[Scope, Pool] = {}
         self._pause_ends: dict[Scope, int] = {}
         for resource in resources:
@@ -106,6 +96,7 @@ class Ledger:
         """Counts nodes queued and started: ages."""
         self._passing = Passing()
         self._search = Search(self._clock)
+        self._keying = Keying(self._clock, self._search, self._passing, self._waiting, self._holders, self._templates)
         self._units = Units()
 
     def declare(self, resources: Iterable[Resource]) -> None:
@@ -116,7 +107,7 @@ class Ledger:
             if identity in self._declared:
                 continue
             self._declared |= {identity}
-            for other in [i for i in (*self._pools, *self._families) if i.scope == scope]:
+            for other in [i for i in (*self._pools, *self._keying.families) if i.scope == scope]:
                 # A word spoke of it before the program did, and did not know what it is measured in.
                 self._forget(other)
             self._pools[identity] = pool = Pool(identity, resource.dimension)
@@ -126,7 +117,8 @@ class Ledger:
 
     def _forget(self, identity: Identity) -> None:
         if identity.by:
-            self._remove_family(self._families[identity])
+            self._keying.follow(identity, None, "count")
+            self._reserve()
         else:
             self._remove(self._pools.pop(identity))
 
@@ -204,7 +196,7 @@ class Ledger:
             shape = template.variants[mask] = Shape(template, columns)
             for pool in (*self._pools.values(), *self._pauses.values()):
                 shape.attach(pool)
-            for family in self._families.values():
+            for family in self._keying.families.values():
                 shape.join(family)
         return shape
 
@@ -289,14 +281,15 @@ class Ledger:
     def _follow(self, scope: Scope) -> None:
         """Bring the scope's pools in line with the words."""
         said = self._words.identities(scope)
-        there = (*self._pools, *self._families)
+        there = (*self._pools, *self._keying.families)
         for identity in [*said, *(i for i in there if i.scope == scope and i not in said)]:
             self._follow_one(identity)
 
     def _follow_one(self, identity: Identity) -> None:
         terms = self._words.terms(identity)
         if identity.by:
-            self._follow_family(identity, terms)
+            self._keying.follow(identity, terms, self._dimension(identity.scope))
+            self._reserve()
             return
         pool = self._pools.get(identity)
         if pool is None:
@@ -315,20 +308,6 @@ class Ledger:
         elif pool.spends or pool.capacity != (None if terms is None else terms.amount):
             pool.say(terms)
             self._changed([pool], pool.shapes)
-
-    def _follow_family(self, identity: Identity, terms: Terms | None) -> None:
-        family = self._families.get(identity)
-        if family is None:
-            if terms is not None:
-                self._add_family(identity, terms)
-        elif terms is None:
-            self._remove_family(family)
-        elif terms != family.terms:
-            self._sweep_idle()
-            family.say(terms)
-            self._changed(family.pools.values(), family.shapes)
-            for pool in [pool for pool in family.pools.values() if not pool.classes]:
-                self._part(family, pool)
 
     def _dimension(self, scope: Scope) -> Dimension:
         beneath = self._pools.get(Identity(scope))
@@ -362,40 +341,6 @@ class Ledger:
             self._rouse_all(shape)
         self._reserve()
 
-    def _add_family(self, identity: Identity, terms: Terms) -> None:
-        """A limit with `by` comes to be: what runs in its scope holds a pool as soon as its key is known."""
-        assert terms.by is not None, f"`by {identity.by}` has no expression"
-        family = self._families[identity] = Family(identity, self._dimension(identity.scope), terms, self._clock)
-        self._exprs.setdefault(identity.by, terms.by)
-        for template in self._templates:
-            for shape in template.variants.values():
-                if shape.join(family):
-                    self._rouse_all(shape)
-        if not family.spends:
-            for node, holder in self._holders.items():
-                column = family.shapes.get(holder.shape)
-                if column is None:
-                    continue
-                key = holder.keys.get(family.by)
-                if key is None:
-                    family.lacking[node] = None
-                else:
-                    family.pool(key).hold(node, asks(holder.amounts, column))
-        self._reserve()
-
-    def _remove_family(self, family: Family) -> None:
-        del self._families[family.identity]
-        if not any(other.by == family.by for other in self._families.values()):
-            del self._exprs[family.by]
-        shapes = list(family.shapes)
-        for shape in shapes:
-            shape.part(family)
-            self._rouse_all(shape)
-        for holder in self._holders.values():
-            if holder.shape in shapes:
-                holder.keys = {by: key for by, key in holder.keys.items() if by in holder.shape.bys}
-        self._reserve()
-
     def _rouse_all(self, shape: Shape) -> None:
         for cls in shape.classes:
             self._search.rouse(cls)
@@ -405,95 +350,20 @@ class Ledger:
 
     def bys(self, shape: int) -> tuple[tuple[str, Expr], ...]:
         """The texts and expressions of `by` in force for nodes of a shape, by text."""
-        template = self._templates[shape]
-        found = {family.by for family in self._families.values() if template.in_scope(family.scope)}
-        return tuple((by, self._exprs[by]) for by in sorted(found))
+        return self._keying.bys(self._templates[shape])
 
     def key(self, by: str, keyed: Iterable[tuple[NodeKey, str]]) -> None:
         """Keys of nodes under a `by`: running ones hold their pool from now on, waiting ones keep their age.
 
         Of a node that has gone, or for which no such `by` is in force any more, nothing is kept.
         """
-        moved: list[tuple[int, NodeKey, str]] = []
-        for node, key in keyed:
-            holder = self._holders.get(node)
-            if holder is not None:
-                self._key_holder(node, holder, by, key)
-                continue
-            waiter = self._waiting.get(node)
-            if waiter is not None and by in waiter.cls.lacks:
-                moved.append((waiter.age, node, key))
-            elif waiter is not None and waiter.cls.keys.get(by, key) != key:
-                raise LedgerFault(f"node {node} has the key {waiter.cls.keys[by]} by {by}, and is given {key}")
-        touched: dict[DemandClass, None] = {}
-        for _, node, key in sorted(moved):
-            self._move(node, self._waiting[node], by, key, touched)
-        for cls in touched:
-            if cls.queue:
-                self._search.rouse(cls)
-                self._passing.refront(cls)
-        if any(node in self._passing.claims for _, node, _ in moved):
-            self._reserve()
-
-    def _key_holder(self, node: NodeKey, holder: Holder, by: str, key: str) -> None:
-        shape = holder.shape
-        if by not in shape.bys:
-            return
-        if holder.keys.setdefault(by, key) != key:
-            raise LedgerFault(f"node {node} has the key {holder.keys[by]} by {by}, and is given {key}")
-        for family, column in shape.families:
-            if family.by == by and node in family.lacking:
-                family.pool(key).hold(node, asks(holder.amounts, column))
-                self._lacks_no_more(family, node)
-
-    def _lacks_no_more(self, family: Family, node: NodeKey) -> None:
-        del family.lacking[node]
-        if not family.lacking:
-            for shape in family.shapes:
-                for cls in shape.classes:
-                    self._search.rouse(cls)
-
-    def _move(self, node: NodeKey, waiter: Waiter, by: str, key: str, touched: dict[DemandClass, None]) -> None:
-        old, amounts = waiter.cls, waiter.amounts
-        cls = old.shape.class_for(old.rank, {**old.keys, by: key}, waiter.age, amounts)
-        self._leave(waiter)
-        cls.queue.append(waiter.age, node, amounts)
-        cls.forget_lead()
-        waiter.cls = cls
-        touched[cls] = None
+        for waiter in self._keying.key(by, keyed):
+            if waiter.claim is not None:
+                self._revise(waiter)
 
     def unkeyed(self, most: int) -> tuple[str, tuple[NodeKey, ...]] | None:
         """A `by` and at most so many nodes whose key under it is wanted: running ones first, then the oldest that wait."""
-        for family in self._families.values():
-            if family.lacking:
-                return family.by, tuple(list(family.lacking)[:most])
-        lacking = [cls for shape in self._keyed_shapes() for cls in shape.classes if cls.lacks]
-        if not lacking:
-            return None
-        by = min(lacking, key=lambda cls: cls.queue.head_age()).lacks[0]
-        found: list[NodeKey] = []
-        for _, node, _ in merge(*[cls.queue for cls in lacking if by in cls.lacks]):
-            found.append(node)
-            if len(found) == most:
-                break
-        return by, tuple(found)
-
-    def _keyed_shapes(self) -> dict[Shape, None]:
-        return {shape: None for family in self._families.values() for shape in family.shapes}
-
-    def _part(self, family: Family, pool: Pool) -> None:
-        """Nobody waits for a keyed pool, or holds it, any more: it goes when it differs in nothing from a new one."""
-        if pool.classes or pool.holders or family.drop_idle(pool) or not isinstance(pool, SpendPool):
-            return
-        full = pool.full_at()
-        if full is not None:
-            self._number += 1
-            heappush(self._idle, (full, self._number, family, pool))
-
-    def _sweep_idle(self) -> None:
-        while self._idle and self._idle[0][0] <= self._clock.now:
-            _, _, family, pool = heappop(self._idle)
-            self._part(family, pool)
+        return self._keying.unkeyed(most)
 
     # ---- nodes ------------------------------------------------------------------------------------------------
 
@@ -559,10 +429,10 @@ class Ledger:
         self._take_out(node)
         if overtaken:
             late = sorted(overtaken, key=lambda key: self._waiting[key].order)
-            claims = [self._passing.count(key, self._waiting[key], overtaken[key], self._holders) for key in late]
-            if any(claims):
-                self._reserve()
-        self._sweep_idle()
+            for key in late:
+                if self._passing.count(key, self._waiting[key], overtaken[key], self._holders):
+                    self._revise(self._waiting[key])
+        self._keying.sweep()
 
     def finish(self, node: NodeKey) -> None:
         """A holder holds no more."""
@@ -574,14 +444,7 @@ class Ledger:
             if not pool.spends:
                 pool.release(node)
                 self._search.gained(pool)
-        for family, _ in holder.shape.families:
-            if node in family.lacking:
-                self._lacks_no_more(family, node)
-            elif not family.spends:
-                pool = family.pools[holder.keys[family.by]]
-                pool.release(node)
-                self._search.gained(pool)
-                self._part(family, pool)
+        self._keying.release(node, holder)
 
     def _take_out(self, node: NodeKey) -> None:
         waiter = self._waiting.pop(node, None)
@@ -590,33 +453,26 @@ class Ledger:
         for pool, _ in waiter.cls.demands:
             if isinstance(pool, SpendPool):
                 pool.debts.pop(node, None)
-        self._leave(waiter)
-        waiter.due_ns = None
-        if self._passing.claims.pop(node, None) is not None:
-            self._reserve()
-
-    def _leave(self, waiter: Waiter) -> None:
-        """A waiter leaves its class, which goes with its last."""
-        cls = waiter.cls
-        cls.queue.remove(waiter.age)
-        cls.left(waiter.age)
-        if not cls.queue:
-            cls.shape.drop(cls)
-            for pool, _ in cls.keyed:
-                if not pool.classes:
-                    self._part(self._families[pool.identity], pool)
+        self._keying.leave(waiter)
+        if waiter.claim is not None:
+            self._passing.unclaim(node)
+            self._revise(waiter)
 
     def _reserve(self) -> None:
-        for pool in self._passing.settle():
+        """Capacities, pools or pauses have changed: which claims are reservations?"""
+        for waiter in list(self._passing.claims.values()):
+            self._revise(waiter)
+
+    def _revise(self, waiter: Waiter) -> None:
+        released, reserved = self._passing.revise(waiter)
+        for pool in released:
             self._search.gained(pool)
-        for waiter in self._passing.reserved.values():
-            for pool, _ in waiter.cls.demands:
-                if pool.spends:
-                    self._search.stir(pool)
+        for owner in reserved:
+            self._search.admit(owner)
 
     def choose(self) -> NodeKey | None:
         """The next node to start at the instant of now, None where none may. Changes nothing but caches."""
-        return self._search.choose(self._passing.reserved.values())
+        return self._search.choose()
 
     def units(self, node: NodeKey) -> Given:
         """Which units of what it demands a node has; of one that waits, which it would get if it started now."""
@@ -655,7 +511,7 @@ class Ledger:
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} does not wait")
-        return picture.refusing(waiter, reserved=node in self._passing.reserved)
+        return picture.refusing(waiter, reserved=waiter.is_reserved)
 
     def waits(self) -> tuple[Wait, ...]:
         """Who waits for what: (task, pool, count, why starved or empty), by class of nodes."""
@@ -723,11 +579,8 @@ class Ledger:
             "shapes": [(t.task, t.tags, t.flows, t.resources) for t in self._templates],
             "words": self._words.snapshot(),
             "paused": {scope: self._pause_ends.get(scope) for scope in self._pauses},
-            "pools": {identity: _pool_snapshot(pool) for identity, pool in self._pools.items()},
-            "keyed": {
-                identity: ({key: _pool_snapshot(pool) for key, pool in family.pools.items()}, frozenset(family.lacking))
-                for identity, family in self._families.items()
-            },
+            "pools": {identity: pool.snapshot() for identity, pool in self._pools.items()},
+            "keyed": {identity: family.snapshot() for identity, family in self._keying.families.items()},
             "waiting": {
                 n: (w.cls.shape.template.id, w.order, w.amounts, w.passes, w.cls.keys) for n, w in self._waiting.items()
             },
@@ -742,91 +595,16 @@ class Ledger:
     def check(self) -> None:
         """Recompute every invariant from scratch; AssertionError where one is broken."""
         every = (*self._pools.values(), *self._pauses.values())
-        keyed = [(family, pool) for family in self._families.values() for pool in family.pools.values()]
-        for pool in every:
-            self._check_pool(pool, {n: h for n, h in self._holders.items() if h.shape.column(pool.scope) is not None})
-            assert pool.identity in self._declared or pool.capacity is not None, f"{pool.name} has no word"
-        for family, pool in keyed:
-            by, key = family.by, pool.key
-            self._check_pool(
-                pool,
-                {
-                    n: h
-                    for n, h in self._holders.items()
-                    if h.shape.column(pool.scope) is not None and h.keys.get(by) == key
-                },
-            )
-            classes = {c for c in self._classes() if c.shape.column(pool.scope) is not None and c.keys.get(by) == key}
-            assert set(pool.classes) == classes, f"{pool.name}: classes"
-            assert pool.classes or pool.holders or pool.spends, f"{pool.name} is kept for nobody"
-        for family in self._families.values():
-            assert family.terms == self._words.terms(family.identity), f"{family.identity}: terms"
-            lacking = {
-                n
-                for n, h in self._holders.items()
-                if not family.spends and h.shape.column(family.scope) is not None and family.by not in h.keys
-            }
-            assert set(family.lacking) == lacking, f"{family.identity}: keys of running nodes"
-        assert self._exprs.keys() == {family.by for family in self._families.values()}
-        for template in self._templates:
-            for shape in template.variants.values():
-                self._check_shape(shape, every)
-        queued = {node: (cls, age) for cls in self._classes() for age, node, _ in cls.queue}
-        assert queued == {node: (w.cls, w.age) for node, w in self._waiting.items()}, "queues and waiters differ"
-        assert all(cls.queue for cls in self._classes()), "an empty class"
-        assert not self._waiting.keys() & self._holders.keys(), "a node waits and runs"
+        families = tuple(self._keying.families.values())
+        Audit(
+            pools=every,
+            families=families,
+            templates=self._templates,
+            waiting=self._waiting,
+            holders=self._holders,
+            words=self._words,
+            passing=self._passing,
+        ).check()
+        assert all(pool.identity in self._declared or pool.capacity is not None for pool in every), "a pool has no word"
+        assert self._keying.exprs() == {family.by for family in families}, "expressions of who is gone"
         self._units.check(self._holders)
-        assert all(self._waiting.get(n) is w for n, w in self._passing.claims.items()), "a claim of one who is gone"
-        kept: dict[Pool, int] = {}
-        for waiter in self._passing.reserved.values():
-            assert waiter.eligible(), "a reservation of a starved node"
-            for pool, column in waiter.cls.demands:
-                if pool.capacity is not None:
-                    assert pool not in kept, f"{pool.name} is reserved twice"
-                    kept[pool] = asks(waiter.amounts, column)
-        for pool in (*every, *(pool for _, pool in keyed)):
-            assert pool.reserved == kept.get(pool, 0), "what is kept back differs from reservations"
-            assert (pool.owner is not None) == (pool in kept), f"{pool.name}: owner"
-
-    def _check_pool(self, pool: Pool, holders: Mapping[NodeKey, Holder]) -> None:
-        terms = self._words.terms(pool.identity)
-        if isinstance(pool, SpendPool):
-            assert terms is not None, f"{pool.name} has no word"
-            assert not pool.holders, f"{pool.name} is held"
-            amount, per_ns, burst = rate(terms, pool.dimension)
-            tokens = pool.tokens
-            assert (tokens.amount, tokens.per_ns, tokens.burst) == (amount, per_ns, burst), f"{pool.name}: terms"
-            assert pool.capacity == (burst if amount else 0), f"{pool.name}: capacity {pool.capacity}"
-            assert 0 <= pool.free() <= burst, f"{pool.name}: {pool.free()} tokens"
-            assert all(node in self._waiting for node in pool.debts), f"{pool.name}: debts to who is gone"
-            return
-        held = {
-            n: asks(h.amounts, column) for n, h in holders.items() if (column := h.shape.column(pool.scope)) is not None
-        }
-        assert pool.holders == held, f"{pool.name}: {pool.holders} held, {held} run"
-        assert pool.taken == sum(held.values()), f"{pool.name}: {pool.taken} taken"
-        capacity = 0 if pool.pause else None if terms is None else terms.amount
-        assert pool.capacity == capacity, f"{pool.name}: capacity {pool.capacity}, the words say {capacity}"
-
-    def _check_shape(self, shape: Shape, every: Iterable[Pool]) -> None:
-        task = shape.template.task
-        assert {p for p, _ in shape.demands} == {p for p in every if shape.column(p.scope) is not None}, (
-            f"demands: {task}"
-        )
-        families = {family for family in self._families.values() if shape.column(family.scope) is not None}
-        assert {family for family, _ in shape.families} == families, f"families: {task}"
-        assert set(shape.bys) == {family.by for family in families}, f"by texts: {task}"
-        assert {cls: cls.label for cls in shape.classes} == {
-            cls: label for label, found in shape.open.items() for cls in found
-        }, f"labels: {task}"
-        for cls in shape.classes:
-            wanted = {(family.pools[cls.keys[family.by]], c) for family, c in shape.families if family.by in cls.keys}
-            assert set(cls.keyed) == wanted, f"keyed demands: {task}"
-            assert set(cls.demands) == {*shape.demands, *wanted}, f"demands: {task}"
-            assert set(cls.lacks) == set(shape.bys) - cls.keys.keys(), f"keys: {task}"
-
-
-def _pool_snapshot(pool: Pool) -> object:
-    if isinstance(pool, SpendPool):
-        return pool.tokens.snapshot(), dict(pool.debts)
-    return pool.capacity, dict(pool.holders)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from heapq import heappop, heappush, heapreplace
 
 from ..ir.graph import NodeKey
 from .pools import Pool, SpendPool
-from .shapes import DemandClass, Holder, Waiter, asks
+from .shapes import Demand, DemandClass, Holder, Waiter, asks
 
 PATIENCE = 64
 """So many later nodes may pass one before it claims its pools."""
 
 
 class Passing:
-    """Fronts of pools, and claims. Passes stand in the waiters."""
+    """Fronts of pools, and claims. Passes stand in the waiters, reservations in waiters and pools."""
 
-    __slots__ = ("_number", "claims", "reserved")
+    __slots__ = ("_number", "claims")
 
     def __init__(self) -> None:
         self.claims: dict[NodeKey, Waiter] = {}
         """Nodes that have been passed often enough, the oldest claim first."""
-        self.reserved: dict[NodeKey, Waiter] = {}
-        """Claims that are reservations now: derived from claims, capacities and pauses."""
         self._number = 0
 
     def refront(self, cls: DemandClass) -> None:
@@ -94,29 +93,65 @@ class Passing:
         waiter.passes += 1
         if waiter.passes < PATIENCE:
             return False
+        self._number += 1
+        waiter.claim = self._number
         self.claims[node] = waiter
         return True
 
-    def settle(self) -> list[Pool]:
-        """Derive reservations from claims. Gives the pools of which less is kept back than before."""
-        before = {pool: pool.reserved for waiter in self.reserved.values() for pool, _ in waiter.cls.demands}
-        for pool in before:
-            pool.reserved = 0
-            pool.owner = None
-        self.reserved = {}
-        claimed: set[Pool] = set()
-        for node, waiter in self.claims.items():
-            if not waiter.eligible():
-                continue
-            demands = [d for d in waiter.cls.demands if d[0].capacity is not None]
-            pools = {pool for pool, _ in demands}
-            if not claimed & pools:
-                self.reserved[node] = waiter
-                for pool, column in demands:
-                    pool.reserved = asks(waiter.amounts, column)
-                    pool.owner = waiter
-            claimed |= pools
-        return [pool for pool, kept in before.items() if pool.reserved < kept]
+    def unclaim(self, node: NodeKey) -> None:
+        """A node with a claim waits no more: to be revised."""
+        self.claims.pop(node).claim = None
+
+    def revise(self, waiter: Waiter) -> tuple[list[Pool], list[Waiter]]:
+        """Derive anew what a claim is on, and which reservations follow: a claim is one where it is the oldest on all its pools.
+
+        Gives the pools of which less is kept back than before, and the nodes that have a reservation now and had none.
+        """
+        wanted: list[Demand] = []
+        if waiter.claim is not None and waiter.eligible():
+            wanted = [demand for demand in waiter.cls.demands if demand[0].capacity is not None]
+        if wanted == waiter.claimed:
+            return [], []
+        touched = {pool: None for pool, _ in (*waiter.claimed, *wanted)}
+        concerned = {waiter: None} | {other: None for pool in touched for _, other in pool.claims[:1]}
+        released = {pool: pool.reserved for pool in touched if pool.reserved}
+        if waiter.is_reserved:
+            _release(waiter)
+            concerned[waiter] = None
+        for pool, _ in waiter.claimed:
+            pool.claims = [entry for entry in pool.claims if entry[1] is not waiter]
+        waiter.claimed = wanted
+        for pool, _ in wanted:
+            assert waiter.claim is not None
+            insort(pool.claims, (waiter.claim, waiter), key=_number)
+        concerned |= {other: None for pool in touched for _, other in pool.claims[:1]}
+        fresh: list[Waiter] = []
+        for other in sorted(concerned, key=lambda w: -1 if w.claim is None else w.claim):
+            first = bool(other.claimed) and all(pool.claims[0][1] is other for pool, _ in other.claimed)
+            if other.is_reserved and not first:
+                released |= {pool: pool.reserved for pool, _ in other.claimed}
+                _release(other)
+        for other in concerned:
+            if other.claimed and not other.is_reserved and all(p.claims[0][1] is other for p, _ in other.claimed):
+                other.is_reserved = True
+                amounts = other.amounts
+                for pool, column in other.claimed:
+                    pool.reserved = asks(amounts, column)
+                    pool.owner = other
+                fresh.append(other)
+        return [pool for pool, kept in released.items() if pool.reserved < kept], fresh
+
+
+def _release(waiter: Waiter) -> None:
+    waiter.is_reserved = False
+    waiter.due_ns = None
+    for pool, _ in waiter.claimed:
+        pool.reserved = 0
+        pool.owner = None
+
+
+def _number(entry: tuple[int, Waiter]) -> int:
+    return entry[0]
 
 
 def _has_passed(holder: Holder, waiter: Waiter) -> bool:

@@ -34,6 +34,7 @@ class Pool:
         "_taken",
         "asleep",
         "capacity",
+        "claims",
         "classes",
         "dimension",
         "due_ns",
@@ -69,6 +70,8 @@ class Pool:
         """What is kept back for the node that has this pool reserved."""
         self.owner: Waiter | None = None
         """That node."""
+        self.claims: list[tuple[int, Waiter]] = []
+        """(number, node) of those that have been passed too often, demand it and would fit an empty machine; oldest first."""
         self.shapes: dict[Shape, int] = {}
         """Shapes that demand it → column. Pools of one keyed limit share it."""
         self.classes: dict[DemandClass, None] = {}
@@ -138,6 +141,10 @@ class Pool:
         """The first instant from now at which time alone leaves so much free; None: time gives nothing."""
         return None if amount > self.free() else 0
 
+    def snapshot(self) -> object:
+        """Its logical state, comparable."""
+        return self.capacity, dict(self.holders)
+
     def sweep_fronts(self) -> None:
         """Drop the void entries of `fronts`."""
         self.fronts = [entry for entry in self.fronts if entry[3] == entry[4].front_stamp]
@@ -190,6 +197,10 @@ class SpendPool(Pool):
     def covered(self, amount: int) -> int | None:
         """The first instant from now at which so many tokens are there."""
         return self.tokens.covered(amount, self._clock.now)
+
+    def snapshot(self) -> object:
+        """Its logical state, comparable, the same whenever it is looked at."""
+        return self.tokens.snapshot(), dict(self.debts)
 
     def full_at(self) -> int | None:
         """The first instant from now at which it is as good as a new one."""

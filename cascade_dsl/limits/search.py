@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
@@ -26,6 +26,7 @@ class Search:
         "_dues_limit",
         "_limit",
         "_number",
+        "_owners",
         "_ready",
         "_stirred",
         "looks",
@@ -48,6 +49,8 @@ class Search:
         self._dues: list[Any] = []
         """Heap of (instant, number, stamp, pool, class or waiter): when time alone may let something start."""
         self._dues_limit = FLOOR
+        self._owners: list[Any] = []
+        """Heap of (rank, age, number, node) with a reservation, all that fit among them."""
         self._number = 0
         self.looks = 0
         """Classes and sleepers looked at, for tests of cost."""
@@ -89,6 +92,8 @@ class Search:
             item.due_ns = None
             if isinstance(item, Pool):
                 self.gained(item)
+            else:
+                self.admit(item)
 
     def due(self) -> int | None:
         """The next instant at which time alone may let a node start; to be asked after `choose` has found none."""
@@ -159,13 +164,28 @@ class Search:
 
     # ---- choice -----------------------------------------------------------------------------------------------
 
-    def choose(self, reserved: Iterable[Waiter]) -> NodeKey | None:
-        """The first node in order that fits; those with a reservation are measured against what is truly free."""
+    def admit(self, waiter: Waiter) -> None:
+        """A node with a reservation may fit: it is measured against what is truly free."""
+        if waiter.fits():
+            heappush(self._owners, (*waiter.order, self._next(), waiter))
+        else:
+            self._time_owner(waiter)
+
+    def _first_owner(self) -> Waiter | None:
+        owners = self._owners
+        while owners:
+            waiter: Waiter = owners[0][3]
+            if waiter.is_reserved and waiter.fits():
+                return waiter
+            heappop(owners)
+            if waiter.is_reserved:
+                self._time_owner(waiter)
+        return None
+
+    def choose(self) -> NodeKey | None:
+        """The first node in order that fits."""
         self._wake()
-        best: Waiter | None = None
-        for waiter in reserved:
-            if (best is None or waiter.order < best.order) and waiter.fits():
-                best = waiter
+        best = self._first_owner()
         ready = self._ready
         while ready:
             rank, age, _, stamp, item = ready[0]
@@ -215,8 +235,8 @@ class Search:
                 pool.joint.clear()
             if pool.spends:
                 self.stir(pool)
-            elif pool.owner is not None:
-                self._time_owner(pool.owner)
+            if pool.owner is not None:
+                self.admit(pool.owner)
         self._dirty.clear()
         self._aged = False
         for stamp, cls in self._dozing:

@@ -136,6 +136,8 @@ class Shape:
             del self.open[cls.label]
         for pool, _ in cls.keyed:
             del pool.classes[cls]
+        for family, _ in self.families:
+            family.keyless.pop(cls, None)
 
 
 def _demand_order(demand: Demand) -> tuple[bool, bool, int, str]:
@@ -197,9 +199,14 @@ class DemandClass:
         for pool, _ in self.keyed:
             pool.classes.pop(self, None)
         shape = self.shape
-        self.keyed = [
-            (family.pool(self.keys[family.by]), column) for family, column in shape.families if family.by in self.keys
-        ]
+        self.keyed = []
+        for family, column in shape.families:
+            key = self.keys.get(family.by)
+            if key is None:
+                family.keyless[self] = None
+            else:
+                family.keyless.pop(self, None)
+                self.keyed.append((family.pool(key), column))
         for pool, _ in self.keyed:
             pool.classes[self] = None
         self.lacks = tuple([by for by in shape.bys if by not in self.keys])
@@ -254,12 +261,18 @@ class DemandClass:
 class Waiter:
     """A waiting node: its class and age, and how often it has been passed."""
 
-    __slots__ = ("age", "cls", "due_ns", "passes")
+    __slots__ = ("age", "claim", "claimed", "cls", "due_ns", "is_reserved", "passes")
 
     def __init__(self, cls: DemandClass, age: int) -> None:
         self.cls = cls
         self.age = age
         self.passes = 0
+        self.claim: int | None = None
+        """The number of its claim, once it has been passed often enough."""
+        self.claimed: list[Demand] = []
+        """What its claim is on: nothing while it would not fit an empty machine."""
+        self.is_reserved = False
+        """Its claim is a reservation: what it demands is kept back for it."""
         self.due_ns: int | None = None
         """Of one with a reservation: the instant at which it has its tokens, as the search has it written down."""
 

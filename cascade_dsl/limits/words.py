@@ -248,7 +248,7 @@ class Words:
         top = spoken[0].limit
         caps = [top, *(word.limit for word in spoken[1:] if word.limit.hard)]
         least = min(caps, key=_rate)
-        bursts = [limit.burst for limit in caps if isinstance(limit.burst, int)]  # an expression has its value by now
+        bursts = [burst for limit in caps if (burst := _burst(limit)) is not None]
         return Terms(
             amount=_amount(least),
             per_ns=least.per_ns,
@@ -350,6 +350,11 @@ def _amount(limit: Limit) -> int:
     return limit.amount
 
 
+def _burst(limit: Limit) -> int | None:
+    assert limit.burst is None or isinstance(limit.burst, int)
+    return limit.burst
+
+
 def _rate(limit: Limit) -> Fraction:
     """An amount, or amount over time: of one identity all are of one kind, so that they compare."""
     return Fraction(_amount(limit), limit.per_ns or 1)
@@ -358,7 +363,8 @@ def _rate(limit: Limit) -> Fraction:
 def _raises(upper: Limit, hard: Limit) -> bool:
     if _rate(upper) > _rate(hard):
         return True
-    return upper.burst is not None and hard.burst is not None and upper.burst > hard.burst
+    most, cap = _burst(upper), _burst(hard)
+    return most is not None and cap is not None and most > cap
 
 
 def _binds(hard: Limit, top: Limit, terms: Terms | None) -> bool:

@@ -180,7 +180,7 @@ def test_what_has_no_value_is_counted_under_a_question_mark_and_said_once(tmp_pa
     assert told.keys == ["?", "b.org", "?"]
     assert told.notes == [
         "`by host` has no value for a call of `fetch`, which is counted under `?`: "
-        'index 2 is out of range, the list has 1 item, in `split(url, "/")[2]`'
+        'there is no index 2, there is 1 item, in `split(url, "/")[2]`'
     ]
 
 
@@ -189,7 +189,7 @@ def test_an_input_that_has_no_value_fails_its_node_as_ever_and_not_its_key(tmp_p
     told = evaluated(tmp_path, ["x"], (limit(Var("url"), "url"),), program=program, wanted=1)
     assert told.keys == ["?"]
     assert len(told.notes) == 1
-    program = program.replace("{ sh", "{\n  requires mem = tries\n  sh")
+    program = program.replace("{ sh", "{\n  requires cpu = tries\n  sh")
     told = evaluated(tmp_path, ["x"], (limit(Var("url"), "url"),), program=program, wanted=1)
     assert [type(one) for one in told.given] == [EvaluationFailed]
 
