@@ -5,8 +5,8 @@ Pure functions over events and lines of access logs. What is in force is said by
 *The journal*, with no delay: at each start no hold pool is over its capacity, no paused scope starts anything, and for every
 earlier start on the same bucket, what was started from that one to this, both counted, is at most the burst plus what
 the rate gave between their instants. While the terms do not change that is `burst + rate × w` for every window.
-Where they change within the window, the rate is that of each piece of it, and the burst the largest that held
-meanwhile: what was left in the bucket is carried over and never more than the burst of then.
+Where they change within the window, the rate is that of each piece of it, and the burst that of its beginning: what is
+in a bucket is carried over, and no change puts anything in.
 
 *A server*: every arrival has a start of the journal, `d` is the largest time between the two. What arrived in a window
 of length w started in one of length at most w + d that ends when it ends, so it is at most the burst plus what the rate gave in that one.
@@ -75,6 +75,37 @@ class Start:
     ended_ns: int | None = None
 
 
+class Buckets:
+    """What was started under the rate of an identity, without a break in which there was none."""
+
+    def __init__(self) -> None:
+        self._rate: Rate | None = None
+        self._since = 0
+        self._given = Fraction(0)
+        """What the rate gave until then."""
+        self._starts: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
+        """By host: (given until the start, burst in force)."""
+
+    def _at(self, now: int) -> Fraction:
+        return self._given if self._rate is None else self._given + self._rate.speed * (now - self._since)
+
+    def turn(self, now: int, rate: Rate | None) -> None:
+        """What is in force from now on."""
+        self._given, self._since, self._rate = self._at(now), now, rate
+        if rate is None:
+            self._starts.clear()
+
+    def start(self, host: str, now: int) -> None:
+        """A start, against all before it."""
+        if self._rate is None:
+            return
+        given, starts = self._at(now), self._starts[host]
+        starts.append((given, self._rate.burst))
+        for back, (before, burst) in enumerate(reversed(starts), 1):
+            allowed = burst + given - before
+            assert back <= allowed, f"{host}: {back} started until {now}, {float(allowed):.6f} might have"
+
+
 @dataclass(slots=True)
 class History:
     """What the journal says of the starts on the buckets of an identity."""
@@ -87,8 +118,11 @@ class History:
         """The starts on a host."""
         return [start for start in self.starts if start.host == host]
 
-    def allowed(self, start_ns: int, end_ns: int) -> Fraction | None:
-        """The largest burst in a time, and what the rate gave in it; None where some of it had no rate in force."""
+    def allowed(self, start_ns: int, first_ns: int, end_ns: int) -> Fraction | None:
+        """The largest burst in a time, and what the rate gave in it; None where some of it had no rate in force.
+
+        `first_ns`: no later than that was the first start of those that are asked about, so its burst counts.
+        """
         if not self.terms or self.terms[0][0] > start_ns:
             return None
         total, burst = Fraction(0), 0
@@ -98,7 +132,8 @@ class History:
                 continue
             if rate is None:
                 return None
-            burst = max(burst, rate.burst)
+            if since <= first_ns:
+                burst = max(burst, rate.burst)
             total += rate.speed * max(0, min(until, end_ns) - max(since, start_ns))
         return burst + total
 
@@ -117,10 +152,11 @@ def follow(
     """Hold a journal to its words; AssertionError where a start breaks one. `task` is limited by what `by` names."""
     watch = Watch()
     spend, hold = (Identity(Scope("task", task), kind, by) for kind in ("spend", "hold"))
-    history = History()
+    history, buckets = History(), Buckets()
     running: dict[NodeKey, Start] = {}
     before: dict[int, object] = {}
     for row, (t_ns, event) in enumerate(events, 1):
+        buckets.turn(t_ns, watch.words.rate(spend, t_ns))
         before[row] = copy.deepcopy((watch.words.said, watch.words.pauses)) if is_change(event) else None
         match event:
             case Begun(words=words):
@@ -141,6 +177,7 @@ def follow(
                 request = request_of(key)
                 if request is not None:
                     host, path = request
+                    buckets.start(host, t_ns)
                     watch.start(key, Asks(task, (), {}, {by: host}), t_ns)
                     capacity = watch.words.rate(hold, t_ns)
                     most = None if capacity is None else capacity.amount
@@ -155,6 +192,7 @@ def follow(
                     said = before[event.row]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
                     watch.words.said, watch.words.pauses = copy.deepcopy(said)  # pyright: ignore[reportGeneralTypeIssues]
         watch.look(t_ns)
+        buckets.turn(t_ns, watch.words.rate(spend, t_ns))
         rate = watch.words.rate(spend, t_ns)
         if not history.terms or history.terms[-1][1] != rate:
             history.terms.append((t_ns, rate))
@@ -188,7 +226,9 @@ def held_to(history: History, host: str, arrivals: Sequence[Arrival]) -> Seen:
         earlier = [start for start in by_path[arrival.path] if start.at_ns <= arrival.at_ns]
         assert earlier, f"{arrival.path} was asked for at {arrival.at_ns}, and no start says so"
         last = earlier[-1]
-        assert last.ended_ns is None or arrival.at_ns <= last.ended_ns, f"{arrival.path} arrived after its attempt ended"
+        assert last.ended_ns is None or arrival.at_ns <= last.ended_ns, (
+            f"{arrival.path} arrived after its attempt ended"
+        )
         delay = max(delay, arrival.at_ns - last.at_ns)
     asked = sorted(arrival.at_ns for arrival in arrivals)
     return Seen(delay, check_windows(history, asked, delay), check_peak(starts, arrivals))
@@ -199,7 +239,7 @@ def check_windows(history: History, asked: Sequence[int], delay: int) -> int:
     looked = 0
     for first, begin in enumerate(asked):
         for last in range(first, len(asked)):
-            allowed = history.allowed(begin - delay, asked[last])
+            allowed = history.allowed(begin - delay, begin, asked[last])
             if allowed is None:
                 break  # so is every longer one
             looked += 1
@@ -215,8 +255,12 @@ def check_peak(starts: Sequence[Start], arrivals: Iterable[Arrival]) -> int:
     """In flight are never more than could run when the last of them was started; the most that were."""
     peak = 0
     for arrival in arrivals:
-        running = [s for s in starts if s.at_ns <= arrival.at_ns and (s.ended_ns is None or arrival.at_ns <= s.ended_ns)]
-        assert arrival.in_flight <= len(running), f"{arrival.in_flight} in flight at {arrival.at_ns}, {len(running)} run"
+        running = [
+            s for s in starts if s.at_ns <= arrival.at_ns and (s.ended_ns is None or arrival.at_ns <= s.ended_ns)
+        ]
+        assert arrival.in_flight <= len(running), (
+            f"{arrival.in_flight} in flight at {arrival.at_ns}, {len(running)} run"
+        )
         most = running[-1].most
         if most is not None:
             assert arrival.in_flight <= most, f"{arrival.in_flight} in flight at {arrival.at_ns}, {most} may run"
