@@ -165,6 +165,11 @@ CODES: dict[str, str] = {
     "CSC620": "Nothing to retry",
     "CSC621": "Nothing of this name in the run",
     "CSC622": "The run is ending",
+    "CSC650": "Nothing to undo",
+    "CSC651": "Not a priority",
+    "CSC652": "Not a demand",
+    "CSC653": "What a change would do cannot be told",
+    "CSC654": "A change that cannot be undone",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",

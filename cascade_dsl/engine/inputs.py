@@ -236,6 +236,33 @@ class ResumeAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityGiven:
+    """Calls in a scope are to have this priority; None: what their text says."""
+
+    scope: Scope
+    priority: int | None
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandGiven:
+    """Calls in a scope that have not started are to demand these amounts, in base units; None: what their text says."""
+
+    scope: Scope
+    amounts: tuple[tuple[str, int | None], ...]
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAsked:
+    """The newest change of an operator is to be taken back."""
+
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAsked:
     """What is parked, cancelled or in backoff is to run now. Others among `keys` are left as they are."""
 
@@ -325,6 +352,9 @@ Input: TypeAlias = (
     | LimitTaken
     | PauseAsked
     | ResumeAsked
+    | PriorityGiven
+    | DemandGiven
+    | UndoAsked
     | RetryAsked
     | ReloadAsked
     | DrainAsked

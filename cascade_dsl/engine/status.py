@@ -117,6 +117,9 @@ class NodeCounts:
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    """What an operator cancelled; after the end of a run also what never ran."""
+    stopped: int = 0
+    """Of these, what an operator cancelled one by one or by scope."""
     held: int = 0
     """Parked; after the end of a run too."""
     open_ended: bool = False

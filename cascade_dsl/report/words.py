@@ -76,7 +76,8 @@ def states(nodes: NodeCounts) -> list[tuple[int, str]]:
         (nodes.backoff, "retrying"),
         (nodes.cached, "cached"),
         (nodes.skipped, "skipped"),
-        (nodes.cancelled, "not run"),
+        (nodes.stopped, "cancelled"),
+        (nodes.cancelled - nodes.stopped, "not run"),
         (nodes.ready, "ready"),
         (nodes.waiting, "waiting"),
     )

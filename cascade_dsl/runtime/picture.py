@@ -249,6 +249,8 @@ def counts(state: State) -> NodeCounts:
     unborn = by[At.COLD] + by[At.WAITING] + by[At.ASKED]
     ended = state.phase == "ended"
     left = unborn + by[At.READY] + by[At.BACKOFF] if ended else 0
+    # What is left when nothing but what was cancelled stood in its way needs that.
+    needs = left if ended and state.status == "failed" and state.why == "" and state.cancelled else 0
     return NodeCounts(
         waiting=0 if ended else unborn,
         ready=0 if ended else by[At.READY],
@@ -257,8 +259,9 @@ def counts(state: State) -> NodeCounts:
         done=by[At.DONE] - state.recalled,
         cached=state.recalled,
         failed=by[At.FAILED],
-        skipped=by[At.SKIPPED],
-        cancelled=left,
+        skipped=by[At.SKIPPED] + needs,
+        cancelled=left - needs + by[At.CANCELLED],
+        stopped=by[At.CANCELLED],
         held=by[At.HELD],
         open_ended=not ended and _open_ended(state),
     )
