@@ -122,6 +122,8 @@ class Keying:
 
     def bys(self, template: Template) -> tuple[tuple[str, Expr], ...]:
         """The texts and expressions in force for nodes of a template, by text."""
+        if not self.families:
+            return ()
         found = {family.by for family in self.families.values() if template.in_scope(family.scope)}
         return tuple((by, self._exprs[by]) for by in sorted(found))
 
