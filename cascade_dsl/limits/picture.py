@@ -116,6 +116,7 @@ def effect(
 def terms_text(limit: Limit, dimension: Dimension) -> str:
     """What a word gives: `3`, `8GB`, `10/s burst 20`."""
     assert isinstance(limit.amount, int)
+    assert limit.burst is None or isinstance(limit.burst, int)
     return amount_text(dimension, limit.amount, limit.per_ns, limit.burst)
 
 
