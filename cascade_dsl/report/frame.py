@@ -30,6 +30,8 @@ _STATE_STYLES: dict[str, Style] = {
     "retrying": "warn",
     "skipped": "warn",
     "running": "good",
+    "frozen": "warn",
+    "cancelled": "warn",
 }
 
 
@@ -142,6 +144,8 @@ def _pools(status: Status, wide: int) -> list[Row]:
         ]
         if who:
             line.append((f"  {who} waiting", "warn"))
+        if each.frozen:
+            line.append(("  frozen", "warn"))
         out.append(tuple(line))
     return out
 
@@ -181,5 +185,7 @@ def _rows(rows: Sequence[RunningView], status: Status, wide: int) -> list[Row]:
             line.append((f"  {cut(each.task, 24)}", "dim"))
         if each.attempt > 1:
             line.append((f"  attempt {each.attempt}", "warn"))
+        if each.frozen:
+            line.append(("  frozen", "warn"))
         out.append(tuple(line))
     return out
