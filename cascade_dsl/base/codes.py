@@ -165,6 +165,7 @@ CODES: dict[str, str] = {
     "CSC620": "Nothing to retry",
     "CSC621": "Nothing of this name in the run",
     "CSC622": "The run is ending",
+    "CSC630": "A burst that is smaller than a demand",
     "CSC643": "A node and a resource of one name",
     "CSC644": "Nothing to cancel",
     "CSC646": "The time of a pause",

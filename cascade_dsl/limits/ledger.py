@@ -1,45 +1,17 @@
 """The ledger: which waiting node may start now. Pure, deterministic, the one owner of pools and of what they hold.
 
-Algorithm
----------
-*Pools.* A resource has a pool; a scoped limit makes one on which each node in its scope asks 1; a pause makes one of
-capacity 0. `Words` gives capacities. What is taken is the sum over the pool's holders.
-
-*Classes.* Nodes of one template whose amounts are zero in the same places are a shape: they demand the same pools.
-Nodes of one shape and rank are a class, a `NodeQueue` in the order of age. Global order is (rank, age).
-
-*Choice.* A heap `_ready` holds classes under a lower bound of the order of their first node that fits. `choose` pops
-the least, looks whether it fits (shared pools once, then the descent in the queue) and puts it back under the exact
-order, until the top is exact. A class that a pool refuses whole goes to sleep in the pool's bucket for its least need;
-room on the pool wakes only buckets that now fit, and a bucket stands in `_ready` as one entry under its best sleeper:
-5000 one-node classes that wait for one core cost one look each time a core becomes free. A class whose nodes
-are refused by one pool here, another there sleeps jointly: any room on a pool that varies wakes it. When `choose`
-says None, every class sleeps, so that the next turn costs only what its changes woke. Heap entries are never searched
-for: a class's stamp voids them.
-
-*Passing.* When x starts, then for each pool P that it takes from, let f be the first in order of the waiting nodes that
-demand P and would fit an empty machine. x has passed f when f is before it in order, lacks P after the start, and
-lacks no pool but through holders that passed it too (later in order, started after f was queued): a node that waits
-for `task:slow` behind an older slow one is not delayed by what takes cpu meanwhile. At 64 passes f claims its pools. A claim is a reservation unless an older claim shares a pool, or the node would not fit an empty machine now
-(starved, paused). Of a reserved pool others may take only what leaves the reserved demand free: nothing where it is
-lacking. Claims are on disjoint pools, so each reserved pool only drains until the node fits.
-Why this suffices: once the nodes before f have ended, every start that keeps f waiting is a pass; a bounded number of
-those and f is reserved, or none and its pools drain.
-
-What would force a redesign: pools that a node takes one after another (now all demands are taken at one instant); an
-order that is not a total order known when a node is queued; amounts that change while a node waits.
-Spend pools, `by` keys and `whole` fit: another kind of `room`, a key in the class, holders that are instances.
+The algorithm stands in the docstring of the package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ..ir.events import Word
 from ..ir.expr import Expr
 from ..ir.graph import NodeKey
 from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope, Window
-from . import picture
+from . import picture, shares
 from .audit import Audit
 from .faults import LedgerFault
 from .keying import Keying
@@ -49,7 +21,7 @@ from .pools import Clock, Pool, SpendPool
 from .search import Search
 from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks
 from .units import Given, Units
-from .views import Effect, PauseEnding, PoolView, WordEnding
+from .views import Effect, Impossible, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Terms, Words
 
 NO_KEYS: Mapping[str, str] = {}
@@ -109,18 +81,14 @@ class Ledger:
             self._declared |= {identity}
             for other in [i for i in (*self._pools, *self._keying.families) if i.scope == scope]:
                 # A word spoke of it before the program did, and did not know what it is measured in.
-                self._forget(other)
+                if other.by:
+                    self._keying.follow(other, None, "count")
+                else:
+                    self._remove(self._pools.pop(other))
             self._pools[identity] = pool = Pool(identity, resource.dimension)
             pool.say(self._words.terms(identity))
             self._add(pool)
             self._follow(scope)
-
-    def _forget(self, identity: Identity) -> None:
-        if identity.by:
-            self._keying.follow(identity, None, "count")
-            self._reserve()
-        else:
-            self._remove(self._pools.pop(identity))
 
     # ---- time -------------------------------------------------------------------------------------------------
 
@@ -534,7 +502,7 @@ class Ledger:
 
     def pools(self) -> tuple[PoolView, ...]:
         """Every pool that somebody demands or a word names: resources, scopes, pauses, in this order, by name."""
-        return picture.pool_views((*self._pools.values(), *self._pauses.values()))
+        return picture.pool_views((*self._pools.values(), *self._pauses.values()), self._keying.families.values())
 
     def why(self, node: NodeKey) -> tuple[str, ...]:
         """The pools that refuse a waiting node now; empty where it may start."""
@@ -576,14 +544,28 @@ class Ledger:
             scope, dimension, before, self.capacities(scope), running=running, waiting=waiting, taken=taken
         )
 
-    def impossible(self, shape: int, amounts: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:
-        """Demands on resources that cannot fit even an empty machine: (resource, need, capacity), in base units."""
-        out: list[tuple[str, int, int]] = []
-        for name, amount in zip(self._templates[shape].resources, amounts, strict=True):
-            capacity = self._pools[Identity(Scope("resource", name))].capacity
-            if capacity is not None and amount > capacity:
-                out.append((name, amount, capacity))
-        return tuple(out)
+    def impossible(self, shape: int, amounts: tuple[int, ...]) -> tuple[Impossible, ...]:
+        """Demands on resources that cannot fit even an empty machine: more than a capacity, or than a burst."""
+        needs = dict(zip(self._templates[shape].resources, amounts, strict=True))
+        return picture.impossible(needs, (*self._pools.values(), *self._keying.families.values()))
+
+    def holders_of(self, identity: Identity, key: str | None = None) -> tuple[tuple[NodeKey, int], ...]:
+        """Who holds how much of a pool, the longest first; of one that is split by keys under one of them, or under all."""
+        return shares.held(self._hold_pools(identity, key), self._holders)
+
+    def over(self, identity: Identity, leaving: Container[NodeKey] = ()) -> tuple[NodeKey, ...]:
+        """The youngest holders that would have to go for each pool of an identity to be within its capacity, youngest first.
+
+        Those that are `leaving` count as gone, and are not named.
+        """
+        return shares.over(self._hold_pools(identity, None), self._holders, leaving)
+
+    def _hold_pools(self, identity: Identity, key: str | None) -> list[Pool]:
+        family = self._keying.families.get(identity)
+        if family is not None:
+            return [pool for pool in family.pools.values() if key in (None, pool.key) and not pool.spends]
+        pool = self._pools.get(identity)
+        return [] if pool is None or pool.spends else [pool]
 
     def has_room(self, shape: int, amounts: tuple[int, ...]) -> bool:
         """Whether a node that asks for so much would fit now, reservations left aside."""
