@@ -144,8 +144,6 @@ def _pools(status: Status, wide: int) -> list[Row]:
         ]
         if who:
             line.append((f"  {who} waiting", "warn"))
-        if each.frozen:
-            line.append(("  frozen", "warn"))
         out.append(tuple(line))
     return out
 
