@@ -151,3 +151,52 @@ def test_what_has_no_key_is_counted_together_and_said_once(project: Project) -> 
         '`by split(host, "b")[1]` has no value for a call of `work`, which is counted under `?`: '
         'there is no index 1, there is 1 item, in `split(host, "b")[1]`'
     ]
+
+
+def said(project: Project, *words: str) -> str:
+    done = project.cascade(*words)
+    assert (done.code, done.err) == (0, ""), done
+    return done.out
+
+
+def test_a_reload_brings_another_by_and_other_inputs(project: Project) -> None:
+    begin(project, clause="limit 2 by host")
+    path = project.folder / "work.csc"
+    text = path.read_text()
+    path.write_text(text.replace("limit 2 by host", "limit 1 by upper(host)"))
+    assert said(project, "reload") == (
+        "limits: task:work 2 by host is gone\nlimits: task:work 1 by upper(host) is new\n"
+        "  18 not started will take it; 6 running keep the old text\n"
+    )
+    project.wait(lambda: sum(len(e.keyed) for _, e in project.of(Keyed)) == COUNT, "all keys")
+    assert {key for _, event in project.of(Keyed) for _, key in event.keyed} == {"A", "B", "C"}
+    before = len(project.events())
+    path.write_text(path.read_text().replace('["a", "b", "c"][i % 3]', '["a", "a", "a"][i % 3]'))
+    said(project, "reload")
+    project.wait(lambda: sum(isinstance(e, FactsKnown) for _, e in project.events()[before:]) == COUNT - 6, "keys")
+    assert {e.facts.keys for _, e in project.events()[before:] if isinstance(e, FactsKnown)} == {
+        (("upper(host)", "A"),)
+    }
+    project.open_gates()
+    assert project.finish().code == 0
+    running: set[int] = set()
+    for at, (_, event) in enumerate(project.events()):
+        if isinstance(event, AttemptStarted):
+            running.add(event.key[-1])
+            fresh = {i for i in running if i >= 6}
+            assert at < before or len(fresh) == 1, "the new inputs have one key"
+        elif isinstance(event, AttemptFinished):
+            running.discard(event.key[-1])
+
+
+def test_what_looks_at_such_a_run_reads_it(project: Project) -> None:
+    begin(project, clause="limit 2 by host")
+    assert project.cascade("limit", "task:work", "3", "by", "upper(host)").code == 0
+    end(project)
+    assert "  24 done, 0 cached\n" in said(project, "show")
+    assert said(project, "why-run", "got[3]").startswith("got[3] is up to date")
+    again = project.cascade("run", "work.csc", "--dry-run")
+    assert again.code == 0
+    assert "24" in again.out
+    project.write("work.csc", (project.folder / "work.csc").read_text().replace("limit 2 by host", ""))
+    assert "run" not in project.cascade("run", "work.csc", "--dry-run").err

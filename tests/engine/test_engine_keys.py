@@ -258,6 +258,21 @@ def test_what_comes_while_a_question_is_under_way_is_keyed_with_its_facts() -> N
     assert [e.key[0] for _, e in run.events if isinstance(e, FactsKnown)] == [5, 5, 5]
 
 
+def test_what_comes_with_its_key_does_not_start_beside_what_is_not_counted_yet() -> None:
+    program = graph([task("t"), task("u")], [param(1), fan(2, 1, 3, [call(4, "u", 3), call(5, "t", 4)], 5)])
+    table = oracle(2, keying_takes_ns=500)
+    table.played = {(4, 0): [Played(takes_ns=1)], (5, 0): [Played(takes_ns=1000)], (4, 1): [Played(takes_ns=50)]}
+    table.spread = 1
+    run = simulation(program, table)
+    run.advance()
+    assert set(run.state.running) == {(5, 0), (4, 1)}
+    run.turn(given("task:t", 1, by="a"))
+    whole(run)
+    begun = {e.key: t for t, e in run.events if isinstance(e, AttemptStarted)}
+    assert [e.key for _, e in run.events if isinstance(e, FactsKnown)] == [(5, 1)]
+    assert begun[5, 1] == begun[5, 0] + 1000, "one of that key runs, though nobody knew it when its like was queued"
+
+
 def test_set_and_taken_back_while_keys_are_awaited() -> None:
     run = simulation(many(6), oracle(6, keying_takes_ns=50), words=[word("cpu", 3000, Layer.MACHINE)])
     run.turn(given("task:t", 1, by="a"))
