@@ -137,6 +137,8 @@ ARGS: dict[str, str] = {
     "PATH": "Programs, or folders with programs.",
     "CODE": "The code of a diagnostic, such as CSC101.",
     "SCOPE": "global, task:NAME, tag:NAME (* matches) or a resource.",
+    "PRIORITY": "A whole number, the higher goes first; none takes it back.",
+    "DEMAND": "What each call demands, such as mem=16GB cpu=2 gpu=none.",
     "AMOUNT": "How many, or how much with its unit; none takes the limit back.",
     "NODE": "A node, as its failure calls it: index, pages[oslo].",
     "NODE|SCOPE": "A node (index, pages[oslo], all of pages), or a scope: global, task:NAME, tag:NAME or a resource.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from ..engine.apply import apply
 from ..engine.changed import OPERATOR, ByOperator
@@ -114,7 +114,7 @@ class ChangeLog:
                 what = "drain" if isinstance(event, DrainBegan) else "cancel"
                 self._add(Change(at_ns=self._wall(t_ns), who="", what=what, because=why))
             case _ if is_change(event):
-                self._change(row, t_ns, event)
+                self._change(row, t_ns, cast(ByOperator, event))
             case _ if isinstance(event, _APPLIED):
                 self._apply(event, row, t_ns)
             case _:
@@ -133,7 +133,7 @@ class ChangeLog:
         apply(self._state, event, t_ns)
         self._state.outbox.clear()
 
-    def _change(self, row: int, t_ns: int, event: Any) -> None:
+    def _change(self, row: int, t_ns: int, event: ByOperator) -> None:
         if isinstance(event, Retried | NodeCancelled):
             self._nodes(t_ns, event)
             return

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ _rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
 
 
 @contextmanager
-def rehearsing() -> Iterator[None]:
+def rehearsing() -> Generator[None]:
     """What is ordered within is not done: it is answered with what it would do."""
     token = _rehearsing.set(True)
     try:
