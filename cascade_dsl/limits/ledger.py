@@ -176,9 +176,8 @@ class Ledger:
         spends = limit.kind == "spend"
         if spends != (limit.per_ns is not None) or (limit.burst is not None and not spends):
             raise LedgerFault(f"`limit {limit.scope}` is no rate, or a rate without a time")
-        if limit.burst is not None and not isinstance(limit.burst, int):
-            raise LedgerFault(f"the burst of `limit {limit.scope}` is no whole number: {limit.burst!r}")
-        if min(1 if limit.per_ns is None else limit.per_ns, 1 if limit.burst is None else limit.burst) < 1:
+        burst = 1 if limit.burst is None else limit.burst
+        if not isinstance(burst, int) or min(1 if limit.per_ns is None else limit.per_ns, burst) < 1:
             raise LedgerFault(f"the time and the burst of `limit {limit.scope}` must be at least 1")
         if bool(limit.by_text) != (limit.by is not None):
             raise LedgerFault(f"`by` of `limit {limit.scope}` is a text and an expression, or neither")
