@@ -15,6 +15,7 @@ from cascade_dsl.ir.events import (
     RunStarted,
     ScopePaused,
     ScopeResumed,
+    Undone,
     Word,
     WordDropped,
     WordSet,
@@ -130,6 +131,19 @@ def test_a_word_that_ends_by_itself_or_is_dropped_says_nothing_any_more() -> Non
 def test_a_start_without_room_or_in_a_pause_is_named(rows: Rows) -> None:
     with pytest.raises(AssertionError):
         judged(rows)
+
+
+def test_what_was_before_a_change_that_is_undone_is_in_force_again() -> None:
+    lowered: Rows = [begun(hold(3)), (S, WordSet(word=hold(1, Layer.LIVE))), (2 * S, Undone(row=2))]
+    judged([*lowered, *(start(3, n) for n in range(3))])
+    with pytest.raises(AssertionError):
+        judged([*lowered[:2], *(start(3, n) for n in range(3))])
+    raised: Rows = [begun(hold(1)), (S, WordSet(word=hold(3, Layer.LIVE))), (2 * S, Undone(row=2))]
+    with pytest.raises(AssertionError):
+        judged([*raised, *(start(3, n) for n in range(3))])
+    paused: Rows = [begun(), (S, ScopePaused(scope=FETCH)), (2 * S, ScopeResumed(scope=None)), (3 * S, Undone(row=3))]
+    with pytest.raises(AssertionError, match="is paused"):
+        judged([*paused, start(4, 0)])
 
 
 def test_what_is_lost_holds_nothing_and_a_pause_ends() -> None:

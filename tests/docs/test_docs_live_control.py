@@ -14,7 +14,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from difflib import unified_diff
 from pathlib import Path
@@ -79,7 +79,7 @@ class Session:
 
 
 @contextmanager
-def crawl(folder: Path) -> Iterator[tuple[Session, Project]]:
+def crawl(folder: Path) -> Generator[tuple[Session, Project]]:
     """The first two terminals."""
     (folder / "project").mkdir()
     (folder / "runtime").mkdir(mode=0o700)

@@ -16,7 +16,18 @@ class Sites:
     """Servers that are there until `close`, each with a gate; nobody is told too many."""
 
     def __init__(self, folder: Path, *, sites: int, pages: int, service_s: float = 0, closed: bool = False) -> None:
-        words = ["--sites", str(sites), "--pages", str(pages), "--service", str(service_s), "--most", "999", "--port", "0"]
+        words = [
+            "--sites",
+            str(sites),
+            "--pages",
+            str(pages),
+            "--service",
+            str(service_s),
+            "--most",
+            "999",
+            "--port",
+            "0",
+        ]
         self._folder = folder
         self._process = subprocess.Popen(
             [sys.executable, "serve.py", *words, *(["--closed"] if closed else [])],

@@ -32,6 +32,8 @@ from cascade_dsl.ir.events import (
     Event,
     ScopePaused,
     ScopeResumed,
+    Undone,
+    Word,
     WordDropped,
     WordSet,
 )
@@ -154,10 +156,12 @@ def follow(
     spend, hold = (Identity(Scope("task", task), kind, by) for kind in ("spend", "hold"))
     history, buckets = History(), Buckets()
     running: dict[NodeKey, Start] = {}
-    before: dict[int, object] = {}
+    before: dict[int, tuple[list[Word], dict[Scope, int | None]]] = {}
+    """What was in force before each change, by its row."""
     for row, (t_ns, event) in enumerate(events, 1):
         buckets.turn(t_ns, watch.words.rate(spend, t_ns))
-        before[row] = copy.deepcopy((watch.words.said, watch.words.pauses)) if is_change(event) else None
+        if isinstance(event, WordSet | WordDropped | ScopePaused | ScopeResumed):
+            before[row] = copy.deepcopy((watch.words.said, watch.words.pauses))
         match event:
             case Begun(words=words):
                 for word in words:
@@ -187,21 +191,17 @@ def follow(
                 if key in running:
                     watch.end(key)
                     running.pop(key).ended_ns = t_ns
+            case Undone(row=undone):
+                # The newest change alone can be taken back, so all is as it was before it.
+                watch.words.said, watch.words.pauses = copy.deepcopy(before[undone])
             case _:
-                if type(event).__name__ == "Undone":
-                    said = before[event.row]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-                    watch.words.said, watch.words.pauses = copy.deepcopy(said)  # pyright: ignore[reportGeneralTypeIssues]
+                pass
         watch.look(t_ns)
         buckets.turn(t_ns, watch.words.rate(spend, t_ns))
         rate = watch.words.rate(spend, t_ns)
         if not history.terms or history.terms[-1][1] != rate:
             history.terms.append((t_ns, rate))
     return history
-
-
-def is_change(event: Event) -> bool:
-    """Whether it can be taken back."""
-    return isinstance(event, WordSet | WordDropped | ScopePaused | ScopeResumed)
 
 
 @dataclass(frozen=True, slots=True)
