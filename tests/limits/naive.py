@@ -72,6 +72,7 @@ class NaiveLedger:
         limit = self.terms()[identity]
         assert isinstance(limit.amount, int)
         assert limit.per_ns is not None
+        assert limit.burst is None or isinstance(limit.burst, int)
         unit = 1000 if str(identity.scope) == "cpu" else 1
         return limit.amount, limit.per_ns, unit if limit.burst is None else limit.burst
 

@@ -91,6 +91,8 @@ class World:
         self.started: list[NodeKey] = []
         self.reservations = 0
         """How often a step began with one."""
+        self.gathered = 0
+        """How often that one was on tokens."""
 
     def call(self, name: str, *args: Any) -> None:
         """A call on the ledger, recorded."""
@@ -199,7 +201,9 @@ class World:
     def step(self, step: Step) -> None:
         """One step made of numbers: any numbers are a step."""
         kind, a, b, c = step
-        self.reservations += bool(self.naive.reserved())
+        reserved = self.naive.reserved()
+        self.reservations += bool(reserved)
+        self.gathered += any(pool[0].kind == "spend" for pool in reserved)
         waiting, running = list(self.naive.waiting), list(self.naive.holders)
         scope, layer = SCOPES[a % len(SCOPES)], LAYERS[b % len(LAYERS)]
         match kind:
