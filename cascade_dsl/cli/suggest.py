@@ -132,7 +132,8 @@ def _tell(run: Run, found: dict[tuple[str, str], _Task]) -> None:
                 message=one.message,
             )
             task = found.setdefault((graph.file, site.task.name), _Task())
-            task.samples.append((sample, _amount(site.clauses, "mem")))
+            given = one.granted.get("mem")  # what an operator set is no measure of what the program says
+            task.samples.append((sample, _amount(site.clauses, "mem") if given is None else Lit(given)))
 
 
 def _amount(clauses: Clauses, resource: str) -> Expr | None:

@@ -41,7 +41,7 @@ from ..ir.events import (
 from ..ir.graph import Graph, NodeKey
 from ..ir.requirement import Identity, Layer, Scope
 from ..limits.picture import amount_text
-from .sayings import saying
+from .as_typed import saying
 
 TOLD = (
     RunStarted, RunContinued, WordSet, WordDropped, WordExpired, WindowTurned, ClockStepped, ScopePaused, ScopeResumed,

@@ -26,7 +26,7 @@ from ..ir.requirement import Scope
 from .acknowledging import Answer, of_patches
 from .interpreter import Interpreter
 from .names import Names
-from .sayings import saying, word_text
+from .as_typed import saying, word_text
 
 
 class Changing:

@@ -245,6 +245,7 @@ class Mending:
                 said += f"; {found.graph.file} is read again: {', '.join(short_changes(changes)) or 'nothing that runs has changed'}"
             answer = {
                 "run": self._interpreter.run_id,
+                "applied": True,
                 "retried": names,
                 "reloaded": found is not None,
                 "changes": [{"subject": c.subject, "text": c.text, "redone": c.redone} for c in changes],

@@ -92,7 +92,7 @@ def test_what_fails_is_held_mended_and_retried_with_the_new_text(project: Projec
 def test_a_retry_without_an_edit_fails_and_is_held_again(project: Project) -> None:
     run = begin(project)
     assert said(project, "retry", "fetch", "--json") == (
-        f'{{"run": "{project.runs()[0]}", "retried": ["pages[rome]"], "reloaded": false, "changes": [], '
+        f'{{"run": "{project.runs()[0]}", "applied": true, "retried": ["pages[rome]"], "reloaded": false, "changes": [], '
         '"effect": "retry pages[rome]"}\n'
     )
     wait_held(project, run, 2)
