@@ -476,14 +476,7 @@ class Ledger:
         waiter = self._waiting.get(node)
         if waiter is None:
             return self._units.of(node)
-        given: Given = ()
-        for name, column in waiter.cls.shape.columns.items():
-            pool = self._pools[Identity(Scope("resource", name))]
-            if pool.dimension == "count" and pool.capacity is not None:
-                numbers = self._units.lowest(name, waiter.amounts[column], pool.capacity)
-                if numbers:
-                    given += ((name, numbers),)
-        return given
+        return self._units.wanted(waiter.cls.shape.columns, waiter.amounts, self._pools)
 
     def waiting_nodes(self) -> tuple[NodeKey, ...]:
         """The nodes that wait, in the order in which they were queued."""

@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from ..ir.graph import NodeKey
+from ..ir.requirement import Identity, Scope
 from .faults import LedgerFault
+from .pools import Pool
 
 UNITS_MAX = 1024
 """A resource with a greater capacity hands out no units."""
@@ -33,6 +35,17 @@ class Units:
         self._had: dict[NodeKey, Given] = {}
         self._taken: dict[str, int] = {}
         """Resource → the numbers that nodes have, as the bits of an integer."""
+
+    def wanted(self, columns: Mapping[str, int], amounts: tuple[int, ...], pools: Mapping[Identity, Pool]) -> Given:
+        """What a node would get now that asks for amounts of resources, each in its column."""
+        given: Given = ()
+        for name, column in columns.items():
+            pool = pools[Identity(Scope("resource", name))]
+            if pool.dimension == "count" and pool.capacity is not None:
+                numbers = self.lowest(name, amounts[column], pool.capacity)
+                if numbers:
+                    given += ((name, numbers),)
+        return given
 
     def lowest(self, resource: str, count: int, capacity: int) -> tuple[int, ...]:
         """The lowest numbers below the capacity that nobody has; none where the capacity hands out none."""

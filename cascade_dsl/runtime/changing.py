@@ -24,9 +24,9 @@ from ..engine.undoing import kept_pauses, kept_words, newest
 from ..ir.events import DemandSet, NodeCancelled, PrioritySet, Retried, ScopePaused, ScopeResumed
 from ..ir.requirement import Scope
 from .acknowledging import Answer, of_patches
+from .as_typed import saying, word_text
 from .interpreter import Interpreter
 from .names import Names
-from .as_typed import saying, word_text
 
 
 class Changing:
