@@ -22,6 +22,9 @@ from .pools import Pool
 UNITS_MAX = 1024
 """A resource with a greater capacity hands out no units."""
 
+_NEVER = frozenset({"cpu", "mem"})
+"""Resources that are no counts in any program: most tasks ask for no others."""
+
 Given: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 """Resource → numbers in ascending order, in the order of the demands."""
 
@@ -40,6 +43,8 @@ class Units:
         """What a node would get now that asks for amounts of resources, each in its column."""
         given: Given = ()
         for name, column in columns.items():
+            if name in _NEVER:
+                continue
             pool = pools[Identity(Scope("resource", name))]
             if pool.dimension == "count" and pool.capacity is not None:
                 numbers = self.lowest(name, amounts[column], pool.capacity)
