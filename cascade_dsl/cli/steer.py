@@ -109,16 +109,18 @@ def _request(parsed: Parsed) -> dict[str, Any]:
 
 
 def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
-    from ..base.diagnostics import CascadeError
-
     wanted = parsed.values.get("--run") or os.environ.get("CASCADE_RUN") or None
     found = find_live(os.getcwd(), run=wanted)
     if wanted is None and len(found) > 1 and request["verb"] == "retry":
         found = _those_that_hold(found, request)
     try:
         return the_live_run(found, wanted)
-    except CascadeError as error:
-        if any(d.code in UNREACHABLE for d in error.diagnostics):
+    except Exception as error:
+        from ..base.diagnostics import (
+            CascadeError,
+        )  # a third of the imports of this process, where all goes well for nothing
+
+        if isinstance(error, CascadeError) and any(d.code in UNREACHABLE for d in error.diagnostics):
             _check_sentence(request)
         raise
 

@@ -153,6 +153,10 @@ def spend(scope: Scope, amount: int, per_ns: int, burst: int = 1, **more: Any) -
         ("mem 10MB/s burst 1GB", spend(Scope("resource", "mem"), 10**7, S, 10**9)),
         ("task:fetch 2 by host", Limit(scope=FETCH, amount=2, **HOST)),
         ("task:fetch 2 by ( host )", Limit(scope=FETCH, amount=2, **HOST)),
+        (
+            "task:fetch 2 by  lower( (host) )",
+            Limit(scope=FETCH, amount=2, by=ir.Apply("lower", (ir.Var("host"),)), by_text="lower(host)"),
+        ),
         ("task:fetch 10/s by host", spend(FETCH, 10, S, **HOST)),
         ("task:fetch 1 for 1h30m", Limit(scope=FETCH, amount=1, for_ns=90 * MINUTE)),
         ("task:fetch 1 until 08:00", Limit(scope=FETCH, amount=1, until_minute=480)),
