@@ -176,6 +176,8 @@ CODES: dict[str, str] = {
     "CSC652": "Not a demand",
     "CSC653": "What a change would do cannot be told",
     "CSC654": "A change that cannot be undone",
+    "CSC630": "A burst that is smaller than a demand",
+    "CSC660": "A list of the live run has no such item",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",

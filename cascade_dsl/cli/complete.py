@@ -269,6 +269,8 @@ class _Line:
             case "NODE":
                 if self.verb.name == "retry":
                     return _fitting(current, _parked(current, self.given.get("--run")))
+                if self.verb.name == "why":
+                    return _asked(current, self.given.get("--run"))
                 return _nodes(current, self.given.get("--run"))
             case "AMOUNT":
                 return _fitting(current, [("none", "Take the limit back.")])
@@ -470,6 +472,17 @@ def _nodes(current: str, wanted: str | None) -> Reply:
     if len(steps) > LISTED_MAX:
         return Reply((name, "") for name in fits)
     return Reply(((step, "") for step in sorted(steps)), nospace=any(step.endswith(".") for step in steps))
+
+
+def _asked(current: str, wanted: str | None) -> Reply:
+    """What a live run may be asked about: bindings and tasks, and the instances that it has started."""
+    named: list[Item] = []
+    for run in _live(wanted)[:3]:
+        named += [(name, "") for name in (_ask(run, "scopes") or {}).get("nodes", ())]
+    reply = _fitting(current, dict.fromkeys(named))
+    if "." in current or "[" in current or not reply.items:
+        return _nodes(current, wanted)
+    return reply
 
 
 def _parked(current: str, wanted: str | None) -> list[Item]:

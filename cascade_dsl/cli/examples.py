@@ -40,6 +40,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade ps", "what runs, and what waits for what"),
         ("cascade ps --json", "the same for a program to read"),
     ),
+    "why": (
+        ("cascade why pages.oslo", "an instance of a fan-out: what it waits for, and what would let it start"),
+        ("cascade why fetch", "all of a task, or of a binding: how many wait for what"),
+        ("cascade why table --json", "the same for a program to read"),
+    ),
+    "limits": (
+        ("cascade limits", "what is in force, who said so and until when"),
+        ("cascade limits --json", "the same for a program to read"),
+    ),
     "limit": (
         ("cascade limit task:fetch 3", "at most three of the task at once, from now on"),
         ("cascade limit tag:api 5 because 'they asked for it'", "with a reason, for the record"),
@@ -157,6 +166,7 @@ Workflows whose limits change while they are on.
   cascade ps                    what runs, and what waits for what
   cascade limit task:fetch 3    change a limit while it is on
   cascade log NODE              what a node wrote, or writes (-f)
+  cascade why NODE              why a node of a live run waits now
   cascade why-run NODE          why a node would run again, or not
   cascade history               the runs of this folder; `show`: one of them
   cascade continue              go on with a run that was stopped or killed
@@ -183,7 +193,6 @@ MEANT: dict[str, str] = {
     "unpause": "resume",
     "prune": "clean",
     "runs": "history",
-    "why": "why-run",
     "validate": "check",
 }
 """A verb as other programs call it → as it is called here."""

@@ -134,6 +134,10 @@ def _dispatch(words: list[str]) -> int:
             from .shells import completion
 
             return completion(parse(known, rest))
+        case "why" | "limits":
+            from .asking import limits, why
+
+            return (why if verb == "why" else limits)(parse(known, rest))
         case "ps":
             from .steer import ps
 

@@ -166,7 +166,7 @@ VERBS: dict[str, Verb] = {
         ),
         Verb(
             "why-run",
-            "Say why a node would run again now, or that it is up to date.",
+            "Say why a node would run again in a new run, or that it is up to date.",
             (("NODE", "one"), ("FILE", "maybe")),
             (
                 Option("--params", VALUE, "Params from a YAML, JSON or TOML file.", "FILE"),
@@ -177,6 +177,18 @@ VERBS: dict[str, Verb] = {
         ),
         Verb("explain", "Explain a diagnostic at length.", (("CODE", "one"),), ()),
         Verb("ps", "Show live runs: nodes, pools, and what waits for what.", (), (_RUN, _JSON)),
+        Verb(
+            "why",
+            "Say why a node of a live run waits now: who has what it lacks, and what would let it start.",
+            (("NODE", "one"),),
+            (_RUN, _JSON),
+        ),
+        Verb(
+            "limits",
+            "Show every pool of a live run, and what each layer says of it: by whom, why, until when.",
+            (),
+            (_RUN, _JSON),
+        ),
         Verb(
             "limit",
             "Set a limit of a live run: cascade limit task:fetch 3.",

@@ -108,17 +108,20 @@ def _request(parsed: Parsed) -> dict[str, Any]:
     return request
 
 
-def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
+def the_run(parsed: Parsed) -> LiveRun:
+    """The live run that a verb means; CSC604, CSC605."""
     wanted = parsed.values.get("--run") or os.environ.get("CASCADE_RUN") or None
-    found = find_live(os.getcwd(), run=wanted)
-    if wanted is None and len(found) > 1 and request["verb"] == "retry":
-        found = _those_that_hold(found, request)
+    return the_live_run(find_live(os.getcwd(), run=wanted), wanted)
+
+
+def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
     try:
-        return the_live_run(found, wanted)
+        if request["verb"] == "retry" and not (parsed.values.get("--run") or os.environ.get("CASCADE_RUN")):
+            return the_live_run(_those_that_hold(find_live(os.getcwd()), request), None)
+        return the_run(parsed)
     except Exception as error:
-        from ..base.diagnostics import (
-            CascadeError,
-        )  # a third of the imports of this process, where all goes well for nothing
+        # A third of the imports of this process, where all goes well for nothing.
+        from ..base.diagnostics import CascadeError
 
         if isinstance(error, CascadeError) and any(d.code in UNREACHABLE for d in error.diagnostics):
             _check_sentence(request)
@@ -201,11 +204,25 @@ def _run_json(run: LiveRun, status: dict[str, Any]) -> dict[str, Any]:
         "held": status.get("held", []),
         "retries": status.get("retries", []),
         "changes": status.get("changes", []),
+        "next_ns": status.get("next_ns"),
+        "frozen": status["nodes"].get("frozen", 0),
+        "memory": status.get("memory", ""),
     }
 
 
 def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
-    from ..report.words import changes, elapsed, held_help, pool_rows, progress, retries, short_path, starved
+    from ..report.words import (
+        changes,
+        elapsed,
+        held_help,
+        next_text,
+        pool_rows,
+        progress,
+        retries,
+        short_path,
+        stall_help,
+        starved,
+    )
 
     status = status_of(answer)
     took = elapsed(run.started_ns, time.time_ns())
@@ -214,7 +231,14 @@ def _run_lines(run: LiveRun, answer: dict[str, Any]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     if len(rows) > 1:
         lines += [f"  {pool:<{widths[0]}}  {use:<{widths[1]}}  {waiting}".rstrip() for pool, use, waiting in rows]
-    lines += [f"  {text}" for text in (*starved(status), *changes(status), *retries(status))]
+    more = status.pools_total - len(status.pools)
+    if more > 0:
+        lines.append(f"  and {more} more pools: `cascade limits` shows them all")
+    lines += [f"  {text}" for text in (*next_text(status), *starved(status), *changes(status), *retries(status))]
+    if status.phase == "stalled":
+        lines.append(f"  help: {stall_help(status)}")
+    if status.memory:
+        lines.append(f"  memory: {status.memory}")
     for failure in status.failures[:_FAILURES_SHOWN]:
         lines.append(f"  {'held' if failure.held else 'failed'}: {failure.name}: {failure.message}")
     failed = status.nodes.failed + status.nodes.held

@@ -53,6 +53,8 @@ VERBS: dict[str, dict[str, bool]] = {
     "undo": {"dry": False, "who": False},
     "retry": {"node": True, "old": False, "dry": False, "who": False},
     "reload": {"file": False, "dry": False, "who": False},
+    "why": {"node": True},
+    "limits": {},
 }
 """By verb: its fields, all of them text, and whether the verb needs them. A field that is null is missing."""
 

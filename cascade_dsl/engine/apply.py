@@ -31,6 +31,7 @@ from ..ir.events import (
     Gone,
     Keyed,
     Missed,
+    NoLongerStarved,
     ParamBound,
     PublishPlanned,
     Recalled,
@@ -40,6 +41,7 @@ from ..ir.events import (
     RunContinued,
     RunEnded,
     RunStarted,
+    Starved,
     Widened,
 )
 from ..ir.graph import NodeKey
@@ -314,6 +316,14 @@ def _on_reloaded(state: State, event: Reloaded, _: int) -> None:
     reload(state, event)
 
 
+def _on_starved(state: State, event: Starved, _: int) -> None:
+    state.starved[event.task, event.identity] = (event.need, event.limit)
+
+
+def _on_no_longer_starved(state: State, event: NoLongerStarved, _: int) -> None:
+    del state.starved[event.task, event.identity]
+
+
 def _on_run_ended(state: State, event: RunEnded, _: int) -> None:
     state.phase = "ended"
     state.status = event.status
@@ -344,6 +354,8 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Gone: lambda state, event, _: on_gone(state, event),
     Revived: lambda state, event, _: on_revived(state, event),
     BackoffEnded: _on_backoff_ended,
+    Starved: _on_starved,
+    NoLongerStarved: _on_no_longer_starved,
     RunEnded: _on_run_ended,
     **recorded(
         {

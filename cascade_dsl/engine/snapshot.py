@@ -54,6 +54,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "patches": tuple(state.patches.items()),
         "changes": tuple(state.changes),
         "places": dict(sorted(state.places.items())),
+        "starved": dict(sorted(state.starved.items(), key=str)),
         "cancelled": dict(sorted(state.cancelled.items())),
         "condemned": (tuple(sorted(state.condemned)), tuple(state.condemned_scopes), tuple(sorted(state.pardoned))),
         "to_expand": tuple(state.to_expand),

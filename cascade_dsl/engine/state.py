@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
-from ..ir.requirement import Scope
+from ..ir.requirement import Identity, Scope
 from ..limits.ledger import Ledger
 from ..limits.shapes import Place
 from .changed import Change
@@ -247,6 +247,7 @@ class State:
         "ledger",
         "lengths",
         "lineage",
+        "may_starve",
         "now_ns",
         "on_failure",
         "outbox",
@@ -269,6 +270,7 @@ class State:
         "seq",
         "serial",
         "started_ns",
+        "starved",
         "status",
         "timers",
         "to_check",
@@ -350,6 +352,10 @@ class State:
         """Scopes of which an operator cancelled all."""
         self.pardoned: dict[NodeKey, None] = {}
         """Instances in these that are to run all the same."""
+        self.starved: dict[tuple[str, Identity], tuple[int, int]] = {}
+        """(task, pool) → what calls of it need and the most that there is, where that is less."""
+        self.may_starve = False
+        """Something was queued that would not fit an empty machine; not part of the state that is compared."""
         self.counts: list[int] = [0] * len(At)
         """Call instances by state."""
         self.recalls = False

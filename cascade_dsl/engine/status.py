@@ -88,13 +88,19 @@ class RetryView:
 class ChangeView:
     """What an operator said that is in force: a limit (`amount` in base units), a pause, or that the run is to drain."""
 
-    kind: Literal["limit", "pause", "drain"]
+    kind: Literal["limit", "pause", "drain", "patch"]
+    """`patch`: a priority, or a demand, that is set over the text."""
     scope: str
     amount: int | None = None
     who: str = ""
     because: str = ""
+    sentence: str = ""
+    """Of a limit, as the language writes it; of a patch, as it would be typed. Added later, as is what follows."""
+    since_ns: int = 0
     until_ns: int | None = None
-    """When a pause ends by itself, on the engine's clock."""
+    """When it ends by itself."""
+    standing: str = "in force"
+    """`under` another word, or `outside` of its window."""
     freezes: bool = False
     """What runs stands still while the pause lasts."""
 
@@ -157,5 +163,16 @@ class Status:
     retries: tuple[RetryView, ...] = ()
     """Those that are due next; `nodes.backoff` counts all."""
     changes: tuple[ChangeView, ...] = ()
+    changes_total: int = 0
+    """`changes` holds the first of them. Added later, as is what follows but for `is_even`."""
+    pools_total: int = 0
+    """`pools` holds those of them for which somebody waits, then others."""
+    waits_total: int = 0
+    """`waits` holds those of them of which there are most."""
+    next_ns: int | None = None
+    """Nothing runs, and at this instant something changes by itself: tokens suffice, a pause or a word ends, a window
+    turns, something is tried again."""
+    memory: str = ""
+    """How tasks are held to the memory that they demand; empty where none demands any."""
     is_even: bool = False
     """All that is left are items of one list: what is left takes about as long as what was done."""

@@ -75,6 +75,7 @@ from .keys import is_keyed
 from .patches import granted, shape
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
+from .starving import tell_starved
 from .state import Frame, State, Timer, is_in_backoff
 from .steering import ON, after_failure
 from .temporary import next_released, next_revival
@@ -400,6 +401,7 @@ class _Turn(Turn):
             elif not self._widen():
                 ask_for_keys(state)
                 break
+        tell_starved(self)
         self._release()
         status = self._ending()
         if status is not None:

@@ -473,6 +473,27 @@ class Reloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Starved:
+    """Calls of a task wait that need more of a pool than it has when nobody holds any: nothing that ends lets them start.
+
+    `need` is the least of what they need that is too much. Told again where the figures have changed. Added later.
+    """
+
+    task: str
+    identity: Identity
+    need: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLongerStarved:
+    """No call of the task waits any more that needs more of the pool than it has. Added later."""
+
+    task: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainBegan:
     """Nothing new starts; what runs ends."""
 
@@ -570,6 +591,8 @@ Event: TypeAlias = (
     | BackoffEnded
     | Retried
     | Reloaded
+    | Starved
+    | NoLongerStarved
     | DrainBegan
     | DrainEnded
     | CancelBegan

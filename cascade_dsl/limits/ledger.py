@@ -16,6 +16,7 @@ from .audit import Audit
 from .effects import Capacities
 from .faults import LedgerFault
 from .keying import Keying
+from .obstacles import Told
 from .passing import PATIENCE, Passing
 from .picture import Wait
 from .pools import Clock, Pool, SpendPool
@@ -487,6 +488,12 @@ class Ledger:
     def pools(self) -> tuple[PoolView, ...]:
         """Every pool that somebody demands or a word names: resources, scopes, pauses, in this order, by name."""
         return picture.pool_views((*self._pools.values(), *self._pauses.values()), self._keying.families.values())
+
+    @property
+    def told(self) -> Told:
+        """What is said, and how single nodes stand."""
+        rest = self._declared, self._words, self._templates, self._waiting, self._holders
+        return Told(self._pools, self._keying.families, *rest)
 
     def why(self, node: NodeKey) -> tuple[str, ...]:
         """The pools that refuse a waiting node now; empty where it may start."""

@@ -82,6 +82,11 @@ class NodeQueue:
         if self._dead > _SPARSE and self._dead * 2 > len(nodes):
             self._squeeze()
 
+    def older(self, age: int) -> int:
+        """How many are older than an age, which need not be there."""
+        place = self._place(age)
+        return max(0, place - self._first - self._nodes[self._first : place].count(None))
+
     def head_age(self) -> int:
         """The age of the oldest node; the queue must not be empty."""
         return self._ages[self._first]

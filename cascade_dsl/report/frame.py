@@ -15,7 +15,20 @@ from ..engine.status import RunningView, Status
 from .cells import cut, cut_middle, pad, width
 from .pace import Pace
 from .paint import Piece, Row, Style, fit, row
-from .words import changes, done, elapsed, ended, held_help, held_text, pool_rows, retries, starved, states, total
+from .words import (
+    changes,
+    done,
+    elapsed,
+    ended,
+    held_help,
+    held_text,
+    next_text,
+    pool_rows,
+    retries,
+    starved,
+    states,
+    total,
+)
 
 _BAR_MOST = 40
 _BAR_LEAST = 10
@@ -127,7 +140,7 @@ def _stuck(status: Status) -> list[str]:
         return [*rows, *starved(status)]
     if status.phase == "stalled":
         return ["stalled: nothing runs and nothing can start", *starved(status)]
-    return starved(status)
+    return [*next_text(status), *starved(status)]
 
 
 def _pools(status: Status, wide: int) -> list[Row]:

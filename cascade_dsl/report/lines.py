@@ -17,7 +17,18 @@ from .feed import LOST_SHOWN, WANTS, Feed
 from .groups import Failures
 from .paint import Row, in_ascii, is_unicode, text_of
 from .result import RunResult, closing_lines
-from .words import change_text, changes, elapsed, pool_rows, progress, stall_help, stall_title, starved, waits_of
+from .words import (
+    change_text,
+    changes,
+    elapsed,
+    next_text,
+    pool_rows,
+    progress,
+    stall_help,
+    stall_title,
+    starved,
+    waits_of,
+)
 
 _LOOK_EVERY_S = 5.0
 _VERBOSE_EVERY_S = 0.15
@@ -125,7 +136,7 @@ def heartbeat(status: Status) -> str:
     """`1m00s: 12/47+ done, 3 running; task:fetch 3 of 3, 28 fetch waiting; longest pages[oslo] 45s`."""
     parts = [f"{elapsed(status.started_ns, status.now_ns)}: {progress(status.nodes)}"]
     parts += [f"{pool} {use}, {who} waiting" for pool, use, who in pool_rows(status) if who][:2]
-    parts += [*starved(status), *changes(status)][:3]
+    parts += [*next_text(status), *starved(status), *changes(status)][:3]
     if status.running:
         longest = status.running[0]
         parts.append(f"longest {longest.name} {elapsed(longest.since_ns, status.now_ns)}")

@@ -105,9 +105,25 @@ def show_amount(dimension: str, amount: int) -> str:
 
 
 def pool_use(pool: PoolView) -> str:
-    """`3 of 10`; without a limit only what is taken."""
+    """`3 of 10`, `10/s, 4 left`; without a limit only what is taken."""
     taken = show_amount(pool.dimension, pool.taken)
+    if pool.by and pool.key is None:
+        most = "no limit" if pool.capacity is None else show_amount(pool.dimension, pool.capacity)
+        each = rate(pool.amount or 0, pool.per_ns, pool.dimension) if pool.per_ns else most
+        return f"{each} for each {pool.by}" if pool.per_ns else f"{each} for each {pool.by}, {taken} taken"
+    if pool.per_ns:
+        shown = rate(pool.amount or 0, pool.per_ns, pool.dimension)
+        return shown if pool.tokens is None else f"{shown}, {show_amount(pool.dimension, max(0, pool.tokens))} left"
     return taken if pool.capacity is None else f"{taken} of {show_amount(pool.dimension, pool.capacity)}"
+
+
+_PER = {NS_PER_S: "s", 60 * NS_PER_S: "m", 3600 * NS_PER_S: "h", 86400 * NS_PER_S: "d"}
+
+
+def rate(amount: int, per_ns: int, dimension: str) -> str:
+    """`10/s`."""
+    shown = show_amount(dimension, amount)
+    return f"{shown}/{_PER[per_ns]}" if per_ns in _PER else f"{shown} each {show_seconds(per_ns / NS_PER_S)}"
 
 
 def is_pause(pool: str) -> bool:
@@ -137,7 +153,7 @@ def pool_rows(status: Status, everything: bool = False) -> list[tuple[str, str, 
         pool
         for pool in status.pools
         if not is_pause(pool.pool)
-        and (pool.pool in waiting or (pool.capacity is not None and pool.taken))
+        and (pool.pool in waiting or (pool.capacity is not None and (pool.taken or pool.per_ns)))
         and (pool.pool in waiting or everything or pool.pool not in _MACHINE)
     ]
     shown.sort(key=lambda pool: (pool.pool not in waiting, pool.pool in _MACHINE, pool.pool))
@@ -163,15 +179,31 @@ def changes(status: Status) -> list[str]:
             held = waiting.get(f"pause {change.scope}", "")
             how = "frozen" if change.freezes else "paused"
             text = f"{how} {'everything' if change.scope == 'global' else change.scope}{_said(change)}"
-            if change.until_ns is not None:
-                text += f", {show_seconds(max(0, change.until_ns - status.now_ns) / NS_PER_S)} left"
+            text += _time_left(change, status.now_ns)
             out.append(f"{text}; {held} waiting" if held else text)
+        elif change.kind == "patch":
+            out.append(f"{change.sentence}{_said(change)}")
         elif change.kind == "drain":
             out.append(f"draining{_said(change)}")
         else:
             amount = show_amount(dimensions.get(change.scope, "count"), change.amount or 0)
-            out.append(f"limit {change.scope} {amount}{_said(change)}")
-    return out
+            text = f"{change.sentence or f'limit {change.scope} {amount}'}{_said(change)}{_time_left(change, status.now_ns)}"
+            out.append(
+                text + {"under": "; under another word", "outside": "; not in its window now"}.get(change.standing, "")
+            )
+    more = status.changes_total - len(status.changes)
+    return [*out, *([f"and {more} more changes"] if more > 0 else [])]
+
+
+def _time_left(change: ChangeView, now_ns: int) -> str:
+    return "" if change.until_ns is None else f", {show_seconds(max(0, change.until_ns - now_ns) / NS_PER_S)} left"
+
+
+def next_text(status: Status) -> list[str]:
+    """`nothing runs: next in 12s`, where time alone lets a run go on."""
+    if status.next_ns is None:
+        return []
+    return [f"nothing runs: next in {show_seconds(max(0, status.next_ns - status.now_ns) / NS_PER_S)}"]
 
 
 def _said(change: ChangeView) -> str:

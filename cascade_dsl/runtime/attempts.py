@@ -115,6 +115,8 @@ class Attempts:
         self._out_of_memory = OutOfMemory()
         self.remains: dict[NodeKey, tuple[Ran, bool]] = {}
         """Of instances whose attempt has just ended badly: what it ran, and whether the kernel killed for want of memory."""
+        self.claims: dict[NodeKey, str] = {}
+        """Attempts that wait for another live run → the path that it publishes."""
         self.kept: list[Path] = []
         """Scratch folders that failed attempts worked in, left for the user to look at."""
 
@@ -289,13 +291,16 @@ class Attempts:
         """Another live run publishes the path now: wait until it has ended."""
         key, shown = effect.key, refused[0]
         self._note(f"{self._names.of(key)} waits: another live run publishes {shown}")
+        self.claims[key] = shown
         while refused:
             await trio.sleep(_CLAIM_EVERY_S)
             if self._is_stopping(key):
+                del self.claims[key]
                 message = f"stopped while it waited for {shown}"
                 self._break(key, effect.epoch, effect.attempt, "cancelled", None, message, "")
                 return
             refused = self._publishing.take(prepared)
+        del self.claims[key]
         if self._recalling.wants(key):
             self._recalling.make(key, partial(self._look, effect, prepared))
         else:
@@ -441,14 +446,17 @@ class Attempts:
         """What a body has made is what another live run publishes: it stays in its scratch folder until that has ended."""
         shown = refused[0]
         self._note(f"{self._names.of(prepared.key)} waits: another live run publishes {shown}")
+        self.claims[prepared.key] = shown
         while refused:
             await trio.sleep(_CLAIM_EVERY_S)
             if self._is_stopping(prepared.key):
+                del self.claims[prepared.key]
                 message = f"stopped while it waited for {shown}"
                 self._break(prepared.key, prepared.epoch, prepared.attempt, "cancelled", None, message, "", used)
                 self._leave(prepared)
                 return
             refused = self._publishing.take_matched(prepared.key, results.matched)
+        del self.claims[prepared.key]
         self._succeed(prepared, used, results)
 
     def _succeed(self, prepared: Prepared, used: Used, results: Results) -> None:

@@ -40,7 +40,7 @@ from ..ir.events import (
 )
 from ..ir.graph import Graph, NodeKey
 from ..ir.requirement import Identity, Layer, Scope
-from ..limits.picture import amount_text
+from ..limits.effects import terms_text
 from .as_typed import saying
 
 TOLD = (
@@ -225,7 +225,7 @@ class ChangeLog:
             return "no limit"
         scope = identity.scope
         dimension = self._state.plan.dimensions.get(scope.pattern, "count") if scope.kind == "resource" else "count"
-        text = amount_text(dimension, terms.amount, terms.per_ns, terms.burst)
+        text = terms_text(terms, dimension)
         return f"{text} by {identity.by}" if identity.by else text
 
 

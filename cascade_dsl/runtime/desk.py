@@ -18,7 +18,7 @@ from ..control.server import serve_control
 from ..engine.inputs import LimitGiven, LimitTaken
 from ..engine.status import Status
 from ..ir.events import Word
-from ..ir.graph import Graph
+from ..ir.graph import Call, Graph, walk
 from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
 from .acknowledging import Answer, of_limits
@@ -26,6 +26,7 @@ from .interpreter import Interpreter
 from .rehearsal import rehearsing
 
 if TYPE_CHECKING:
+    from .answers import Answers
     from .changing import Changing
     from .halts import Halts
     from .mending import Mending
@@ -57,14 +58,17 @@ class Desk:
         mending: Callable[[], Mending],
         halts: Callable[[], Halts],
         changing: Callable[[], Changing],
+        answers: Callable[[], Answers],
     ) -> None:
-        """`mending` makes who repairs the run, `halts` who stops it, `changing` who sets and takes back, when first asked for."""
+        """Who repairs the run, who stops it, who sets and takes back, who explains it: each made when first asked for."""
         self._interpreter = interpreter
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
         self._make_halts = halts
         self._make_changing = changing
+        self._make_answers = answers
+        self._made_answers: Answers | None = None
         self._on: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
             "status": self._status,
             "scopes": self._scopes,
@@ -79,6 +83,8 @@ class Desk:
             "undo": self._undo,
             "retry": self._retry,
             "reload": self._reload,
+            "why": self._why,
+            "limits": self._limits,
         }
 
     @property
@@ -109,7 +115,21 @@ class Desk:
         return status_json(self._interpreter.status())
 
     async def _scopes(self, _: dict[str, Any]) -> Answer:
-        return {"scopes": scopes_of(self._graph)}
+        calls = [node for node in walk(self._graph.nodes) if isinstance(node, Call)]
+        names = [*(node.name for node in calls), *(node.task for node in calls)]
+        return {"scopes": scopes_of(self._graph), "nodes": list(dict.fromkeys(names))}
+
+    @property
+    def _answers(self) -> Answers:
+        if self._made_answers is None:
+            self._made_answers = self._make_answers()
+        return self._made_answers
+
+    async def _why(self, request: dict[str, Any]) -> Answer:
+        return self._answers.why(str(request["node"]))
+
+    async def _limits(self, _: dict[str, Any]) -> Answer:
+        return self._answers.limits()
 
     # -- words ----------------------------------------------------------------------------------------------------
 

@@ -280,7 +280,8 @@ class DryShell:
                 self._ended = True
             case Discard():
                 pass  # what would go once it has been read
-            case StopAttempt() | FreezeAttempt() | ThawAttempt() | Publish() | KeyNodes():  # nobody steers a forecast
+            case StopAttempt() | FreezeAttempt() | ThawAttempt() | Publish() | KeyNodes():
+                # No limit is in force, so that nobody asks for keys.
                 raise AssertionError(effect)
 
     def _leave_undone(self, effect: StartAttempt) -> None:

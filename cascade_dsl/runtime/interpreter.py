@@ -61,10 +61,12 @@ from ..ir.events import (
     Computed,
     Event,
     Gathered,
+    NoLongerStarved,
     ParamBound,
     PublishPlanned,
     Recalled,
     Reloaded,
+    Starved,
 )
 from ..ir.graph import NodeKey
 from ..store.blobs import Blobs
@@ -81,6 +83,7 @@ from .publishing import Publishing
 from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
 from .rehearsal import is_rehearsing, rehearse
+from .saying import starved_text
 from .sources import SourceLines
 from .values import Values
 from .wall import CHECK_S, Wall
@@ -225,6 +228,7 @@ class Interpreter:
             pid_of=self.attempts.pid,
             remains=self.attempts.remains,
             sources=sources,
+            memory=memory.how,
         )
         self._sources = sources
         self._publishing = publishing
@@ -403,6 +407,8 @@ class Interpreter:
                 failure = self.picture.note(self.state, event)
                 if failure is not None:
                     self._reporter.failed(failure)
+            if isinstance(event, (Starved, NoLongerStarved)):
+                self._reporter.note(starved_text(event, self.state))
             if wanted is None or isinstance(event, wanted):
                 key: NodeKey | None = getattr(event, "key", None)
                 event_of(now_ns, event, "" if key is None else self._names.of(key))

@@ -35,16 +35,21 @@ class MemoryDemands:
         """An attempt as it is to be started."""
         return spec if self._enforce or spec.mem_bytes is None else replace(spec, mem_bytes=None)
 
+    @property
+    def how(self) -> str:
+        """How demands of memory are held; empty where there are none."""
+        if not self._any:
+            return ""
+        if not self._enforce:
+            return "tasks are not held to what they demand"
+        if self.groups is not None:
+            return f"the kernel holds tasks to what they demand, by control groups in {self.groups.base}"
+        return f"tasks are looked at some times a second and held to what they demand ({self._why_not})"
+
     def tell(self, note: Callable[[str], None]) -> None:
         """Say how demands of memory are held, where there are any."""
-        if not self._any:
-            return
-        if not self._enforce:
-            note("memory: tasks are not held to what they demand")
-        elif self.groups is not None:
-            note(f"memory: the kernel holds tasks to what they demand, by control groups in {self.groups.base}")
-        else:
-            note(f"memory: tasks are looked at some times a second and held to what they demand ({self._why_not})")
+        if self._any:
+            note(f"memory: {self.how}")
 
     def close(self) -> None:
         """The run has ended."""

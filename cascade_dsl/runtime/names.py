@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from ..engine.handles import source_list
+from ..engine.plan import Body, Site
 from ..engine.state import Frame, State
 from ..ir.graph import NodeKey
 from .values import Values
@@ -43,6 +45,45 @@ class Names:
         name = site.node.name
         return f"{name}[{','.join(reversed(labels))}]" if labels else name
 
+    def find(self, site: Site, labels: Sequence[str]) -> NodeKey | None:
+        """The instance of a site with these labels, as far as the lists around it are open; None where there is none."""
+        bodies: list[Body] = []
+        body = site.body
+        while body.parent is not None:
+            bodies.append(body)
+            body = body.parent.body
+        if len(labels) != len(bodies):
+            return None
+        path: tuple[int, ...] = ()
+        for body, label in zip(reversed(bodies), labels, strict=True):
+            frame = self._state.frames.get((body.region, *path))
+            index = _number(label) if frame is None else self._index(frame, label)
+            if index is None:
+                return None
+            path = (*path, index)
+        return (site.id, *path)
+
+    def labels(self, region: NodeKey) -> list[str]:
+        """The labels of a list that is open, in its order."""
+        frame = self._state.frames[region]
+        return [self._label(region, frame, index) for index in range(frame.count)]
+
+    def _index(self, frame: Frame, label: str) -> int | None:
+        if frame.source is not None or not frame.count:
+            return _number(label)
+        plain, _, repeated = label.rpartition("#")
+        nth = _number(repeated) or 1
+        seen = 0
+        items = self._values.get(source_list(self._state, (frame.body.region, *frame.path)))
+        for index, item in enumerate(items):
+            own = label_of(item, index)
+            if own == label:
+                return index
+            seen += own == plain
+            if nth > 1 and own == plain and seen == nth:
+                return index
+        return None
+
     def _label(self, region: NodeKey, frame: Frame, index: int) -> str:
         if frame.source is not None:
             return str(index)
@@ -66,6 +107,10 @@ class Names:
             if count > 1:
                 repeated[index] = f"{label}#{count}"
         return repeated or None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def label_of(item: Any, index: int) -> str:

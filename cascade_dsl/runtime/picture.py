@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush, nsmallest
 from itertools import islice
+from typing import Any, TypeVar
 
+from ..engine.changed import OPERATOR, ByOperator
 from ..engine.halting import is_over
+from ..engine.patches import PRIORITY
 from ..engine.state import ENDED, At, State
 from ..engine.status import ChangeView, FailureView, NodeCounts, Ran, RetryView, RunningView, Status, WaitView
+from ..engine.step import is_stalled, next_due
 from ..ir.events import (
     AttemptFailed,
     ComputeFailed,
+    DemandSet,
     DrainBegan,
-    DrainEnded,
     Event,
     NodeCancelled,
+    PrioritySet,
     Retried,
-    RunContinued,
-    ScopePaused,
-    ScopeResumed,
-    WordDropped,
-    WordSet,
 )
 from ..ir.graph import Call, Compute, FanOut, NodeKey, TaskDef
-from ..ir.requirement import Layer
+from ..ir.requirement import Layer, Scope
 from ..ir.used import over_of
+from ..limits.words import show_amount
 from .blame import Blame
+from .saying import sentence
 from .sources import SourceLines
 
 _RUNNING_SHOWN = 50
@@ -35,10 +37,10 @@ _FAILURES_SHOWN = 50
 _RETRIES_SHOWN = 5
 _HELD_SHOWN = 10
 _NAMES_SHOWN = 3
-PICTURED = (
-    *(AttemptFailed, ComputeFailed, Retried, WordSet, WordDropped, ScopePaused, ScopeResumed),
-    *(DrainBegan, DrainEnded, RunContinued, NodeCancelled),
-)
+_CHANGES_SHOWN = 50
+_POOLS_SHOWN = 100
+_WAITS_SHOWN = 100
+PICTURED = (AttemptFailed, ComputeFailed, Retried, NodeCancelled)
 """The events that a picture must be told of."""
 _Row = tuple[int, int, RetryView]
 
@@ -55,6 +57,7 @@ class Picture:
         pid_of: Callable[[int], int | None],
         remains: dict[NodeKey, tuple[Ran, bool]],
         sources: SourceLines,
+        memory: str = "",
     ) -> None:
         self._run = run
         self._file = file
@@ -62,12 +65,12 @@ class Picture:
         self._pid_of = pid_of
         self._remains = remains
         self._sources = sources
+        self._memory = memory
+        """Who let the run end, where somebody did."""
         self._blame = Blame()
         self._retries: list[_Row] = []
         """Heap by the instant when they are due; those that are past are dropped when somebody looks."""
         self._retried = 0
-        self._changes: dict[tuple[str, str], ChangeView] = {}
-        """What operators said and have not taken back, by kind and scope."""
         self._failures: dict[NodeKey, FailureView] = {}
 
     @property
@@ -92,39 +95,8 @@ class Picture:
             case Retried():
                 self._failures.pop(event.key, None)
                 self._blame = Blame()  # what was put down to it may come to be put down to another
-            case WordSet(word=word) if word.layer == Layer.LIVE:
-                limit = word.limit
-                assert limit.amount is None or isinstance(limit.amount, int)
-                scope = str(limit.scope)
-                if limit.amount is None:
-                    self._changes.pop(("limit", scope), None)
-                else:
-                    self._changes["limit", scope] = ChangeView(
-                        kind="limit", scope=scope, amount=limit.amount, who=event.who, because=limit.because
-                    )
-            case WordDropped(layer=Layer.LIVE):
-                self._changes.pop(("limit", str(event.scope)), None)
-            case ScopePaused():
-                scope = str(event.scope)
-                self._changes["pause", scope] = ChangeView(
-                    kind="pause",
-                    scope=scope,
-                    who=event.who,
-                    because=event.because,
-                    until_ns=event.until_ns,
-                    freezes=event.freezes,
-                )
-            case DrainBegan() if event.who:
-                self._changes["drain", ""] = ChangeView(kind="drain", scope="", who=event.who, because=event.because)
-            case DrainEnded() | RunContinued():
-                self._changes.pop(("drain", ""), None)
             case NodeCancelled():
                 self._failures.pop(event.key, None)  # it was parked, and is not to run again
-            case ScopeResumed(scope=None):
-                for key in [key for key in self._changes if key[0] == "pause"]:
-                    del self._changes[key]
-            case ScopeResumed():
-                self._changes.pop(("pause", str(event.scope)), None)
             case _:
                 pass
         return None
@@ -204,6 +176,9 @@ class Picture:
             )
             for r in oldest
         )
+        pools = state.ledger.pools()
+        waits = tuple(WaitView(task=t, pool=p, count=c, starved=why) for t, p, c, why in state.ledger.waits())
+        changes = [*_changes(state)]
         return Status(
             run=self._run,
             file=self._file,
@@ -212,20 +187,95 @@ class Picture:
             nodes=counts(state),
             running=running,
             running_total=len(state.running),
-            pools=state.ledger.pools(),
-            waits=tuple(
-                WaitView(task=task, pool=pool, count=count, starved=starved)
-                for task, pool, count, starved in state.ledger.waits()
-            ),
+            pools=_most(pools, lambda pool: (not pool.waiting, not pool.taken), _POOLS_SHOWN),
+            pools_total=len(pools),
+            waits=_most(waits, lambda wait: -wait.count, _WAITS_SHOWN),
+            waits_total=len(waits),
             paused=tuple(state.paused),
             failures=tuple(replace(f, ran=None) for f in islice(self._failures.values(), _FAILURES_SHOWN)),
             phase=_phase(state),
             retries=self.retries(now_ns),
-            changes=tuple(self._changes.values()),
+            changes=tuple(changes[:_CHANGES_SHOWN]),
+            changes_total=len(changes),
+            next_ns=_next(state),
+            memory=self._memory,
             is_even=_is_even(state),
             held=tuple(replace(self._failures[key], ran=None) for key in islice(state.parked, _HELD_SHOWN)),
             held_total=len(state.parked),
         )
+
+
+T = TypeVar("T")
+
+
+def _most(rows: Sequence[T], order: Callable[[T], Any], most: int) -> tuple[T, ...]:
+    """The first of them in an order, left in that which they have."""
+    if len(rows) <= most:
+        return tuple(rows)
+    kept = set(sorted(range(len(rows)), key=lambda at: order(rows[at]))[:most])
+    return tuple(row for at, row in enumerate(rows) if at in kept)
+
+
+def _changes(state: State) -> Iterator[ChangeView]:
+    """What operators said and have not taken back."""
+    if state.phase == "draining" and state.why == OPERATOR:
+        began = [change.event for change in state.changes if isinstance(change.event, DrainBegan)]
+        who, because = (began[-1].who, began[-1].because) if began else ("", "")
+        yield ChangeView(kind="drain", scope="", who=who, because=because)
+    for identity, dimension in state.ledger.told.subjects():
+        for said in state.ledger.told.said(identity):
+            word, limit = said.word, said.word.limit
+            if word.layer != Layer.LIVE:
+                continue
+            yield ChangeView(
+                kind="limit",
+                scope=str(limit.scope),
+                amount=limit.amount if isinstance(limit.amount, int) else None,
+                who=word.who,
+                because=limit.because,
+                sentence=sentence(limit, dimension),
+                since_ns=word.since_ns,
+                until_ns=limit.until_ns,
+                standing=said.standing,
+            )
+    for scope, paused in state.paused.items():
+        yield ChangeView(
+            kind="pause",
+            scope=scope,
+            who=paused.who,
+            because=paused.because,
+            since_ns=paused.since_ns,
+            until_ns=state.ledger.pause_end(paused.scope),
+            freezes=paused.freezes,
+        )
+    for (scope, what), amount in state.patches.items():
+        change = next((c for c in reversed(state.changes) if _sets(c.event, scope, what)), None)
+        shown = f"priority {scope} {amount}"
+        if what != PRIORITY:
+            shown = f"set {scope} {what}={show_amount(state.plan.dimensions[what], amount)}"
+        yield ChangeView(
+            kind="patch",
+            scope=str(scope),
+            who="" if change is None else change.event.who,
+            because=getattr(change.event, "because", "") if change is not None else "",
+            sentence=shown,
+            since_ns=0 if change is None else change.t_ns,
+        )
+
+
+def _sets(event: ByOperator, scope: Scope, what: str) -> bool:
+    match event:
+        case PrioritySet():
+            return event.scope == scope and what == PRIORITY
+        case DemandSet():
+            return event.scope == scope and any(name == what for name, _ in event.amounts)
+        case _:
+            return False
+
+
+def _next(state: State) -> int | None:
+    """When something changes by itself in a run of which nothing goes on now."""
+    return None if state.phase != "running" or state.running or state.asked else next_due(state)
 
 
 def _least(heap: list[_Row], count: int) -> list[_Row]:
@@ -255,11 +305,8 @@ def _task(state: State, key: NodeKey) -> str:
 
 
 def _phase(state: State) -> str:
-    if state.phase == "running" and not state.running and not state.asked:
-        from ..engine.step import is_stalled
-
-        if is_stalled(state):
-            return "held" if state.parked else "stalled"
+    if state.phase == "running" and not state.running and not state.asked and is_stalled(state):
+        return "held" if state.parked else "stalled"
     return state.phase
 
 

@@ -72,6 +72,7 @@ from .wall import Wall, zone_text
 from .warden import PASSED_ON
 
 if TYPE_CHECKING:
+    from .answers import Answers
     from .changing import Changing
     from .explaining import Told
     from .halts import Halts
@@ -384,6 +385,21 @@ def _play(
                     compiler=sentences.compiler,
                 )
 
+            def answers() -> Answers:
+                from .answers import Answers  # the same: few runs are asked
+
+                return Answers(
+                    state=state,
+                    names=names,
+                    reader=reader,
+                    failure=interpreter.picture.failure,
+                    pid_of=interpreter.attempts.pid,
+                    log_of=bodies.log_path,
+                    claims=interpreter.attempts.claims,
+                    run=run.id,
+                    now_ns=clock.now_ns,
+                )
+
             def halts() -> Halts:
                 from .halts import Halts
 
@@ -394,7 +410,7 @@ def _play(
 
                 return Changing(interpreter, names)
 
-            desk = Desk(interpreter, sentences, mending, halts, changing)
+            desk = Desk(interpreter, sentences, mending, halts, changing, answers)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)
