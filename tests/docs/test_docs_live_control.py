@@ -36,7 +36,9 @@ _VARIES = (
     (re.compile(r"\b\d\d:\d\d(:\d\d)?\b"), "HH:MM"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s|min|m|h)\b( \d+ ?(s|m)\b)?"), "TIME"),
     (re.compile(r"127\.0\.0\.1:\d+"), "HOST"),
-    (re.compile(r" +"), " "),
+    (re.compile(r"\b\d+(\.\d+)?[KMGT]i?B\b"), "SIZE"),
+    (re.compile(r"(cpu +[\d.]+ of|limit (cpu|gpu|global)|(gpu|global) +\d+ of) \d+"), r"\1 N"),  # what the machine has
+    (re.compile(r"\s+"), " "),  # lines are broken where times are long
 )
 
 
