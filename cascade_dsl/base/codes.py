@@ -236,5 +236,30 @@ CODES: dict[str, str] = {
 """Code → title of its page."""
 
 WARNINGS: dict[str, str] = {
+    "CSCW001": "unused-task",
+    "CSCW002": "unused-param",
+    "CSCW003": "unused-binding",
+    "CSCW004": "unlimited-demand",
+    "CSCW005": "shared-path",
+    "CSCW006": "hidden-function",
+    "CSCW007": "raw-braces",
+    "CSCW008": "single-braces",
+    "CSCW009": "unknown-allow",
+    "CSCW010": "unneeded-allow",
+    "CSCW110": "unused-secret",
+    "CSCW111": "secret-not-given",
+    "CSCW120": "looks-like-a-value",
+    "CSCW121": "writes-final-path",
+    "CSCW319": "constant-key",
+    "CSCW321": "burst-of-one",
+    "CSCW340": "second-interpreter",
+    "CSCW341": "raw-param",
+    "CSCW342": "relative-write",
+    "CSCW343": "value-in-arithmetic",
+    "CSCW200": "never-none",
+    "CSCW360": "written-in-place",
+    "CSCW361": "output-not-named",
+    "CSCW362": "shared-pattern",
+    "CSCW545": "kept-temp",
 }
 """Code of a warning, `CSCW…` → its name, by which a line is spared it: `# allow: NAME`. Each has a row in CODES too."""

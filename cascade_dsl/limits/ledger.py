@@ -390,10 +390,7 @@ class Ledger:
         return Place(waiter.age, waiter.passes)
 
     def start(self, node: NodeKey, units: Given = ()) -> None:
-        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen.
-
-        `units` are what `units` gave for it; none where nobody asks which ones it has.
-        """
+        """A waiting node becomes a holder of all that it demands, with these units of it. It must fit; it need not be the one chosen."""
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} starts and does not wait")
