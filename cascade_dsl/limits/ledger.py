@@ -464,9 +464,7 @@ class Ledger:
     def units(self, node: NodeKey) -> Given:
         """Which units of what it demands a node has; of one that waits, which it would get if it started now."""
         waiter = self._waiting.get(node)
-        if waiter is None:
-            return self._units.of(node)
-        return self._units.wanted(waiter.cls.shape.columns, waiter.amounts, self._pools)
+        return self._units.of(node) if waiter is None else self._units.wanted(waiter, self._pools)
 
     def waiting_nodes(self) -> tuple[NodeKey, ...]:
         """The nodes that wait, in the order in which they were queued."""

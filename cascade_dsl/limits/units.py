@@ -18,6 +18,7 @@ from ..ir.graph import NodeKey
 from ..ir.requirement import Identity, Scope
 from .faults import LedgerFault
 from .pools import Pool
+from .shapes import Waiter
 
 UNITS_MAX = 1024
 """A resource with a greater capacity hands out no units."""
@@ -39,10 +40,11 @@ class Units:
         self._taken: dict[str, int] = {}
         """Resource → the numbers that nodes have, as the bits of an integer."""
 
-    def wanted(self, columns: Mapping[str, int], amounts: tuple[int, ...], pools: Mapping[Identity, Pool]) -> Given:
-        """What a node would get now that asks for amounts of resources, each in its column."""
+    def wanted(self, waiter: Waiter, pools: Mapping[Identity, Pool]) -> Given:
+        """What a node that waits would get now."""
         given: Given = ()
-        for name, column in columns.items():
+        amounts = waiter.amounts
+        for name, column in waiter.cls.shape.columns.items():
             if name in _NEVER:
                 continue
             pool = pools[Identity(Scope("resource", name))]
