@@ -18,8 +18,7 @@ EVENT_SCHEMA = 1
 OnFailure = Literal["finish", "continue", "cancel", "hold"]
 """`hold`: what failed is parked until somebody retries it. Added later."""
 FailureReason = Literal["exit", "signal", "timeout", "result", "value", "start", "lost", "cancelled"]
-"""`exit`: a code other than 0; `signal`: killed; `result`: outputs missing or of the wrong type; `value`: an argument or
-amount could not be evaluated; `start`: the process could not be started; `cancelled`: stopped on request."""
+"""`exit`: a code other than 0; `signal`: killed; `result`: outputs missing or of the wrong type; `value`: an argument or amount could not be evaluated; `start`: the process could not be started; `cancelled`: stopped on request."""
 RunStatus = Literal["done", "failed", "cancelled", "drained", "stalled"]
 
 
