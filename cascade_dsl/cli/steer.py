@@ -120,9 +120,8 @@ def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
             return the_live_run(_those_that_hold(find_live(os.getcwd()), request), None)
         return the_run(parsed)
     except Exception as error:
-        from ..base.diagnostics import (
-            CascadeError,
-        )  # a third of the imports of this process, where all goes well for nothing
+        # A third of the imports of this process, where all goes well for nothing.
+        from ..base.diagnostics import CascadeError
 
         if isinstance(error, CascadeError) and any(d.code in UNREACHABLE for d in error.diagnostics):
             _check_sentence(request)

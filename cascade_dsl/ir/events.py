@@ -1,8 +1,7 @@
 """Events: the only thing that changes the engine's state, and what the journal holds.
 
-An event is committed before its effects are performed; recovery is a loop over `apply`. Instances are `NodeKey`s.
-A value of up to 4 KiB of JSON stands in its event as text (`value`), a larger one is a blob named by `blob`; `length`
-is given where the value is a list. The engine looks at `length` and `fact` only.
+An event is committed before its effects are performed; recovery is a loop over `apply`. Instances are `NodeKey`s. A value of up to 4 KiB of JSON
+stands in its event (`value`), a larger one is a blob (`blob`); `length` is of lists. The engine looks at `length` and `fact` only.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ EVENT_SCHEMA = 1
 OnFailure = Literal["finish", "continue", "cancel", "hold"]
 """`hold`: what failed is parked until somebody retries it. Added later."""
 FailureReason = Literal["exit", "signal", "timeout", "result", "value", "start", "lost", "cancelled"]
-"""`exit`: a code other than 0; `signal`: killed; `result`: outputs missing or of the wrong type; `value`: an argument or
-amount could not be evaluated; `start`: the process could not be started; `cancelled`: stopped on request."""
+"""`exit`: a code other than 0; `signal`: killed; `result`: outputs missing or of the wrong type; `value`: an argument or amount could not be evaluated; `start`: the process could not be started; `cancelled`: stopped on request."""
 RunStatus = Literal["done", "failed", "cancelled", "drained", "stalled"]
 
 

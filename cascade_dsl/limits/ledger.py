@@ -376,10 +376,7 @@ class Ledger:
         return Place(waiter.age, waiter.passes)
 
     def start(self, node: NodeKey, units: Given = ()) -> None:
-        """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen.
-
-        `units` are what `units` gave for it; none where nobody asks which ones it has.
-        """
+        """A waiting node becomes a holder of all that it demands, with these units of it. It must fit; it need not be the one chosen."""
         waiter = self._waiting.get(node)
         if waiter is None:
             raise LedgerFault(f"node {node} starts and does not wait")
@@ -453,16 +450,7 @@ class Ledger:
     def units(self, node: NodeKey) -> Given:
         """Which units of what it demands a node has; of one that waits, which it would get if it started now."""
         waiter = self._waiting.get(node)
-        if waiter is None:
-            return self._units.of(node)
-        given: Given = ()
-        for name, column in waiter.cls.shape.columns.items():
-            pool = self._pools[Identity(Scope("resource", name))]
-            if pool.dimension == "count" and pool.capacity is not None:
-                numbers = self._units.lowest(name, waiter.amounts[column], pool.capacity)
-                if numbers:
-                    given += ((name, numbers),)
-        return given
+        return self._units.of(node) if waiter is None else self._units.wanted(waiter, self._pools)
 
     def waiting_nodes(self) -> tuple[NodeKey, ...]:
         """The nodes that wait, in the order in which they were queued."""

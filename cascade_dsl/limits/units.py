@@ -15,10 +15,16 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from ..ir.graph import NodeKey
+from ..ir.requirement import Identity, Scope
 from .faults import LedgerFault
+from .pools import Pool
+from .shapes import Waiter
 
 UNITS_MAX = 1024
 """A resource with a greater capacity hands out no units."""
+
+_NEVER = frozenset({"cpu", "mem"})
+"""Resources that are no counts in any program: most tasks ask for no others."""
 
 Given: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 """Resource → numbers in ascending order, in the order of the demands."""
@@ -33,6 +39,20 @@ class Units:
         self._had: dict[NodeKey, Given] = {}
         self._taken: dict[str, int] = {}
         """Resource → the numbers that nodes have, as the bits of an integer."""
+
+    def wanted(self, waiter: Waiter, pools: Mapping[Identity, Pool]) -> Given:
+        """What a node that waits would get now."""
+        given: Given = ()
+        amounts = waiter.amounts
+        for name, column in waiter.cls.shape.columns.items():
+            if name in _NEVER:
+                continue
+            pool = pools[Identity(Scope("resource", name))]
+            if pool.dimension == "count" and pool.capacity is not None:
+                numbers = self.lowest(name, amounts[column], pool.capacity)
+                if numbers:
+                    given += ((name, numbers),)
+        return given
 
     def lowest(self, resource: str, count: int, capacity: int) -> tuple[int, ...]:
         """The lowest numbers below the capacity that nobody has; none where the capacity hands out none."""

@@ -5,9 +5,9 @@ What `curl -fsS` does, for a machine that has nothing but Python.
 
 from __future__ import annotations
 
+import http.client
 import sys
-import urllib.error
-import urllib.request
+from urllib.parse import urlsplit
 
 TRY_LATER = 75
 
@@ -15,20 +15,22 @@ TRY_LATER = 75
 def main():
     """Write the page to stdout; an exit code."""
     (url,) = sys.argv[1:]
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the site is on this machine
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
     try:
-        with opener.open(url, timeout=60) as answer:
-            sys.stdout.buffer.write(answer.read())
-    except urllib.error.HTTPError as error:
-        after = error.headers.get("Retry-After")
-        print(f"{url}: {error.code} {error.reason}" + (f", try again in {after} s" if after else ""), file=sys.stderr)
-        return TRY_LATER if error.code in (429, 503) else 22
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        said = getattr(reason, "strerror", None) or reason
+        connection.request("GET", parts.path or "/")
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        said = getattr(error, "strerror", None) or error
         print(f"{url}: {said}. Is the server there? `python3 serve.py` starts it", file=sys.stderr)
         return 7
-    return 0
+    if answer.status == 200:
+        sys.stdout.buffer.write(body)
+        return 0
+    after = answer.headers.get("Retry-After")
+    print(f"{url}: {answer.status} {answer.reason}" + (f", try again in {after} s" if after else ""), file=sys.stderr)
+    return TRY_LATER if answer.status in (429, 503) else 22
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 
     python3 serve.py                       serve until Ctrl-C, at http://127.0.0.1:8077
     python3 serve.py -- COMMAND …          serve on a free port while COMMAND runs; it finds the address in CRAWL_BASE
+    python3 serve.py --sites 2 -- COMMAND  two servers, each on a port of its own; their addresses are in CRAWL_SITES
 
-More than three requests in flight are too many: the fourth is answered 429 with a `Retry-After`. The server counts for
+More than three requests in flight are too many: the fourth is answered 429 with a `Retry-After`. Each server counts for
 itself what is in flight, and writes an access log. Beside the site it answers
 
     GET  /stats          {"in_flight": 2, "peak": 3, "served": 17, "refused": 0}
@@ -24,11 +25,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from site_map import pages, sitemap
+from site_map import sitemap, sites
 
 MOST = 3
 HERE = Path(__file__).resolve().parent
@@ -46,11 +47,11 @@ class Desk:
         self.passes = None  # how many pages the gate lets through; None: it is open
 
     def arrive(self):
-        """Count a request in; whether it is one too many."""
+        """Count a request in; when that was, and how many are in flight with it."""
         with self.changed:
             self.in_flight += 1
             self.peak = max(self.peak, self.in_flight)
-            return self.in_flight > MOST
+            return time.time_ns(), self.in_flight, self.peak
 
     def wait_at_gate(self):
         """Until the gate lets this one through."""
@@ -89,18 +90,23 @@ class Desk:
             return True
 
 
-def handler(desk, site, service_s, log):
-    """The class that answers the requests of one server."""
+def handler(desk, site, service_s, most, log):
+    """The class that answers the requests of one server.
+
+    A line of its log is a request: when it arrived, in seconds since 1970, its path, how it was answered, how many were in flight
+    with it, and the most that have been.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             if self.path == "/stats":
                 self.answer_json(desk.stats())
                 return
-            too_many = desk.arrive()
+            self.arrived = desk.arrive()
+            too_many = self.arrived[1] > most
             body = site.get(self.path)
             if body is None and self.path == "/sitemap.xml":
-                body = sitemap(f"http://{self.headers.get('Host', '')}")
+                body = sitemap(f"http://{self.headers.get('Host', '')}", site)
             elif body is not None:
                 desk.wait_at_gate()
                 if not too_many:
@@ -134,10 +140,15 @@ def handler(desk, site, service_s, log):
             except ConnectionError:
                 pass  # whoever asked has gone
 
-        def log_message(self, format, *args):
-            if not getattr(self, "path", "").startswith(("/stats", "/gate")):
+        def log_request(self, code="-", size="-"):
+            arrived, self.arrived = getattr(self, "arrived", None), None
+            if arrived is not None:
+                at_ns, in_flight, peak = arrived
                 with suppress(ValueError):  # the log is closed: we are at the end
-                    log.write(f"{self.log_date_time_string()} {format % args}\n")
+                    log.write(f"{at_ns // 10**9}.{at_ns % 10**9:09} {self.path} {int(code)} {in_flight} {peak}\n")
+
+        def log_message(self, format, *args):
+            pass
 
     return Handler
 
@@ -147,6 +158,31 @@ def main():
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
     command = words[at + 1 :]
+    options = read_options(words[:at])
+    try:
+        made = sites(options.sites, options.pages)
+    except ValueError as error:
+        sys.exit(f"serve.py: {options.sites} sites with {options.pages} pages: {error}")
+    port = options.port if options.port is not None else 0 if command else 8077
+    options.log.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        servers = [
+            Server(site, options, port + place if port else 0, stack.enter_context(open(log, "w", buffering=1)))
+            for place, (site, log) in enumerate(zip(made, logs(options.log, len(made)), strict=True))
+        ]
+        code = run(command, [server.base for server in servers]) if command else wait(servers)
+        for server in servers:
+            server.http.shutdown()
+    for server in servers:
+        said = server.desk.stats()
+        who = "the server" if len(servers) == 1 else server.base
+        refused = said["refused"] or "none"
+        print(f"{who}: {said['served']} answered, at most {said['peak']} at once, {refused} refused", file=sys.stderr)
+    return code
+
+
+def read_options(words):
+    """What was asked for."""
     parser = argparse.ArgumentParser(
         description="A small site that answers 429 when more than three requests are in flight.",
         epilog="After `--` may stand a command: the site is there while it runs, on a free port, its address in CRAWL_BASE.",
@@ -155,33 +191,48 @@ def main():
     parser.add_argument("--service", type=float, default=0.2, metavar="SECONDS", help="what a page takes, about (0.2)")
     parser.add_argument("--closed", action="store_true", help="hold all pages until POST /gate/open")
     parser.add_argument("--log", type=Path, default=HERE / "out" / "access.log", help="the access log (%(default)s)")
-    options = parser.parse_args(words[:at])
-    port = options.port if options.port is not None else 0 if command else 8077
+    parser.add_argument(
+        "--sites", type=int, default=1, metavar="N", help="so many servers, with logs of their own: access-1.log, … (1)"
+    )
+    parser.add_argument("--pages", type=int, default=48, metavar="N", help="how many pages they have together (48)")
+    parser.add_argument("--most", type=int, default=MOST, metavar="N", help="how many at once a server can bear (3)")
+    return parser.parse_args(words)
 
-    desk = Desk()
-    if options.closed:
-        desk.gate("close")
-    options.log.parent.mkdir(parents=True, exist_ok=True)
-    with open(options.log, "w", buffering=1) as log:
+
+def logs(path, count):
+    """The access log of each server."""
+    return [path if count == 1 else path.with_stem(f"{path.stem}-{place}") for place in range(1, count + 1)]
+
+
+class Server:
+    """One server, listening."""
+
+    def __init__(self, site, options, port, log):
+        self.pages = len(site)
+        self.desk = Desk()
+        if options.closed:
+            self.desk.gate("close")
+        answers = handler(self.desk, site, options.service, options.most, log)
         try:
-            server = ThreadingHTTPServer(("127.0.0.1", port), handler(desk, pages(), options.service, log))
+            self.http = Http(("127.0.0.1", port), answers)
         except OSError as error:
             sys.exit(f"serve.py: port {port}: {error.strerror}; `--port 0` takes a free one")
         except OverflowError:
             sys.exit(f"serve.py: port {port}: a port is a number up to 65535")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        base = f"http://127.0.0.1:{server.server_port}"
-        code = run(command, base) if command else wait(base)
-        server.shutdown()
-        said = desk.stats()
-    refused = said["refused"] or "none"
-    print(f"the server: {said['served']} answered, at most {said['peak']} at once, {refused} refused", file=sys.stderr)
-    return code
+        self.base = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
 
-def wait(base):
+class Http(ThreadingHTTPServer):
+    """Threads for requests, and room for many that come at once."""
+
+    request_queue_size = 128
+
+
+def wait(servers):
     """Until Ctrl-C."""
-    print(f"{len(pages())} pages at {base}", flush=True)
+    for server in servers:
+        print(f"{server.pages} pages at {server.base}", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pause()
@@ -189,10 +240,10 @@ def wait(base):
         return 0
 
 
-def run(command, base):
-    """Run a command that finds the site in CRAWL_BASE; its exit code. Ctrl-C is for the command: the site waits for its end."""
+def run(command, bases):
+    """Run a command that finds the sites in CRAWL_BASE and CRAWL_SITES; its exit code. Ctrl-C is for the command: they wait for its end."""
     try:
-        child = subprocess.Popen(command, env={**os.environ, "CRAWL_BASE": base})
+        child = subprocess.Popen(command, env={**os.environ, "CRAWL_BASE": bases[0], "CRAWL_SITES": " ".join(bases)})
     except OSError as error:
         print(f"serve.py: {command[0]}: {error.strerror}", file=sys.stderr)
         return 127

@@ -1,4 +1,4 @@
-"""The site: a gazetteer of small rivers. Made, not stored, and the same each time."""
+"""The sites: gazetteers of small rivers. Made, not stored, and the same each time."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ RIVERS = [
     "thurne",
     "wye",
 ]
+REACHES = ["", "upper-", "lower-", "little-", "old-", "north-", "south-", "east-", "west-"]
 WORDS = [
     "above",
     "along",
@@ -119,18 +120,27 @@ WORDS = [
 ]
 
 
-def pages():
+def sites(count=1, pages=48):
+    """So many sites with so many pages together, as even as can be; no two have a page of one name."""
+    rivers = [reach + river for reach in REACHES for river in RIVERS]
+    if not 1 <= count <= pages <= len(rivers):
+        raise ValueError(f"there are pages for 1 to {len(rivers)}, and each site has one at least")
+    shares = [rivers[at:pages:count] for at in range(count)]
+    return [site(share, "rivers" if count == 1 else f"rivers {at}") for at, share in enumerate(shares)]
+
+
+def site(rivers, seed):
     """Path → the bytes of each page. Older pages are linked more often, as they are everywhere."""
-    chance = random.Random("rivers")
+    chance = random.Random(seed)
     known = []
     links = {}
-    for river in chance.sample(RIVERS, len(RIVERS)):
+    for river in chance.sample(rivers, len(rivers)):
         # who is linked already is linked again: the pool holds a river three times, and once more for each link to it
         pool = [other for earlier in known for other in (earlier, earlier, earlier, *links[earlier])]
         links[river] = sorted({chance.choice(pool) for _ in range(chance.randint(2, 7))}) if pool else []
         known.append(river)
     links[known[0]] = known[1:6]
-    return {f"/river/{river}.html": page(river, links[river], chance) for river in RIVERS}
+    return {f"/river/{river}.html": page(river, links[river], chance) for river in rivers}
 
 
 def page(river, links, chance):
@@ -145,7 +155,7 @@ def page(river, links, chance):
     return f"<!doctype html>\n<title>The {river.title()}</title>\n<h1>The {river.title()}</h1>\n{body}\n".encode()
 
 
-def sitemap(base):
+def sitemap(base, paths):
     """The list of all pages, as search engines read it."""
-    rows = "".join(f"<url><loc>{base}/river/{river}.html</loc></url>\n" for river in RIVERS)
+    rows = "".join(f"<url><loc>{base}{path}</loc></url>\n" for path in paths)
     return f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n'.encode()

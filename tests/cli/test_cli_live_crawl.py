@@ -101,7 +101,7 @@ def test_the_server_counts_what_a_second_terminal_allows(project: Project, site:
     started = project.started()
     assert sum(started.values()) == 1 + 1 + 2 * PAGES + 2 + counted["refused"]
     log = (project.folder / "out" / "access.log").read_text()
-    assert (log.count('" 200 '), log.count('" 429 ')) == (1 + PAGES, counted["refused"])
+    assert (log.count(" 200 "), log.count(" 429 ")) == (1 + PAGES, counted["refused"])
     assert (project.folder / "out" / "ranking.csv").read_text().startswith("id,rank,linked,links,size,words\neden,")
 
 

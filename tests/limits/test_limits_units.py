@@ -79,13 +79,13 @@ def test_what_started_while_nothing_limited_the_resource_has_none() -> None:
 
 def test_units_are_numbers_of_counts_that_are_small_and_of_no_other_amount() -> None:
     bench = Bench()
-    bench.limit(CPU, 4000)
+    bench.limit(CPU, 1000)
     bench.limit(EVERYTHING, 8)
     bench.limit(DB, UNITS_MAX + 1)
-    many = bench.queue(cpu=1000, db=1)
+    many = bench.queue(cpu=500, db=1)
     assert start(bench) == {many: ()}
     bench.limit(DB, UNITS_MAX)
-    some, none = bench.queue(cpu=1000, db=1), bench.queue(db=0)
+    some, none = bench.queue(cpu=500, db=1), bench.queue(db=0)
     assert start(bench) == {some: (("db", (0,)),), none: ()}
 
 
