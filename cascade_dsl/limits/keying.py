@@ -190,7 +190,9 @@ class Keying:
         """A `by` and nodes that lack its key: running ones first, then the oldest that wait."""
         for family in self.families.values():
             if family.lacking:
-                return family.by, tuple(sorted(family.lacking, key=lambda node: self._holders[node].since)[:most])
+                same = [other for other in self.families.values() if other.by == family.by]
+                nodes = {node for other in same for node in other.lacking}
+                return family.by, tuple(sorted(nodes, key=lambda node: self._holders[node].since)[:most])
         for by in self._exprs:
             queues = {cls: cls.queue for f in self.families.values() if f.by == by for cls in f.keyless}
             if queues:
