@@ -165,8 +165,11 @@ CODES: dict[str, str] = {
     "CSC620": "Nothing to retry",
     "CSC621": "Nothing of this name in the run",
     "CSC622": "The run is ending",
-    "CSC660": "A list of the live run has no such item",
     "CSC630": "A burst that is smaller than a demand",
+    "CSC643": "A node and a resource of one name",
+    "CSC644": "Nothing to cancel",
+    "CSC646": "The time of a pause",
+    "CSC660": "A list of the live run has no such item",
     # store 7xx (store)
     "CSC700": "The journal cannot be created or opened",
     "CSC701": "The journal is damaged",

@@ -135,6 +135,7 @@ ARGS: dict[str, str] = {
     "SCOPE": "global, task:NAME, tag:NAME (* matches) or a resource.",
     "AMOUNT": "How many, or how much with its unit; none takes the limit back.",
     "NODE": "A node, as its failure calls it: index, pages[oslo].",
+    "NODE|SCOPE": "A node (index, pages[oslo], all of pages), or a scope: global, task:NAME, tag:NAME or a resource.",
     "TASK": "The name of a task; all where it is not given.",
     "SHELL": "bash, zsh or fish.",
     "ACTION": "ls, rm, gc or verify.",

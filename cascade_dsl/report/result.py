@@ -145,7 +145,7 @@ def last_line(result: RunResult) -> str:
     match result.status:
         case "done":
             return f"done: {text}"
-        case "failed" if not nodes.failed and not nodes.held:
+        case "failed" if nodes.stopped and not nodes.failed and not nodes.held:
             return f"incomplete: {text}; `cascade continue` runs what was cancelled"
         case "failed":
             logged = next((failure.name for failure in result.failures if failure.log), None)

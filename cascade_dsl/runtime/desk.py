@@ -21,7 +21,6 @@ from ..ir.events import Word
 from ..ir.graph import Call, Graph, walk
 from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
-from ..limits.views import Effect
 from .acknowledging import Answer, of_limits
 from .interpreter import Interpreter
 
@@ -117,7 +116,7 @@ class Desk:
     async def _limits(self, _: dict[str, Any]) -> Answer:
         return self._answers.limits()
 
-    # -- words and pauses -----------------------------------------------------------------------------------------
+    # -- words ------------------------------------------------------------------------------------------------------
 
     async def _limit(self, request: dict[str, Any]) -> Answer:
         limit, who = self._sentences.limit(request["text"], self._graph), _who(request)
@@ -133,6 +132,28 @@ class Desk:
         scope = self._scope(request["scope"])
         return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request)), scope)
 
+    def _scope(self, text: str) -> Scope:
+        return self._sentences.scope(text, self._graph)
+
+    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> Answer:
+        ledger = self._interpreter.state.ledger
+
+        def effect(before: tuple[Any, set[int]]) -> Answer:
+            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0]), applied=True)
+            if isinstance(given, LimitGiven) and given.preempt:
+                count = len(self._preempted() - before[1])
+                told["preempted"] = count
+                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+            return told
+
+        return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)
+
+    def _preempted(self) -> set[int]:
+        running = self._interpreter.state.running.values()
+        return {each.serial for each in running if each.stopping == "preempted"}
+
+    # -- what stops and goes on -----------------------------------------------------------------------------------
+
     async def _pause(self, request: dict[str, Any]) -> Answer:
         text = request.get("scope")
         return await self._make_halts().pause(request, Scope("global") if text is None else self._scope(text))
@@ -147,30 +168,7 @@ class Desk:
     async def _cancel(self, request: dict[str, Any]) -> Answer:
         halts = self._make_halts()
         is_scope = "what" in request and halts.means_scope(request)
-        return await halts.cancel(request, self._scope(str(request["what"])) if is_scope else None)
-
-    def _scope(self, text: str) -> Scope:
-        return self._sentences.scope(text, self._graph)
-
-    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> Answer:
-        ledger = self._interpreter.state.ledger
-        return await self._interpreter.order(
-            given,
-            lambda: (ledger.capacities(scope), self._preempted()),
-            lambda before: self._changed(ledger.effect(scope, before[0]), given, before[1]),
-        )
-
-    def _changed(self, effect: Effect, given: LimitGiven | LimitTaken, before: set[int]) -> Answer:
-        told = of_limits(self._interpreter.run_id, effect, applied=True)
-        if isinstance(given, LimitGiven) and given.preempt:
-            count = len(self._preempted() - before)
-            told["preempted"] = count
-            told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
-        return told
-
-    def _preempted(self) -> set[int]:
-        running = self._interpreter.state.running.values()
-        return {each.serial for each in running if each.stopping == "preempted"}
+        return await halts.cancel(request, self._scope(request["what"]) if is_scope else None)
 
     # -- repair ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 from ..base.diagnostics import CascadeError, fail
@@ -46,13 +45,13 @@ class Halts:
 
     async def pause(self, request: dict[str, Any], scope: Scope) -> dict[str, Any]:
         """Nothing new starts in a scope, for a time perhaps; with `freeze` what runs stands still."""
-        for_ns, until_ns, said = self._time(request)
+        for_ns, until_minute, said = _time(request)
         given = PauseAsked(
             scope=scope,
             who=str(request.get("who", "")),
             because=str(request.get("because", "")),
             for_ns=for_ns,
-            until_ns=until_ns,
+            until_minute=until_minute,
             freezes="freeze" in request,
         )
         ledger = self._state.ledger
@@ -112,26 +111,6 @@ class Halts:
             "waiting": found.waiting,
             "effect": text,
         }
-
-    def _time(self, request: dict[str, Any]) -> tuple[int | None, int | None, str]:
-        """For how long, or until when on the engine's clock, and how that is said; CSC646."""
-        long, time = request.get("for"), request.get("until")
-        if long is not None and time is not None:
-            raise fail("CSC646", "a pause has `--for` or `--until`, not both", help="leave one of them out")
-        if long is not None:
-            for_ns = parse_duration_ns(str(long))
-            if not for_ns or for_ns < 0:
-                raise fail("CSC646", f"`--for` takes a duration, not `{long}`", help="write `--for 20m`")
-            return for_ns, None, f" for {long}"
-        if time is not None:
-            found = _TIME.match(str(time))
-            if found is None:
-                raise fail("CSC646", f"`--until` takes a time of the day, not `{time}`", help="write `--until 08:00`")
-            now = datetime.now().astimezone()
-            left = _next(now, int(found[1]), int(found[2])) - now
-            left_ns = (left // timedelta(microseconds=1)) * 1000
-            return None, self._interpreter.now_ns() + left_ns, f" until {time}"
-        return None, None, ""
 
     # -- the end of the run ---------------------------------------------------------------------------------------
 
@@ -316,11 +295,22 @@ class Halts:
         return fail("CSC621", f"nothing in this run is called `{text}`", help=help)
 
 
-def _next(now: datetime, hour: int, minute: int) -> datetime:
-    """The next instant at which a clock on the wall shows that time."""
-    at = now.replace(tzinfo=None, hour=hour, minute=minute, second=0, microsecond=0)
-    found = at.astimezone()
-    return found if found > now else (at + timedelta(days=1)).astimezone()
+def _time(request: dict[str, Any]) -> tuple[int | None, int | None, str]:
+    """For how long, or until which minute of the day, and how that is said; CSC646."""
+    long, time = request.get("for"), request.get("until")
+    if long is not None and time is not None:
+        raise fail("CSC646", "a pause has `--for` or `--until`, not both", help="leave one of them out")
+    if long is not None:
+        for_ns = parse_duration_ns(str(long))
+        if not for_ns or for_ns < 0:
+            raise fail("CSC646", f"`--for` takes a duration, not `{long}`", help="write `--for 20m`")
+        return for_ns, None, f" for {long}"
+    if time is not None:
+        found = _TIME.match(str(time))
+        if found is None:
+            raise fail("CSC646", f"`--until` takes a time of the day, not `{time}`", help="write `--until 08:00`")
+        return None, int(found[1]) * 60 + int(found[2]), f" until {time}"
+    return None, None, ""
 
 
 def _running(number: int, one: str, many: str) -> str:

@@ -274,10 +274,6 @@ class Interpreter:
         assert order.answer is not None
         return order.answer
 
-    def now_ns(self) -> int:
-        """The instant of now, on the engine's clock."""
-        return self._clock.now_ns()
-
     def status(self) -> Status:
         """The run now."""
         return self.picture.status(self.state, self._clock.now_ns())

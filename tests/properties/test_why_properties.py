@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from graphs import Table, call, compute, fan, graph, output, param, scope_of, task, word
 from hypothesis import given, settings
