@@ -162,6 +162,8 @@ CODES: dict[str, str] = {
     "CSC606": "The run does not answer",
     "CSC607": "Too many control connections",
     "CSC608": "The control socket cannot be opened",
+    "CSC610": "A control request that asks for what the run does not know",
+    "CSC611": "A field of a control request that is too long",
     "CSC620": "Nothing to retry",
     "CSC621": "Nothing of this name in the run",
     "CSC622": "The run is ending",
