@@ -193,11 +193,7 @@ class _Told:
             kept = show_amount(dimension, one["kept"])
             who = one.get("kept_for")
             passed = f", which was passed {one['kept_passes']} times" if one.get("kept_passes") else ""
-            yield (
-                f"  {kept} of that is kept back for {who}{passed}"
-                if who
-                else f"  {kept} of that is kept back for another"
-            )
+            yield f"  {kept} are kept back for {who or 'another'}{passed}"
         if one["holders"] and not one["starved"]:
             yield f"  held by {self.holders(one)}"
         if one["ahead"] and not one["starved"]:
@@ -252,6 +248,8 @@ class _Told:
                 yield f"its turn comes at about {clock(at, self.now_ns)} ({left(at, self.now_ns)}), after those before it"
                 return
             yield f"it may start at {clock(at, self.now_ns)} ({left(at, self.now_ns)}) at the earliest"
+        elif (keeper := next((one["kept_for"] for one in pools if one.get("kept_for")), None)) is not None:
+            yield f"it may start when {keeper} has started, and enough is free"
         elif pools and all(_is_held(one) or instant is not None for one, instant in zip(pools, instants, strict=True)):
             yield "it may start when enough of those that hold it have ended"
 
@@ -321,6 +319,8 @@ def _behind(pools: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _pool(one: Mapping[str, Any]) -> str:
+    if one.get("kept_for") and one["need"] <= one["free"]:
+        return f"{one['pool']}, which is kept back for {one['kept_for']}"
     if one.get("per_ns"):
         return f"tokens of {one['scope']}" if one["need"] != 1 else f"a token of {one['scope']}"
     return str(one["pool"])

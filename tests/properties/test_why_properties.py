@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from graphs import Table, call, compute, fan, graph, output, param, scope_of, task, word
 from hypothesis import given, settings
@@ -30,24 +29,23 @@ def program(shape: int) -> Graph:
         task("b", requires={"cpu": 0.5, "mem": 2 * GB}, priority=1),
         task("c", requires={"cpu": 0}),
     ]
-    inner = fan(10, 1, 11, [call(12, "b", 3, name="pair")], 12) if shape % 2 else call(10, "b", 4, name="next")
     condition = [compute(5, 3)] if shape % 3 == 0 else []
     nodes = [
         param(1),
+        call(70, "b", None, name="setup"),
         fan(2, 1, 3, [*condition, call(4, "a", 3, name="got")], 4, condition=5 if condition else None),
-        fan(20, 2, 21, [call(22, "b", 21, name="then"), call(23, "c", 22, name="last")], 23),
-        fan(30, 1, 3 + 28, [replace(inner, id=40) if shape % 2 == 0 else inner, call(33, "c", 31, name="own")], 33),
+        fan(20, 2, 21, [call(22, "b", 21, name="then"), call(23, "c", 22, name="last", after=(70,))], 23),
         call(50, "c", 20, name="whole"),
         call(51, "a", None, name="after", after=(50,)),
         output(60, 50),
     ]
     if shape % 2 == 0:
-        nodes[3] = fan(30, 1, 31, [call(33, "c", 31, name="own"), call(34, "b", 33, name="next")], 34)
+        nested = fan(30, 1, 31, [call(33, "c", 31, name="own"), call(34, "b", 33, name="next")], 34)
     else:
-        nodes[3] = fan(
+        nested = fan(
             30, 1, 31, [fan(10, 1, 11, [call(12, "b", 31, name="pair")], 12), call(33, "c", 31, name="own")], 33
         )
-    return graph(tasks, nodes, {"mem": "bytes"})
+    return graph(tasks, [*nodes[:4], nested, *nodes[4:]], {"mem": "bytes"})
 
 
 def instances(state: State) -> Iterator[tuple[Frame, int, int, NodeKey]]:
