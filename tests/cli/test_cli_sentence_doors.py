@@ -214,7 +214,7 @@ def sentences(draw: Any) -> Said:
     options: list[tuple[str, str]] = []
     if draw(st.booleans()):
         amount = f"{amount}/{draw(st.sampled_from('smhd'))}"
-        burst = {"mem": "5GB", "disk": "1MB", "cpu": "1.5"}.get(scope, draw(st.integers(1, 10**6).map(str)))
+        burst: str = {"mem": "5GB", "disk": "1MB", "cpu": "1.5"}.get(scope) or draw(st.integers(1, 10**6).map(str))
         if scope == "disk" or draw(st.booleans()):  # `fetch` takes more than a byte at once
             options.append(("burst", burst))
     if draw(st.booleans()):

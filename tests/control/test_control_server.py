@@ -456,12 +456,16 @@ def test_changes_of_all_connections_come_at_one_pace(path: Path, monkeypatch: py
     trio.run(main, clock=clock)
 
 
+def _request(verb: str, text: Any, more: dict[str, Any]) -> bytes:
+    return json.dumps({"v": 1, "id": 7, "verb": verb, "text": text, **more}).encode() + b"\n"
+
+
 PIECES = st.one_of(
     st.binary(max_size=40),
     st.sampled_from([b"\n", b"{", b"[" * 2000, b'{"v":1,"id":', b"\x00\n", b"9" * 5000 + b"\n", b"x" * 70_000]),
     st.sampled_from([status(7), status(7)[:-1], b'{"v":1,"id":7,"verb":"limit","text":"\\ud800"}\n']),
     st.builds(
-        lambda verb, text, more: json.dumps({"v": 1, "id": 7, "verb": verb, "text": text, **more}).encode() + b"\n",
+        _request,
         st.sampled_from(["limit", "status", "pause", "rm"]),
         st.text(max_size=5) | st.none() | st.integers(),
         st.dictionaries(st.sampled_from(["must", "who", "scope", "v", "id"]), st.none() | st.text(max_size=3) | st.lists(st.integers(), max_size=2), max_size=2),

@@ -77,7 +77,8 @@ def test_a_good_graph_has_no_findings() -> None:
 
 def limited(**parts: Any) -> g.Graph:
     """The good graph with one limit."""
-    return replace(GOOD, limits=(Limit(**{"scope": Scope("global"), "amount": 1, **parts}),))
+    said: dict[str, Any] = {"scope": Scope("global"), "amount": 1, **parts}
+    return replace(GOOD, limits=(Limit(**said),))
 
 
 BAD: dict[str, tuple[g.Graph, list[tuple[str, str]]]] = {

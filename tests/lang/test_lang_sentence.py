@@ -133,7 +133,7 @@ def test_scopes_alone() -> None:
 
 
 S, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
-HOST = {"by": ir.Var("host"), "by_text": "host"}
+HOST: dict[str, Any] = {"by": ir.Var("host"), "by_text": "host"}
 
 
 def spend(scope: Scope, amount: int, per_ns: int, burst: int = 1, **more: Any) -> Limit:
