@@ -381,12 +381,12 @@ def test_what_gives_way_is_queued_again_and_no_attempt_is_counted(project: Proje
 
 
 IN_PLACE = """\
-task make(i: int) -> (files: list[file] = "made/{{i}}-*") {   # allow: written-in-place
+task make(i: int) -> made: list[file] = "made/{{i}}-*" {   # allow: written-in-place
   requires cpu = 0.01
   sh "mkdir -p made; echo new > made/{{i}}-new; echo x >> ticks-{{i}}; echo x >> ticks-{{i}}; cat go-{{i}}"
 }
 got = [make(i) for i in range(2)]
-output all = got
+output files = got
 """
 
 
