@@ -61,6 +61,9 @@ _SENTENCE = (
     Option("--by", VALUE, "One limit for each value of an expression over the inputs.", "EXPR"),
     Option("--for", VALUE, "How long the limit holds.", "DURATION"),
     Option("--until", VALUE, "Until when the limit holds.", "TIME"),
+    Option("--from", VALUE, "When the hours begin in which the limit holds, in local time.", "TIME"),
+    Option("--to", VALUE, "When they end.", "TIME"),
+    Option("--days", VALUE, "On which days: mon-fri, or sat,sun.", "DAYS"),
     Option("--hard", FLAG, "Upper layers may lower it, not raise it."),
     _BECAUSE,
 )

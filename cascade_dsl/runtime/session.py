@@ -46,6 +46,7 @@ from ..store.runs import Project, Run, can_go_on
 from ..store.wal import was_restarted
 from .bodies import Bodies
 from .clock import Clock
+from .configuration import NAME, Configured
 from .dead import clear_dead
 from .desk import Desk, Sentences
 from .destinations import Destinations
@@ -85,6 +86,8 @@ class Terms:
 
     limits: tuple[Limit, ...] = ()
     """The command-line layer, amounts in base units."""
+    config: tuple[Configured, ...] = ()
+    """The configuration of the project."""
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
@@ -130,7 +133,7 @@ def begin(
     warden: int | None = None,
 ) -> Ended:
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
-    words = preflight(graph, params, folder=folder, limits=terms.limits)
+    words = preflight(graph, params, folder=folder, limits=terms.limits, config=terms.config)
     secrets = read_secrets(graph, folder, os.environ)
     refuse_stored(graph, params, secrets)
     project = Project(folder)
@@ -320,9 +323,11 @@ def _play(
             from .explaining import Explainer
 
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
-        above = [word for word in words if word.layer == Layer.COMMAND_LINE]
+        above = [word for word in words if word.layer in (Layer.CONFIG, Layer.COMMAND_LINE)]
         first: list[Input] = [request]
         notes: list[str] = []
+        if others := [f"`{one.text}`" for one in terms.config if not one.applies]:
+            notes.append(f"{NAME}: not applicable here: {', '.join(others)}")
         if isinstance(request, ContinueRequested):
             taken = _newer(run, state, values, sentences, terms, above, folder, notes)
             first += [] if taken is None else [taken]

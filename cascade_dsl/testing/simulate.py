@@ -167,6 +167,10 @@ class Simulation:
             self._check(self.state)
         return events
 
+    def next_outside(self) -> int | None:
+        """The next instant at which something happens that the engine does not know of yet."""
+        return self._due[0][0] if self._due else None
+
     def advance(self) -> bool:
         """One turn at the next instant at which something happens; False where nothing will."""
         if self.status is not None:
@@ -184,7 +188,8 @@ class Simulation:
                 running = self.state.running.get(given.key)
                 if running is None or (running.epoch, running.attempt) != (given.epoch, given.attempt):
                     return True
-                self._ends.pop(running.serial, None)
+                if self._ends.pop(running.serial, None) is None:
+                    return True  # its outcome was told already
             self.turn(given)
         else:
             self.now_ns = max(self.now_ns, due)

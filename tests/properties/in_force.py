@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from math import ceil
 
 from cascade_dsl.ir.events import Word
 from cascade_dsl.ir.graph import NodeKey
@@ -211,6 +212,25 @@ class Watch:
     def end(self, key: NodeKey) -> None:
         """A call holds no more."""
         del self.running[key]
+
+    def affordable(self, asks: Asks, now: int) -> int | None:
+        """The first instant at which its rates allow a call, if nobody else takes any; None: never, or that cannot be told."""
+        instant = now
+        for name, rate, need in self.pools(asks, now):
+            if rate.per_ns is None:
+                continue
+            if not rate.amount or need > rate.burst:
+                return None
+            spent = self.spent.get(name)
+            if spent is None:
+                continue
+            if len(spent.terms) > 1:
+                return None
+            total = need
+            for since, amount in reversed(spent.starts):
+                total += amount
+                instant = max(instant, since + ceil((total - rate.burst) / rate.speed))
+        return instant
 
     def refusing(self, asks: Asks, now: int) -> list[str]:
         """The hold pools and pauses that have no room for a call; rates are left aside."""
