@@ -47,7 +47,7 @@ from .places import CannotStart, FilePlace, GlobPlace, ValueOf, ValuePlace
 from .publishing import Publishing, Taken, is_of_the_disk, unfinished
 from .ran import OutOfMemory, ran_of
 from .recalling import Recalling
-from .results import BadResult, Results, left_in_place, read_results
+from .results import BadResult, Results, discard_new, left_in_place, read_results
 from .values import INLINE_BYTES, Values
 
 _CLAIM_EVERY_S = 0.2
@@ -387,7 +387,10 @@ class Attempts:
             tail = left if isinstance(left, str) else ""
             self._break(prepared.key, prepared.epoch, prepared.attempt, reason, code, message + tail, log, outcome.used)
 
-        if before:
+        running = self._state.running.get(prepared.key)
+        if before and running is not None and running.stopping == "preempted":
+            self._disk.submit(partial(discard_new, prepared, before), lambda _: broke(""))
+        elif before:
             self._disk.submit(partial(left_in_place, prepared, self._first.get(prepared.key, before)), broke)
         else:
             broke("")

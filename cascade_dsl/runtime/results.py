@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,17 @@ def left_in_place(prepared: Prepared, before: Mapping[str, Mapping[str, Stamp]])
     shown = sorted(found)[:_LISTED]
     more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
     return f", and {', '.join(shown)}{more} {'is' if len(found) == 1 else 'are'} left in place"
+
+
+def discard_new(prepared: Prepared, before: Mapping[str, Mapping[str, Stamp]]) -> None:
+    """Remove what a body that gave way has newly made in place; what it changed of what stood there stays changed."""
+    for place in prepared.places:
+        if isinstance(place, GlobPlace) and place.in_place:
+            stood = before.get(place.spec.name, {})
+            for path in written_since(place.root, place.pattern, dict(stood)):
+                if path not in stood:
+                    with suppress(OSError):
+                        os.unlink(place.root / path)
 
 
 def _removals(

@@ -378,3 +378,24 @@ def test_what_gives_way_is_queued_again_and_no_attempt_is_counted(project: Proje
     let_go(project)
     assert run.finish().code == 0
     assert {e.attempt for _, e in project.of(AttemptStarted)} == {1}
+
+
+IN_PLACE = """\
+task make(i: int) -> made: list[file] = "made/{{i}}-*" {   # allow: written-in-place
+  requires cpu = 0.01
+  sh "mkdir -p made; echo new > made/{{i}}-new; echo x >> ticks-{{i}}; echo x >> ticks-{{i}}; cat go-{{i}}"
+}
+got = [make(i) for i in range(2)]
+output files = got
+"""
+
+
+def test_what_gives_way_leaves_nothing_that_it_newly_made(project: Project) -> None:
+    project.fifos(["go-0", "go-1"], folder=".")
+    project.write("made/1-old", "old")
+    begin(project, program=IN_PLACE, count=2)
+    assert sorted(os.listdir(project.folder / "made")) == ["0-new", "1-new", "1-old"]
+    said(project, "limit", "task:make", "1", "--preempt")
+    project.wait(lambda: project.of(AttemptLost), "one that gave way")
+    assert sorted(os.listdir(project.folder / "made")) == ["0-new", "1-old"]
+    said(project, "cancel")

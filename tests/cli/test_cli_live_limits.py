@@ -77,6 +77,8 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
         "running": 12,
         "waiting": 28,
         "effect": "task:work resumed: 12 running, 28 waiting, its limit of 20 stands",
+        "thawed": 0,
+        "frozen": 0,
     }
     assert follows(project, ScopeResumed) == instances(12, 20)
     assert said(project, "pause") == "global paused: 20 running go on, 20 waiting"
@@ -213,7 +215,7 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
     assert (seen["run"], seen["file"], seen["phase"]) == (run, "work.csc", "running")
     assert seen["nodes"] == {
         "waiting": 0, "ready": 30, "running": 10, "backoff": 0, "done": 0, "cached": 0, "failed": 0, "skipped": 0,
-        "cancelled": 0, "held": 0, "open_ended": False,
+        "cancelled": 0, "stopped": 0, "held": 0, "frozen": 0, "open_ended": False,
     }  # fmt: skip
     assert pools["task:work"] == {
         "pool": "task:work", "kind": "hold", "dimension": "count", "capacity": 4, "taken": 10, "holders": 10,
