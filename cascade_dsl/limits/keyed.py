@@ -38,6 +38,14 @@ class Family:
         return self.identity.scope
 
     @property
+    def name(self) -> str:
+        """`task:fetch by host`."""
+        return str(self.identity)
+
+    pause = False
+    """No pause is by key."""
+
+    @property
     def by(self) -> str:
         """The source of the expression that gives the keys."""
         return self.identity.by

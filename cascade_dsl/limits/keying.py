@@ -21,6 +21,7 @@ class Keying:
     """The families of keyed pools, and the keys of nodes. Reads the ledger's nodes; owns nothing else of it."""
 
     __slots__ = (
+        "_bys",
         "_clock",
         "_exprs",
         "_holders",
@@ -43,6 +44,8 @@ class Keying:
         templates: Sequence[Template],
     ) -> None:
         self.families: dict[Identity, Family] = {}
+        self._bys: dict[Template, tuple[tuple[str, Expr], ...]] = {}
+        """What `bys` has said since a family came or went."""
         self._exprs: dict[str, Expr] = {}
         """By text in force → expression."""
         self._idle: list[tuple[int, int, Family, Pool]] = []
@@ -63,6 +66,7 @@ class Keying:
 
     def follow(self, identity: Identity, terms: Terms | None, dimension: Dimension) -> None:
         """Bring a family in line with what is in force: None where no word is."""
+        self._bys.clear()
         family = self.families.get(identity)
         if family is None:
             if terms is not None:
@@ -124,8 +128,11 @@ class Keying:
         """The texts and expressions in force for nodes of a template, by text."""
         if not self.families:
             return ()
-        found = {family.by for family in self.families.values() if template.in_scope(family.scope)}
-        return tuple((by, self._exprs[by]) for by in sorted(found))
+        known = self._bys.get(template)
+        if known is None:
+            found = {family.by for family in self.families.values() if template.in_scope(family.scope)}
+            known = self._bys[template] = tuple((by, self._exprs[by]) for by in sorted(found))
+        return known
 
     def key(self, by: str, keyed: Iterable[tuple[NodeKey, str]]) -> list[Waiter]:
         """Keys become known; gives the waiting nodes that have another class now."""
@@ -183,7 +190,9 @@ class Keying:
         """A `by` and nodes that lack its key: running ones first, then the oldest that wait."""
         for family in self.families.values():
             if family.lacking:
-                return family.by, tuple(sorted(family.lacking, key=lambda node: self._holders[node].since)[:most])
+                same = [other for other in self.families.values() if other.by == family.by]
+                nodes = {node for other in same for node in other.lacking}
+                return family.by, tuple(sorted(nodes, key=lambda node: self._holders[node].since)[:most])
         for by in self._exprs:
             queues = {cls: cls.queue for f in self.families.values() if f.by == by for cls in f.keyless}
             if queues:

@@ -1,55 +1,28 @@
 """The ledger: which waiting node may start now. Pure, deterministic, the one owner of pools and of what they hold.
 
-Algorithm
----------
-*Pools.* A resource has a pool; a scoped limit makes one on which each node in its scope asks 1; a pause makes one of
-capacity 0. `Words` gives capacities. What is taken is the sum over the pool's holders.
-
-*Classes.* Nodes of one template whose amounts are zero in the same places are a shape: they demand the same pools.
-Nodes of one shape and rank are a class, a `NodeQueue` in the order of age. Global order is (rank, age).
-
-*Choice.* A heap `_ready` holds classes under a lower bound of the order of their first node that fits. `choose` pops
-the least, looks whether it fits (shared pools once, then the descent in the queue) and puts it back under the exact
-order, until the top is exact. A class that a pool refuses whole goes to sleep in the pool's bucket for its least need;
-room on the pool wakes only buckets that now fit, and a bucket stands in `_ready` as one entry under its best sleeper:
-5000 one-node classes that wait for one core cost one look each time a core becomes free. A class whose nodes
-are refused by one pool here, another there sleeps jointly: any room on a pool that varies wakes it. When `choose`
-says None, every class sleeps, so that the next turn costs only what its changes woke. Heap entries are never searched
-for: a class's stamp voids them.
-
-*Passing.* When x starts, then for each pool P that it takes from, let f be the first in order of the waiting nodes that
-demand P and would fit an empty machine. x has passed f when f is before it in order, lacks P after the start, and
-lacks no pool but through holders that passed it too (later in order, started after f was queued): a node that waits
-for `task:slow` behind an older slow one is not delayed by what takes cpu meanwhile. At 64 passes f claims its pools. A claim is a reservation unless an older claim shares a pool, or the node would not fit an empty machine now
-(starved, paused). Of a reserved pool others may take only what leaves the reserved demand free: nothing where it is
-lacking. Claims are on disjoint pools, so each reserved pool only drains until the node fits.
-Why this suffices: once the nodes before f have ended, every start that keeps f waiting is a pass; a bounded number of
-those and f is reserved, or none and its pools drain.
-
-What would force a redesign: pools that a node takes one after another (now all demands are taken at one instant); an
-order that is not a total order known when a node is queued; amounts that change while a node waits.
-Spend pools, `by` keys and `whole` fit: another kind of `room`, a key in the class, holders that are instances.
+The algorithm stands in the docstring of the package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from ..ir.events import Word
 from ..ir.expr import Expr
 from ..ir.graph import NodeKey
-from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope, Window
-from . import picture
+from ..ir.requirement import Dimension, Identity, Layer, Limit, Resource, Scope, Window
+from . import effects, picture, shares
 from .audit import Audit
+from .effects import Capacities
 from .faults import LedgerFault
 from .keying import Keying
 from .passing import Passing
-from .picture import Capacities, Wait
+from .picture import Wait
 from .pools import Clock, Pool, SpendPool
 from .search import Search
 from .shapes import DemandClass, Holder, Rank, Shape, Template, Waiter, asks
 from .units import Given, Units
-from .views import Effect, PauseEnding, PoolView, WordEnding
+from .views import Effect, Impossible, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Words
 
 NO_KEYS: Mapping[str, str] = {}
@@ -109,18 +82,14 @@ class Ledger:
             self._declared |= {identity}
             for other in [i for i in (*self._pools, *self._keying.families) if i.scope == scope]:
                 # A word spoke of it before the program did, and did not know what it is measured in.
-                self._forget(other)
+                if other.by:
+                    self._keying.follow(other, None, "count")
+                else:
+                    self._remove(self._pools.pop(other))
             self._pools[identity] = pool = Pool(identity, resource.dimension)
             pool.say(self._words.terms(identity))
             self._add(pool)
             self._follow(scope)
-
-    def _forget(self, identity: Identity) -> None:
-        if identity.by:
-            self._keying.follow(identity, None, "count")
-            self._reserve()
-        else:
-            self._remove(self._pools.pop(identity))
 
     # ---- time -------------------------------------------------------------------------------------------------
 
@@ -204,16 +173,8 @@ class Ledger:
 
     def set_word(self, word: Word) -> None:
         """A layer says a word. Raises NotBuilt for forms that are not carried out yet."""
-        limit = word.limit
-        spends = limit.kind == "spend"
-        if spends != (limit.per_ns is not None) or (limit.burst is not None and not spends):
-            raise LedgerFault(f"`limit {limit.scope}` is no rate, or a rate without a time")
-        if min(1 if limit.per_ns is None else limit.per_ns, 1 if limit.burst is None else limit.burst) < 1:
-            raise LedgerFault(f"the time and the burst of `limit {limit.scope}` must be at least 1")
-        if bool(limit.by_text) != (limit.by is not None):
-            raise LedgerFault(f"`by` of `limit {limit.scope}` is a text and an expression, or neither")
         self._words.set(word)
-        self._follow(limit.scope)
+        self._follow(word.limit.scope)
 
     def drop_word(self, layer: Layer, scope: Scope) -> None:
         """A layer says nothing any more about a scope: what is below is in force again."""
@@ -231,7 +192,7 @@ class Ledger:
         if found is None:
             return None
         pool = self._pools.get(word.limit.identity)
-        shown = picture.terms_text(found.limit, "count" if pool is None else pool.dimension)
+        shown = effects.terms_text(found.limit, "count" if pool is None else pool.dimension)
         name = LAYER_NAMES[found.layer]
         return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
@@ -504,7 +465,7 @@ class Ledger:
 
     def pools(self) -> tuple[PoolView, ...]:
         """Every pool that somebody demands or a word names: resources, scopes, pauses, in this order, by name."""
-        return picture.pool_views((*self._pools.values(), *self._pauses.values()))
+        return picture.pool_views((*self._pools.values(), *self._pauses.values()), self._keying.families.values())
 
     def why(self, node: NodeKey) -> tuple[str, ...]:
         """The pools that refuse a waiting node now; empty where it may start."""
@@ -521,39 +482,45 @@ class Ledger:
         """What is in force for a scope (None: every paused scope): to be kept before a change, for `effect`."""
         if scope is None:
             return tuple((f"pause {paused}", 0) for paused in self._pauses)
-        out: list[tuple[str, int | None]] = []
-        pool = self._pools.get(Identity(scope))
-        if pool is not None and pool.capacity is not None:
-            out.append(("hold", pool.capacity))
-        if scope in self._pauses:
-            out.append(("pause", 0))
-        return tuple(out)
+        said = effects.in_force(self._words, scope, self._dimension(scope))
+        return (*said, ("pause", 0)) if scope in self._pauses else said
 
-    def effect(self, scope: Scope | None, before: Capacities) -> Effect:
-        """The acknowledgement of a change that was just made; `before` is `capacities(scope)` from before it."""
-        running = waiting = taken = 0
-        for cls in self._classes():
-            if scope is None or cls.shape.column(scope) is not None:
-                waiting += len(cls.queue)
-        for holder in self._holders.values():
-            column = -1 if scope is None else holder.shape.column(scope)
-            if column is not None:
-                running += 1
-                taken += asks(holder.amounts, column)
-        pool = None if scope is None else self._pools.get(Identity(scope))
-        dimension = "count" if pool is None else pool.dimension
-        return picture.effect(
-            scope, dimension, before, self.capacities(scope), running=running, waiting=waiting, taken=taken
-        )
+    def effect(self, scope: Scope | None, before: Capacities, said: Limit | None = None) -> Effect:
+        """The acknowledgement of a change that was just made; `before` is `capacities(scope)` from before it.
 
-    def impossible(self, shape: int, amounts: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:
-        """Demands on resources that cannot fit even an empty machine: (resource, need, capacity), in base units."""
-        out: list[tuple[str, int, int]] = []
-        for name, amount in zip(self._templates[shape].resources, amounts, strict=True):
-            capacity = self._pools[Identity(Scope("resource", name))].capacity
-            if capacity is not None and amount > capacity:
-                out.append((name, amount, capacity))
-        return tuple(out)
+        `said` is the limit that an operator has just said, where one has.
+        """
+        counts = effects.counts(scope, self._classes(), self._holders.values())
+        after = self.capacities(scope)
+        if scope is None:
+            return effects.resumed_everywhere(before, after, counts)
+        word = None if said is None else self._words.latest(Layer.LIVE, said.identity, plain=said.is_plain)
+        pools = {**self._pools, **self._keying.families}
+        dimension, now = self._dimension(scope), self._clock.now
+        return effects.effect(scope, dimension, before, after, counts, pools, self._words, word, now)
+
+    def impossible(self, shape: int, amounts: tuple[int, ...]) -> tuple[Impossible, ...]:
+        """Demands on resources that cannot fit even an empty machine: more than a capacity, or than a burst."""
+        needs = dict(zip(self._templates[shape].resources, amounts, strict=True))
+        return picture.impossible(needs, (*self._pools.values(), *self._keying.families.values()))
+
+    def holders_of(self, identity: Identity, key: str | None = None) -> tuple[tuple[NodeKey, int], ...]:
+        """Who holds how much of a pool, the longest first; of one that is split by keys under one of them, or under all."""
+        return shares.held(self._hold_pools(identity, key), self._holders)
+
+    def over(self, identity: Identity, leaving: Container[NodeKey] = ()) -> tuple[NodeKey, ...]:
+        """The youngest holders that would have to go for each pool of an identity to be within its capacity, youngest first.
+
+        Those that are `leaving` count as gone, and are not named.
+        """
+        return shares.over(self._hold_pools(identity, None), self._holders, leaving)
+
+    def _hold_pools(self, identity: Identity, key: str | None) -> list[Pool]:
+        family = self._keying.families.get(identity)
+        if family is not None:
+            return [pool for pool in family.pools.values() if key in (None, pool.key) and not pool.spends]
+        pool = self._pools.get(identity)
+        return [] if pool is None or pool.spends else [pool]
 
     def has_room(self, shape: int, amounts: tuple[int, ...]) -> bool:
         """Whether a node that asks for so much would fit now, reservations left aside."""

@@ -1,4 +1,4 @@
-"""Passing and reservations: no node waits for ever behind smaller ones. The rules are in `ledger`."""
+"""Passing and reservations: no node waits for ever behind smaller ones. The rules are in the package."""
 
 from __future__ import annotations
 

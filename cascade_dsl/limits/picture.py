@@ -2,38 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fractions import Fraction
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from heapq import nsmallest
+from operator import itemgetter
 from typing import TypeAlias
 
-from ..base.quantity import MILLI, NS_PER_S
-from ..ir.requirement import Dimension, Limit, Scope
-from .pools import Pool
+from ..ir.requirement import Scope
+from .keyed import Family
+from .pools import Pool, SpendPool
 from .shapes import DemandClass, Waiter, asks
-from .views import Effect, PoolView
+from .views import Impossible, KeysView, PoolView
 from .words import show_amount
 
-Capacities: TypeAlias = tuple[tuple[str, int | None], ...]
-"""(kind, capacity): `hold`, `pause`."""
 Wait: TypeAlias = tuple[str, str, int, str]
 """Task, pool, how many, and why they could not start even on an empty machine (empty where they could)."""
 
 
-def pool_views(pools: Iterable[Pool]) -> tuple[PoolView, ...]:
-    """Pools that are limited or demanded: resources, scopes, pauses, each by name."""
-    shown = [pool for pool in pools if pool.capacity is not None or pool.shapes]
-    shown.sort(key=lambda pool: (pool.pause, pool.scope.kind != "resource", pool.name))
+KEYS_SHOWN = 10
+"""Of the pools of a `by`, which may be thousands, a view names so many."""
+
+
+def pool_views(pools: Iterable[Pool], families: Iterable[Family]) -> tuple[PoolView, ...]:
+    """Pools that are limited or demanded: resources, scopes, pauses, each by name; those of a `by` as one."""
+    shown = [(_pool_order(pool), _pool_view(pool)) for pool in pools if pool.capacity is not None or pool.shapes]
+    shown += [(_pool_order(family), _family_view(family)) for family in families]
+    return tuple(view for _, view in sorted(shown, key=itemgetter(0)))
+
+
+def _pool_order(pool: Pool | Family) -> tuple[bool, bool, str]:
+    return pool.pause, pool.scope.kind != "resource", pool.name
+
+
+def _pool_view(pool: Pool) -> PoolView:
+    tokens = pool.tokens if isinstance(pool, SpendPool) else None
+    classes = pool.classes if pool.key is not None else [cls for shape in pool.shapes for cls in shape.classes]
+    return PoolView(
+        pool=pool.name,
+        kind=pool.identity.kind,
+        dimension=pool.dimension,
+        capacity=pool.capacity,
+        taken=pool.taken,
+        holders=len(pool.holders),
+        waiting=sum(len(cls.queue) for cls in classes),
+        amount=None if tokens is None else tokens.amount,
+        per_ns=None if tokens is None else tokens.per_ns,
+        burst=None if tokens is None else tokens.burst,
+        tokens=None if tokens is None else pool.free(),
+        by=pool.identity.by,
+        key=pool.key,
+    )
+
+
+def _family_view(family: Family) -> PoolView:
+    views = [_pool_view(pool) for pool in family.pools.values()]
+    shown = nsmallest(KEYS_SHOWN, views, key=lambda view: (-view.waiting, -view.taken, view.key))
+    new = _pool_view(family.fresh(""))
+    unkeyed = sum(len(cls.queue) for cls in family.keyless)
+    return replace(
+        new,
+        pool=family.name,
+        taken=sum(view.taken for view in views),
+        holders=sum(view.holders for view in views),
+        waiting=sum(view.waiting for view in views) + unkeyed,
+        tokens=None,
+        key=None,
+        keys=KeysView(
+            total=len(views),
+            unkeyed_running=len(family.lacking),
+            unkeyed_waiting=unkeyed,
+            shown=tuple(shown),
+        ),
+    )
+
+
+def impossible(needs: Mapping[str, int], limits: Iterable[Pool | Family]) -> tuple[Impossible, ...]:
+    """Demands on resources that none of these limits could meet on an empty machine."""
     return tuple(
-        PoolView(
-            pool=pool.name,
-            kind=pool.identity.kind,
-            dimension=pool.dimension,
-            capacity=pool.capacity,
-            taken=pool.taken,
-            holders=len(pool.holders),
-            waiting=sum(len(cls.queue) for shape in pool.shapes for cls in shape.classes),
-        )
-        for pool in shown
+        Impossible(resource=name, need=need, capacity=limit.capacity, kind=limit.identity.kind, by=limit.identity.by)
+        for name, need in needs.items()
+        for limit in sorted(limits, key=lambda limit: limit.name)
+        if limit.scope == Scope("resource", name) and limit.capacity is not None and need > limit.capacity
     )
 
 
@@ -53,6 +102,10 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
     for cls in classes:
         task = cls.shape.template.task
         starved = 0
+        if cls.barred:
+            key = (task, _awaited(cls), "")
+            counts[key] = counts.get(key, 0) + len(cls.queue)
+            continue
         lead = cls.lead()
         for age, _, amounts in cls.queue:
             if age == lead:
@@ -65,10 +118,20 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
         amounts = cls.queue.amounts(lead)
         for pool, column in cls.demands:
             if asks(amounts, column) > pool.room():
-                key = (task, pool.name, "")
+                key = (task, _group(pool), "")
                 counts[key] = counts.get(key, 0) + len(cls.queue) - starved
                 break
     return tuple((task, pool, count, why) for (task, pool, why), count in sorted(counts.items()))
+
+
+def _group(pool: Pool) -> str:
+    """The pool, or all of its `by`: there may be thousands of keys."""
+    return pool.name if pool.key is None else str(pool.identity)
+
+
+def _awaited(cls: DemandClass) -> str:
+    """The limit with a `by` whose key is not known, of the class or of who runs."""
+    return next(f.name for f, _ in cls.shape.families if f.by in cls.lacks or f.lacking)
 
 
 def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:
@@ -78,92 +141,12 @@ def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:
         if pool.capacity is None or need <= pool.capacity:
             continue
         if pool.pause or pool.scope.kind != "resource":
-            return pool.name, ""
+            return _group(pool), ""
         need_text, limit_text = show_amount(pool.dimension, need), show_amount(pool.dimension, pool.capacity)
-        return pool.name, f"{cls.shape.template.task} needs {pool.name} {need_text}, the limit is {limit_text}"
+        task, name = cls.shape.template.task, pool.scope.pattern
+        if not pool.spends:
+            return _group(pool), f"{task} needs {name} {need_text}, the limit is {limit_text}"
+        if not pool.capacity:
+            return _group(pool), f"{task} needs {name} {need_text}, the rate is 0"
+        return _group(pool), f"{task} needs {name} {need_text} at once, the burst is {limit_text}"
     raise AssertionError("the node fits an empty machine")
-
-
-def effect(
-    scope: Scope | None,
-    dimension: Dimension,
-    before: Capacities,
-    after: Capacities,
-    *,
-    running: int,
-    waiting: int,
-    taken: int,
-) -> Effect:
-    """The acknowledgement of a change: `task:fetch 10 → 3: 7 running, drains to 3`."""
-    name = "everything" if scope is None else str(scope)
-    was, now = dict(before), dict(after)
-    if scope is None:
-        lifted = [kind.removeprefix("pause ") for kind in was if kind not in now]
-        text = f"resumed: {', '.join(lifted)}" if lifted else "nothing was paused"
-    elif "pause" in now and "pause" not in was:
-        text = f"{name} paused: {running} running go on, {waiting} waiting"
-    elif "pause" in was and "pause" not in now:
-        limit = now.get("hold")
-        stands = "" if limit is None else f", its limit of {show_amount(dimension, limit)} stands"
-        text = f"{name} resumed: {running} running, {waiting} waiting{stands}"
-    else:
-        text = _change(name, scope, dimension, was.get("hold"), now.get("hold"), running, waiting, taken)
-        if "pause" in now:
-            text += "; it is paused"
-    return Effect(scope=name, before=before, after=after, running=running, waiting=waiting, text=text)
-
-
-def terms_text(limit: Limit, dimension: Dimension) -> str:
-    """What a word gives: `3`, `8GB`, `10/s burst 20`."""
-    assert isinstance(limit.amount, int)
-    return amount_text(dimension, limit.amount, limit.per_ns, limit.burst)
-
-
-_PER: dict[int, str] = {NS_PER_S: "s", 60 * NS_PER_S: "m", 3600 * NS_PER_S: "h", 86400 * NS_PER_S: "d"}
-
-
-def amount_text(dimension: Dimension, amount: int, per_ns: int | None, burst: int | None) -> str:
-    """`3`, or for a rate `10/s burst 20` (a burst of 1 goes without saying); exact, whatever the rate is in."""
-    shown = show_amount(dimension, amount)
-    if per_ns is None:
-        return shown
-    per = _PER.get(per_ns)
-    if per is None:
-        shown, per = _uneven_rate(dimension, amount, per_ns)
-    return f"{shown}/{per}" + ("" if burst is None or burst == 1 else f" burst {show_amount(dimension, burst)}")
-
-
-def _uneven_rate(dimension: Dimension, amount: int, per_ns: int) -> tuple[str, str]:
-    """A rate whose time is no unit: `1 each 2 s` is 0.5/s, or else in the first unit in which it is whole."""
-    for unit, name in _PER.items():
-        value = Fraction(amount * unit, per_ns)
-        if value.denominator == 1:
-            return show_amount(dimension, value.numerator), name
-    value = Fraction(amount * NS_PER_S, per_ns)
-    scaled = value / MILLI if dimension == "millicpu" else value
-    return f"{float(scaled):g}" + ("B" if dimension == "bytes" else ""), "s"
-
-
-def _change(
-    name: str,
-    scope: Scope,
-    dimension: Dimension,
-    old: int | None,
-    new: int | None,
-    running: int,
-    waiting: int,
-    taken: int,
-) -> str:
-    def show(amount: int | None) -> str:
-        return "no limit" if amount is None else show_amount(dimension, amount)
-
-    start = f"{name} stays at {show(new)}" if old == new else f"{name} {show(old)} → {show(new)}"
-    by_node = scope.kind != "resource"
-    start += f": {running} running" if by_node else f": {running} running hold {show(taken)}"
-    if new is None:
-        return f"{start}, {waiting} waiting"
-    if new == 0:
-        return f"{start}, nothing new starts"
-    if taken > new:
-        return f"{start}, drains to {show(new)}"
-    return f"{start}, {new - taken} more may start" if by_node else f"{start}, {show(new - taken)} free"

@@ -1,4 +1,4 @@
-"""The search for the next node to start: caches only, nothing here is logical state. The algorithm is in `ledger`."""
+"""The search for the next node to start: caches only, nothing here is logical state. The algorithm is in the package."""
 
 from __future__ import annotations
 
@@ -97,17 +97,22 @@ class Search:
 
     def due(self) -> int | None:
         """The next instant at which time alone may let a node start; to be asked after `choose` has found none."""
-        self._write_dues()
-        dues = self._dues
-        while dues and dues[0][2] != _due_stamp(dues[0][3]):
-            heappop(dues)
-        return dues[0][0] if dues else None
+        while True:
+            self._write_dues()
+            dues = self._dues
+            while dues and dues[0][2] != _due_stamp(dues[0][3]):
+                heappop(dues)
+            if not dues:
+                return None
+            instant, *_, item = dues[0]
+            if not isinstance(item, Pool) or self._instant(item) == instant:
+                return instant
+            self.stir(item)  # those that slept on it have gone
 
     def _write_dues(self) -> None:
         while self._stirred:
             pool, _ = self._stirred.popitem()
-            need = self._least_need(pool)
-            instant = None if need is None else pool.covered(need + pool.reserved)
+            instant = self._instant(pool)
             if instant is not None and instant <= self._clock.now:
                 instant = None
                 self.gained(pool)
@@ -116,6 +121,11 @@ class Search:
                 self._write_due(instant, pool)
             if pool.owner is not None:
                 self._time_owner(pool.owner)
+
+    def _instant(self, pool: Pool) -> int | None:
+        """When the pool covers the least need of those that sleep on it."""
+        need = self._least_need(pool)
+        return None if need is None else pool.covered(need + pool.reserved)
 
     def _least_need(self, pool: Pool) -> int | None:
         """The least need of those that sleep on the pool alone."""

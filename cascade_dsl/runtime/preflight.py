@@ -18,18 +18,29 @@ from ..engine.step import new_state
 from ..ir.events import Word
 from ..ir.expr import Apply, Lit, Text, children
 from ..ir.graph import Call, Clauses, Compute, Graph, Param, ShellBody, TaskDef, walk
-from ..ir.requirement import Dimension, Layer, Limit, Scope
+from ..ir.requirement import Dimension, Identity, Layer, Limit, Scope
+from ..limits.views import Impossible
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
+from .configuration import Configured
 from .machine import machine_words
 from .sources import SourceLines
 
 
-def preflight(graph: Graph, params: Mapping[str, Any], *, folder: Path, limits: Sequence[Limit]) -> tuple[Word, ...]:
-    """The words of the machine, the file and the command line; CascadeError where the run could not come to its end."""
+def preflight(
+    graph: Graph,
+    params: Mapping[str, Any],
+    *,
+    folder: Path,
+    limits: Sequence[Limit],
+    config: Sequence[Configured] = (),
+) -> tuple[Word, ...]:
+    """The words of the machine, the file, the configuration and the command line; CascadeError where the run could not come to its end."""
     sources = SourceLines(graph, folder)
     file = file_words(graph, params, sources)
-    words = (*machine_words(), *file, *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
+    above = (*(Word(Layer.CONFIG, one.limit) for one in config), *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
+    words = (*machine_words(), *file, *above)
+    check_hard(graph, words, config, sources)
     check_demands(graph, words, sources)
     check_files(graph, folder, sources)
     check_shells(graph, sources)
@@ -64,6 +75,38 @@ def file_words(graph: Graph, params: Mapping[str, Any], sources: SourceLines) ->
             ) from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
+
+
+def check_hard(graph: Graph, words: Sequence[Word], config: Sequence[Configured], sources: SourceLines) -> None:
+    """What the file says `hard` is not raised by the configuration or the command line."""
+    if not any(word.limit.hard for word in words):
+        return
+    ledger = new_state(graph).ledger
+    found: list[Diagnostic] = []
+    for word in words:
+        if word.limit.until_minute is None and word.limit.for_ns is None:
+            refusal = ledger.refusal(word)
+            if refusal is not None:
+                found.append(
+                    Diagnostic(
+                        code="CSC350",
+                        message=refusal,
+                        primary=next((one.label for one in config if one.limit is word.limit), None),
+                        secondary=_said_hard(word, words, sources),
+                        help="stay at or below that, or take `hard` away where it stands",
+                    )
+                )
+            ledger.set_word(word)
+    if found:
+        raise CascadeError(found)
+
+
+def _said_hard(word: Word, words: Sequence[Word], sources: SourceLines) -> tuple[Label, ...]:
+    for other in words:
+        if other.layer == Layer.FILE and other.limit.hard and other.limit.identity == word.limit.identity:
+            label = sources.label(other.limit.line, "limit", "the limit")
+            return () if label is None else (label,)
+    return ()
 
 
 def wants_bash(graph: Graph) -> list[TaskDef]:
@@ -103,37 +146,48 @@ def check_demands(graph: Graph, words: Sequence[Word], sources: SourceLines) -> 
         if site.facts is None:
             found += _literal_fault(site.task, site.clauses, state.plan.dimensions, sources)
             continue
-        for pool, need, capacity in state.ledger.impossible(site.shape, site.facts.amounts):
-            dimension = state.plan.dimensions[pool]
-            found.append(
-                Diagnostic(
-                    code="CSC507",
-                    message=(
-                        f"`{site.task.name}` needs {pool} {_amount(dimension, need)}, "
-                        f"the limit is {_amount(dimension, capacity)}"
-                    ),
-                    primary=sources.label(site.task.line, site.task.name),
-                    secondary=_said(pool, capacity, words, sources),
-                    help=(
-                        (
-                            f"lower `requires {pool}` of `{site.task.name}` to {_amount(dimension, capacity)} or less, "
-                            if capacity
-                            else f"take `requires {pool}` from `{site.task.name}`, "
-                        )
-                        + f'or raise it with `--limit "{pool} {_amount(dimension, need)}"`'
-                    ),
-                )
-            )
+        for demand in state.ledger.impossible(site.shape, site.facts.amounts):
+            dimension = state.plan.dimensions[demand.resource]
+            found.append(_impossible(site.task, demand, dimension, words, sources))
     if found:
         raise CascadeError(dict.fromkeys(found))
 
 
-def _said(resource: str, capacity: int, words: Sequence[Word], sources: SourceLines) -> tuple[Label, ...]:
+def _impossible(
+    task: TaskDef, demand: Impossible, dimension: Dimension, words: Sequence[Word], sources: SourceLines
+) -> Diagnostic:
+    name = demand.resource
+    need, capacity = _amount(dimension, demand.need), _amount(dimension, demand.capacity)
+    spends = demand.kind == "spend"
+    if not spends:
+        message = f"`{task.name}` needs {name} {need}, the limit is {capacity}"
+        mend = f'or raise it with `--limit "{name} {need}"`'
+    elif demand.capacity:
+        message = f"`{task.name}` needs {name} {need} at once, the burst of its rate is {capacity}"
+        mend = f"or give the rate a burst of {need}: `limit {name} … burst {need}`"
+    else:
+        message = f"`{task.name}` needs {name} {need}, its rate is 0"
+        mend = f"or give `{name}` another rate"
+    lower = f"lower `requires {name}` of `{task.name}` to {capacity} or less, "
+    take = f"take `requires {name}` from `{task.name}`, "
+    return Diagnostic(
+        code="CSC630" if spends else "CSC507",
+        message=message,
+        primary=sources.label(task.line, task.name),
+        secondary=_said(demand, words, sources),
+        help=(lower if demand.capacity else take) + mend,
+    )
+
+
+def _said(demand: Impossible, words: Sequence[Word], sources: SourceLines) -> tuple[Label, ...]:
     """Where the file says the limit that does not suffice."""
-    scope = Scope("resource", resource)
+    identity = Identity(Scope("resource", demand.resource), demand.kind, demand.by)
     for word in words:
-        if word.layer == Layer.FILE and word.limit.scope == scope and word.limit.amount == capacity:
-            label = sources.label(word.limit.line, "limit", "the limit")
+        limit = word.limit
+        if word.layer != Layer.FILE or limit.identity != identity:
+            continue
+        if demand.kind == "spend" or limit.amount == demand.capacity:
+            label = sources.label(limit.line, "limit", "the limit")
             return () if label is None else (label,)
     return ()
 

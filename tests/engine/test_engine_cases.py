@@ -1,6 +1,6 @@
 """Cases in which systems of this kind have failed, and the right outcome of each, in virtual time.
 
-The rows of the table that need spend pools are not here: those pools are not built yet.
+The rows of the table that need spend pools are in `test_engine_rates`.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from ledger_bench import CPU, FETCH, MEM, Bench
+from ledger_bench import CPU, DAY, DB, FETCH, MEM, SECOND, Bench
 
+from cascade_dsl.ir.requirement import Layer
 from cascade_dsl.limits.search import Search
 
 
 def looks(bench: Bench) -> int:
-    """How many classes and buckets the search has looked at so far."""
+    """How many classes and sleepers the search has looked at so far."""
     search: Search = bench.ledger._search
     return search.looks
 
@@ -102,3 +103,112 @@ def test_classes_that_come_and_go_leave_nothing_behind() -> None:
         assert len(pool.fronts) <= 130
         assert sum(len(sleepers.heap) for sleepers in pool.sleepers.values()) <= 130
     assert len(bench.ledger._search._ready) <= 130
+
+
+@pytest.mark.parametrize("count", [100, 10_000])
+def test_a_rate_costs_the_same_however_many_wait(count: int) -> None:
+    bench = Bench()
+    for _ in range(count):
+        bench.queue()
+    bench.spend(FETCH, 100_000)
+    before = looks(bench)
+    starts, wakes = 0, 0
+    for _ in range(50):
+        starts += len(bench_turn(bench))
+        due = bench.ledger.due()
+        assert due is not None
+        wakes += 1
+        bench.ledger.at(due)
+    assert (starts, wakes) == (50, 50), "one wake-up for each start"
+    assert looks(bench) - before <= 4 * 50
+
+
+def bench_turn(bench: Bench) -> list[tuple[int, ...]]:
+    started: list[tuple[int, ...]] = []
+    while (chosen := bench.ledger.choose()) is not None:
+        bench.ledger.start(chosen)
+        started.append(chosen)
+    return started
+
+
+def test_a_changed_rate_touches_no_waiting_node() -> None:
+    bench = Bench()
+    bench.spend(FETCH, 1, DAY, layer=Layer.FILE)
+    for _ in range(10_000):
+        bench.queue(cpu=1)
+    bench_turn(bench)
+    before = looks(bench)
+    for amount in range(2, 12):
+        bench.spend(FETCH, amount, DAY)
+        assert bench.ledger.choose() is None
+        assert bench.ledger.due() == -(-DAY // amount)
+        bench.spend(FETCH, 0, DAY)
+        assert bench.ledger.choose() is None
+        assert bench.ledger.due() is None
+        bench.ledger.drop_word(Layer.LIVE, FETCH)
+        assert bench.ledger.choose() is None
+        assert bench.ledger.due() == DAY
+    bench.ledger.drop_word(Layer.FILE, FETCH)
+    assert bench.ledger.choose() is not None
+    assert looks(bench) - before <= 10 * 6
+
+
+def test_ten_thousand_keys_cost_what_ten_cost() -> None:
+    def decisions(keys: int) -> int:
+        bench = Bench()
+        bench.limit(CPU, 1_000_000)
+        bench.split(FETCH, 1, "host")
+        bench.spend(FETCH, 1, DAY, burst=1000, by="host")
+        for number in range(4 * keys):
+            bench.queue(cpu=1, keys={"host": str(number % keys)})
+        running = bench_turn(bench)
+        assert len(running) == keys
+        before = looks(bench)
+        for _ in range(50):
+            started = bench_turn_after_finish(bench, running.pop(0))
+            assert len(started) == 1
+            running += started
+        return looks(bench) - before
+
+    assert decisions(20) <= 4 * 50
+    assert decisions(10_000) <= 4 * 50
+
+
+def test_the_next_instant_is_no_scan_over_the_keys() -> None:
+    bench = Bench()
+    bench.spend(FETCH, 1, DAY, by="host")
+    for number in range(5000):
+        bench.queue(keys={"host": str(number)})
+        bench.queue(keys={"host": str(number)})
+    bench_turn(bench)
+    assert bench.ledger.due() == DAY
+    bench.queue(keys={"host": "7"})
+    bench_turn(bench)
+    search: Search = bench.ledger._search
+    assert len(search._stirred) <= 1
+    assert len(search._dues) == 5000, "written down once"
+    assert bench.ledger.due() == DAY
+
+
+def test_thousands_of_reservations_are_not_gone_through_at_each_start() -> None:
+    bench = Bench()
+    bench.spend(DB, 1, burst=8, by="host")
+    for number in range(60):
+        key = {"host": str(number)}
+        bench.queue("drain", db=8, keys=key)
+        bench.queue("large", db=8, keys=key)
+    bench_turn(bench)
+    for second in range(1, 72):
+        for number in range(60):
+            bench.queue("small", db=1, keys={"host": str(number)})
+        bench.ledger.at(second * SECOND)
+        bench_turn(bench)
+    claims = bench.ledger._passing.claims
+    assert len(claims) == 60
+    assert all(waiter.is_reserved for waiter in claims.values())
+    before = looks(bench)
+    assert bench.ledger.due() == 79 * SECOND
+    bench.ledger.at(79 * SECOND)
+    assert len(bench_turn(bench)) == 60
+    assert looks(bench) - before <= 60 * 6
+    bench.ledger.check()

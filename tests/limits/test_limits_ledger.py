@@ -10,6 +10,7 @@ from cascade_dsl.ir.expr import Lit
 from cascade_dsl.ir.graph import NodeKey
 from cascade_dsl.ir.requirement import Layer, Limit, Scope
 from cascade_dsl.limits.faults import LedgerFault, NotBuilt
+from cascade_dsl.limits.views import Impossible
 
 # ---- limits that come, go and change ------------------------------------------------------------------------------
 
@@ -366,6 +367,12 @@ def test_demands_that_never_fit_are_known_before_the_run() -> None:
     shape = bench.ledger.add_shape(task="align", tags=(), flows=(), resources=("cpu", "mem", "db"))
     assert bench.ledger.impossible(shape, (4000, 16 * GB, 99)) == ()
     assert bench.ledger.impossible(shape, (8000, 16 * GB + 1, 1)) == (
-        ("cpu", 8000, 4000),
-        ("mem", 16 * GB + 1, 16 * GB),
+        Impossible(resource="cpu", need=8000, capacity=4000, kind="hold"),
+        Impossible(resource="mem", need=16 * GB + 1, capacity=16 * GB, kind="hold"),
+    )
+    bench.spend(MEM, GB, burst=4 * GB, by="host")
+    bench.spend(DB, 0, burst=9)
+    assert bench.ledger.impossible(shape, (1, 5 * GB, 1)) == (
+        Impossible(resource="mem", need=5 * GB, capacity=4 * GB, kind="spend", by="host"),
+        Impossible(resource="db", need=1, capacity=0, kind="spend"),
     )

@@ -9,8 +9,9 @@ import naive
 from naive import NaiveLedger
 
 from cascade_dsl.ir.events import Word
+from cascade_dsl.ir.expr import Var
 from cascade_dsl.ir.graph import NodeKey
-from cascade_dsl.ir.requirement import Layer, Limit, Resource, Scope, ScopeKind
+from cascade_dsl.ir.requirement import Identity, Layer, Limit, Resource, Scope, ScopeKind
 from cascade_dsl.limits import passing
 from cascade_dsl.limits.ledger import Ledger
 
@@ -46,6 +47,17 @@ SCOPES = tuple(
 LAYERS = (Layer.MACHINE, Layer.FILE, Layer.LIVE)
 RANKS: tuple[tuple[int, ...], ...] = ((0, 1, 0), (0, 0, 0), (-1, 1, 0), (0, 1, -3))
 SIZES = (1, 0, 2, 1, 3, 4)
+BYS = ("", "", "host", "", "site", "host", "")
+RATES = (7, 10, 60, 1000)
+BURSTS = (None, 1, 4, 9)
+KINDS = 20
+"""Steps are numbered from 0 to one less."""
+
+
+def keys_of(node: NodeKey) -> dict[str, str]:
+    """The keys of a node, known or not."""
+    return {"host": "abc"[node[1] % 3], "site": "xy"[node[1] % 5 % 2]}
+
 
 Call = tuple[str, tuple[Any, ...]]
 Step = tuple[int, int, int, int]
@@ -79,15 +91,29 @@ class World:
         self.started: list[NodeKey] = []
         self.reservations = 0
         """How often a step began with one."""
+        self.gathered = 0
+        """How often that one was on tokens."""
 
     def call(self, name: str, *args: Any) -> None:
         """A call on the ledger, recorded."""
         getattr(self.ledger, name)(*args)
         self.calls.append((name, args))
 
-    def set_word(self, layer: Layer, scope: Scope, amount: int, *, hard: bool = False) -> None:
+    def set_word(self, layer: Layer, scope: Scope, amount: int, *, hard: bool = False, by: str = "") -> None:
         """Say a word on both."""
-        word = Word(layer, Limit(scope=scope, amount=amount, hard=hard))
+        expr = Var(by) if by else None
+        self.say(Word(layer, Limit(scope=scope, amount=amount, hard=hard, by=expr, by_text=by)))
+
+    def set_rate(
+        self, layer: Layer, scope: Scope, amount: int, per_ns: int, burst: int | None, *, by: str = ""
+    ) -> None:
+        """Say a rate on both."""
+        expr = Var(by) if by else None
+        limit = Limit(scope=scope, amount=amount, kind="spend", per_ns=per_ns, burst=burst, by=expr, by_text=by)
+        self.say(Word(layer, limit))
+
+    def say(self, word: Word) -> None:
+        """A word on both."""
         self.call("set_word", word)
         self.naive.set_word(word)
 
@@ -96,13 +122,61 @@ class World:
         self.call("drop_word", layer, scope)
         self.naive.drop_word(layer, scope)
 
-    def enqueue(self, shape: int, rank: tuple[int, ...], amounts: tuple[int, ...]) -> NodeKey:
+    def at(self, now_ns: int) -> None:
+        """Time goes on, on both."""
+        self.call("at", now_ns)
+        self.naive.now = now_ns
+
+    def enqueue(
+        self, shape: int, rank: tuple[int, ...], amounts: tuple[int, ...], known: tuple[str, ...] = ("host", "site")
+    ) -> NodeKey:
         """A new node waits on both."""
         key = (shape, self.born)
         self.born += 1
-        self.call("enqueue", key, shape, rank, amounts)
-        self.naive.enqueue(key, shape, rank, amounts)
+        keys = {by: text for by, text in keys_of(key).items() if by in known}
+        self.call("enqueue", key, shape, rank, amounts, keys)
+        self.naive.enqueue(key, shape, rank, amounts, keys)
         return key
+
+    def give_keys(self, most: int) -> None:
+        """Keys that are wanted are given, on both; those that run are asked for first, the oldest that wait next."""
+        wanted = self.ledger.unkeyed(most)
+        nodes = [*self.naive.waiting.values(), *self.naive.holders.values()]
+        if wanted is None:
+            assert not any(self.naive.lacks(n) for n in self.naive.waiting.values())
+            assert not any(self.naive.barred(n) for n in self.naive.waiting.values())
+            return
+        by, asked = wanted
+        assert 0 < len(asked) <= most
+        lacking = [n for n in nodes if by in self.naive.bys(n) and by not in n.keys]
+        held = [i.scope for i in self.naive.terms() if i.by == by and i.kind == "hold"]
+        holding = [n for n in lacking if n.since >= 0 and any(self.naive.demand(n, scope) for scope in held)]
+        running = [n.key for n in sorted(holding, key=lambda n: n.since)]
+        waiting = [n.key for n in sorted(lacking, key=lambda n: n.age) if n.since < 0]
+        assert list(asked) == (running or waiting)[:most]
+        keyed = [(node, keys_of(node)[by]) for node in asked]
+        self.call("key", by, keyed)
+        self.naive.key(by, keyed)
+
+    def wait(self) -> None:
+        """Time goes to where something starts by itself, by the wake-ups that the ledger asks for."""
+        while self.start_one():
+            pass
+        first = self.naive.due()
+        for _ in range(2 + 2 * len(self.naive.waiting)):
+            due = self.ledger.due()
+            assert due == self.ledger.due(), "asking changes the answer"
+            if due is None:
+                assert first is None, f"it sleeps for ever, and at {first} something could start"
+                return
+            assert due > self.naive.now, "a wake-up in the past is a busy loop"
+            assert first is None or due <= first, f"it wakes at {due}, and at {first} something could start"
+            self.at(due)
+            if due == first:
+                assert self.start_one(), "it wakes, and does not see what time has given"
+                return
+            assert self.ledger.choose() is None
+        raise AssertionError("it polls")
 
     def finish(self, key: NodeKey) -> None:
         """A node finishes on both."""
@@ -120,28 +194,42 @@ class World:
         self.call("start", chosen)
         self.naive.start(chosen)
         self.started.append(chosen)
-        free = self.naive.free()
-        assert all(free[pool] >= 0 for pool in self.naive.demands(self.naive.holders[chosen]))
+        for pool in self.naive.demands(self.naive.holders[chosen]):
+            assert self.naive.free(pool) >= 0
         return True
 
     def step(self, step: Step) -> None:
         """One step made of numbers: any numbers are a step."""
         kind, a, b, c = step
-        self.reservations += bool(self.naive.reserved())
+        reserved = self.naive.reserved()
+        self.reservations += bool(reserved)
+        self.gathered += any(pool[0].kind == "spend" for pool in reserved)
         waiting, running = list(self.naive.waiting), list(self.naive.holders)
         scope, layer = SCOPES[a % len(SCOPES)], LAYERS[b % len(LAYERS)]
         match kind:
             case 0 | 1 | 2:
                 resources = SHAPES[a % len(SHAPES)][3]
                 amounts = tuple(SIZES[c // unit % 6] for unit in (1, 6, 36)[: len(resources)])
-                self.enqueue(a % len(SHAPES), RANKS[b % len(RANKS)], amounts)
+                known = (("host", "site"), (), ("host", "site"), ("host",))[b // 16 % 4]
+                self.enqueue(a % len(SHAPES), RANKS[b % len(RANKS)], amounts, known)
             case 3 | 4 if running:
                 self.finish(running[a % len(running)])
             case 5:
-                self.set_word(layer, scope, c % 7, hard=layer == Layer.FILE and b % 2 == 0)
+                by = BYS[b // 3 % len(BYS)]
+                self.set_word(layer, scope, c % 7, hard=layer == Layer.FILE and b % 2 == 0, by=by)
+            case 15:
+                by = BYS[b // 3 % len(BYS)]
+                self.set_rate(layer, scope, c % 5, RATES[c // 5 % 4], BURSTS[c // 20 % 4], by=by)
+            case 16:
+                self.give_keys(1 + c % 9)
+            case 17 | 18:
+                self.at(self.naive.now + c % 64)
+            case 19:
+                self.wait()
             case 6:
                 said = [key for key in self.naive.words if key[0] != Layer.MACHINE]
-                self.drop_word(*(said[a % len(said)] if said and b % 4 else (layer, scope)))
+                lower, identity = said[a % len(said)] if said and b % 4 else (layer, Identity(scope))
+                self.drop_word(lower, identity.scope)
             case 7:
                 self.call("pause", scope)
                 self.naive.pauses.add(scope)
@@ -156,7 +244,7 @@ class World:
                 self.naive.withdraw(key)
             case 10 if c % 9 == 0:
                 self.call("drop_layer", layer)
-                self.naive.words = {k: w for k, w in self.naive.words.items() if k[0] != layer}
+                self.naive.drop_layer(layer)
             case 11:
                 self.start_one()
             case _:
@@ -168,20 +256,47 @@ class World:
         self.ledger.check()
         picture = cast(dict[str, Any], self.ledger.snapshot())
         nodes = self.naive.waiting.values()
-        assert picture["waiting"] == {n.key: (n.shape, n.order, n.amounts, n.passes, {}) for n in nodes}
+        assert picture["waiting"] == {n.key: (n.shape, n.order, n.amounts, n.passes, n.keys) for n in nodes}
         nodes = self.naive.holders.values()
-        assert picture["holders"] == {n.key: (n.shape, n.order, n.amounts, n.since, {}) for n in nodes}
+        assert picture["holders"] == {n.key: (n.shape, n.order, n.amounts, n.since, n.keys) for n in nodes}
         assert picture["claims"] == tuple(self.naive.claims)
-        capacities = {v.pool: v.capacity for v in self.ledger.pools() if v.capacity is not None}
-        assert capacities == {pool: capacity for pool, (_, capacity) in self.naive.capacities().items()}
-        views = {v.pool: v for v in self.ledger.pools()}
-        for pool, free in self.naive.free().items():
-            capacity = views[pool].capacity
-            assert capacity is not None
-            assert capacity - views[pool].taken == free
-            assert views[pool].waiting == sum(pool in self.naive.demands(n) for n in self.naive.waiting.values())
-        assert self.ledger.can_ever_start() == any(map(self.naive.eligible, self.naive.waiting.values()))
+        self.compare_views()
+        eligible = [self.naive.eligible(n) or self.naive.lacks(n) for n in self.naive.waiting.values()]
+        assert self.ledger.can_ever_start() == any(eligible)
         assert sum(count for _, _, count, _ in self.ledger.waits()) <= self.ledger.waiting()
+        for node in self.naive.waiting.values():
+            asked = self.naive.demands(node)
+            refused = [p for p, amount in asked.items() if amount > self.naive.free(p)]
+            assert bool(self.ledger.why(node.key)) >= bool(refused)
+
+    def compare_views(self) -> None:
+        """What is shown of pools is what they are."""
+        naive, views = self.naive, {v.pool: v for v in self.ledger.pools()}
+        limited = {str(i): i for i in naive.terms()} | {f"pause {s}": Identity(s) for s in naive.pauses}
+        assert limited.keys() == {name for name, view in views.items() if view.capacity is not None}
+        for name, identity in limited.items():
+            view, is_pause = views[name], name.startswith("pause ")
+            asking = [n for n in naive.waiting.values() if naive.demand(n, identity.scope)]
+            assert view.waiting == len(asking)
+            if not identity.by or is_pause:
+                pool = identity, None, is_pause
+                assert view.capacity is not None
+                assert view.capacity == naive.capacity(pool)
+                assert view.capacity - view.taken == naive.free(pool)
+                assert view.tokens == (naive.free(pool) if identity.kind == "spend" and not is_pause else None)
+                continue
+            assert view.keys is not None
+            running = [h for h in naive.holders.values() if naive.demand(h, identity.scope)]
+            if identity.kind == "hold":
+                assert view.holders == sum(identity.by in h.keys for h in running)
+                assert view.keys.unkeyed_running == sum(identity.by not in h.keys for h in running)
+            assert view.keys.unkeyed_waiting == sum(identity.by not in n.keys for n in asking)
+            for shown in view.keys.shown:
+                pool = identity, shown.key, False
+                assert shown.capacity is not None
+                assert shown.capacity == naive.capacity(pool)
+                assert shown.capacity - shown.taken == naive.free(pool), shown.pool
+                assert shown.waiting == sum(n.keys.get(identity.by) == shown.key for n in asking)
 
 
 def run(steps: Sequence[Step], patience: int, after: Callable[[World], None] | None = None, *, every: int = 1) -> World:
