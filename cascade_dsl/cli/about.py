@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import assert_never
 
-from ..base.quantity import duration_ns, parse_size, show_duration, show_milli, show_size
+from ..base.quantity import duration_ns, parse_size, show_duration, show_size
 from ..ir.expr import Expr, Lit
 from ..ir.graph import Call, Graph, Json, Output, Param, TaskDef, walk
 from ..ir.notation import expr_text, literal_text
 from ..ir.requirement import Limit
+from ..ir.sentences import limit_text
 from ..ir.types import (
     BOOL,
     DURATION,
@@ -174,25 +176,14 @@ class _Page:
             yield from (f"  {line.replace(_KEPT, ' ')}" for line in lines)
 
     def limit(self, limit: Limit) -> str:
-        """A limit as the file has it."""
-        words = [str(limit.scope), self.amount(limit)]
-        if limit.hard:
-            words.append("hard")
-        return " ".join(words)
-
-    def amount(self, limit: Limit) -> str:
-        if limit.amount is None:
-            return "none"
-        if not isinstance(limit.amount, int):
-            return expr_text(limit.amount, lambda id: self.names.get(id, "?"))
+        """A limit as the file has it, but for its reason."""
         dimensions = {resource.name: resource.dimension for resource in self.graph.resources}
-        match dimensions.get(limit.scope.pattern) if limit.scope.kind == "resource" else None:
-            case "bytes":
-                return show_size(limit.amount)
-            case "millicpu":
-                return show_milli(limit.amount)
-            case _:
-                return str(limit.amount)
+        dimension = dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
+
+        def expr(part: Expr) -> str:
+            return expr_text(part, lambda id: self.names.get(id, "?"))
+
+        return limit_text(replace(limit, because=""), dimension, expr)
 
 
 def _is_required(param: Param) -> bool:

@@ -399,9 +399,15 @@ END = 100_000_000_000
 
 
 def said(state: State) -> tuple[object, object]:
-    """The words in force, and the pools that have no key: those come and go."""
+    """The words in force but those of the machine, which are said anew, and the pools that have no key: others come and go."""
     ledger: Any = state.ledger.snapshot()
-    return ledger["words"], {(p.pool, p.capacity) for p in state.ledger.pools() if " by " not in p.pool}
+    words = {
+        (identity, layer): stack
+        for identity, by_layer in ledger["words"][0].items()
+        for layer, stack in by_layer.items()
+        if layer != Layer.MACHINE
+    }
+    return words, {(p.pool, p.capacity) for p in state.ledger.pools() if " by " not in p.pool}
 
 
 def simulate(

@@ -214,7 +214,7 @@ class Table:
     def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str:
         return self.made[key[0]]
 
-    def key_of(self, key: NodeKey, by: str) -> str:
+    def key_of(self, key: NodeKey, by: str, /) -> str:
         """A rule by which a node's last number tells its key, where no seed is given."""
         number = self.chance("key", by, key) if self.seed else key[-1]
         return f"{by}{number % self.spread}"
