@@ -71,6 +71,7 @@ def test_a_running_node_that_ends_before_its_key_is_known_holds_up_nothing() -> 
     waiting = bench.queue(keys={"host": "a"})
     assert bench.turn() == []
     assert bench.ledger.waits() == (("fetch", "task:fetch by host", 1, ""),)
+    assert bench.ledger.why(waiting) == ("task:fetch by host",)
     assert bench.finish(running) == [waiting]
     bench.ledger.key("host", [(running, "a"), ((99,), "a")])
     bench.ledger.check()
