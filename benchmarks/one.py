@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +18,8 @@ from pathlib import Path
 from statistics import median
 
 import out
-from sidebyside import Peer, Times, available, cascade, clean_environment, load, measure, table, timed
+from control import control
+from sidebyside import Peer, available, clean_environment, load, measure, table, timed
 
 PHASES = ("python starts", "command line, fork", "compile", "settle params", "run", "end")
 
@@ -68,37 +68,6 @@ def print_phases(base: Path, reps: int) -> None:
 
 
 # ---- a control verb ---------------------------------------------------------------------------------------------
-
-
-def control(base: Path, reps: int) -> dict[str, Times]:
-    """`cascade limit` and `cascade ps` to a live run, beside Python that does nothing."""
-    live = base / "live"
-    live.mkdir()
-    (live / "live.csc").write_text('task t(i: int) {\n  sh "sleep 1000"\n}\nfor i in range(100) { t(i) }\n')
-    environ = clean_environment(base)
-    run = subprocess.Popen(
-        (cascade(), "run", "live.csc", "-v"), cwd=live, env=environ, stderr=subprocess.PIPE, text=True
-    )
-    assert run.stderr is not None
-    try:
-        while not run.stderr.readline().startswith("start"):
-            assert run.poll() is None, "the live run has ended"
-        commands = {
-            "python -c pass": (sys.executable, "-c", "pass"),
-            "cascade limit": (cascade(), "limit", "task:t", "3"),
-            "cascade ps": (cascade(), "ps"),
-        }
-        times = {name: Times() for name in commands}
-        for _ in range(reps):
-            for name, command in commands.items():
-                wall, cpu = timed(command, live, environ)
-                times[name].wall_s.append(wall)
-                times[name].cpu_s.append(cpu)
-        return times
-    finally:
-        run.terminate()  # the warden passes it on, and ends when all is dead
-        run.wait(30)
-        run.stderr.close()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..ir.requirement import Limit
     from ..lang.compile import Compiled
     from ..report.result import RunResult
+    from ..runtime.configuration import Configured
     from ..runtime.explaining import Told
     from ..runtime.forecast import Forecast
     from ..runtime.interpreter import Reporter
@@ -67,7 +68,7 @@ def run(
     """
     from ..runtime import session
 
-    terms = replace(_terms(graph, options), explain=explain)
+    terms = replace(_terms(graph, options, folder), explain=explain)
     ended = session.begin(
         graph, params, folder=folder, terms=terms, reporter=reporter, sentences=_sentences(), warden=warden
     )
@@ -82,8 +83,8 @@ def foresee(graph: Graph, *, folder: Path, params: Mapping[str, Any], options: R
     from ..runtime.dry import foresee as foresee_
     from ..runtime.preflight import preflight
 
-    terms = _terms(graph, options)
-    preflight(graph, params, folder=folder, limits=terms.limits)
+    terms = _terms(graph, options, folder)
+    preflight(graph, params, folder=folder, limits=terms.limits, config=terms.config)
     return foresee_(graph, params, folder=folder, recall=terms.recall)
 
 
@@ -132,7 +133,21 @@ def _graph_from_json(path: Path, drawn: bool) -> Graph:
     return graph
 
 
-def _terms(graph: Graph, options: RunOptions) -> Terms:
+def _configured(graph: Graph, folder: Path) -> tuple[Configured, ...]:
+    if not (folder / "cascade.toml").exists():
+        return ()
+    from ..runtime.configuration import limits_of, read_configuration
+
+    configuration = read_configuration(folder)
+    if not configuration.limits:
+        return ()
+    from ..ir.requirement import Layer
+    from ..lang.sentence import parse_sentence
+
+    return limits_of(configuration, lambda text: parse_sentence(text, graph, layer=Layer.CONFIG), graph)
+
+
+def _terms(graph: Graph, options: RunOptions, folder: Path) -> Terms:
     from ..ir.requirement import Layer, Limit, Scope
     from ..ir.select import calls_named
     from ..runtime.machine import machine_words
@@ -152,6 +167,7 @@ def _terms(graph: Graph, options: RunOptions) -> Terms:
         limits += [parse_sentence(text, graph, layer=Layer.COMMAND_LINE) for text in options.limits]
     return Terms(
         limits=tuple(limits),
+        config=_configured(graph, folder),
         on_failure="continue" if options.touch else options.on_failure,
         no_wait=options.no_wait,
         grace_s=options.grace_s,

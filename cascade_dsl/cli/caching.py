@@ -178,10 +178,12 @@ def _gc(parsed: Parsed, project: Project) -> int:
     if most is None and older_ns is None:
         most = bound_of_environment()
         if most is None:
+            most = bound_of_project(project.folder)
+        if most is None:
             raise misuse(
                 parsed.verb,
                 "`cascade cache gc` needs `--max-size` or `--older`",
-                f"`--max-size 10GB`, `--older 30d`; or set {MAX_VARIABLE}, to which every run keeps at its end too",
+                f"`--max-size 10GB`, `--older 30d`; or set {MAX_VARIABLE}, or `max_size` in `cascade.toml`, to which every run keeps at its end too",
             )
     before_ns = None if older_ns is None else time.time_ns() - older_ns
     return _say(parsed, project, trim(project, max_bytes=most, before_ns=before_ns, dry=dry), dry, most)
@@ -207,6 +209,15 @@ def bound_of_environment() -> int | None:
     if found is None:
         raise fail("CSC504", f"{MAX_VARIABLE} is a size, not `{text}`", help="write it as 10GB, 500MB or 64MiB")
     return found
+
+
+def bound_of_project(folder: Path) -> int | None:
+    """The same as the configuration of a project says it; CascadeError where that is wrong."""
+    if not (folder / "cascade.toml").exists():
+        return None
+    from ..runtime.configuration import read_configuration
+
+    return read_configuration(folder).cache_max_bytes
 
 
 def _say(parsed: Parsed, project: Project, done: Trimmed, dry: bool, most: int | None = None) -> int:

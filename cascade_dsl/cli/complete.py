@@ -218,6 +218,10 @@ class _Line:
             return Reply(files=("json", "toml", "yaml", "yml") if "YAML" in option.help else ("json", "toml"))
         if option.name == "--param":
             return self._assignment(current)
+        if option.name == "--days":
+            from .sentence_words import DAYS
+
+            return _fitting(current, DAYS)
         if option.name == "--limit":
             return _fitting(current, self.file.scopes)
         if option.name == "--run":
@@ -269,7 +273,9 @@ class _Line:
             case "AMOUNT":
                 return _fitting(current, [("none", "Take the limit back.")])
             case "BECAUSE":
-                return _fitting(current, [] if "because" in self.args else [("because", "Why, for the record.")])
+                from .sentence_words import rest_of_sentence
+
+                return _fitting(current, rest_of_sentence(self.args[2:], set(self.given)))
             case _:
                 return Reply()
 

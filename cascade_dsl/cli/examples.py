@@ -45,11 +45,23 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade limit tag:api 5 because 'they asked for it'", "with a reason, for the record"),
         ("cascade limit mem 8GB", "the capacity of a resource"),
         ("cascade limit global 0", "nothing new starts"),
+        ("cascade limit task:fetch 3 --preempt", "what began last gives way at once, and is queued again"),
     ),
     "unlimit": (("cascade unlimit task:fetch", "what the file or the command line said holds again"),),
     "pause": (
         ("cascade pause", "nothing new starts; what runs goes on"),
         ("cascade pause task:fetch --because 'the server is down'", "only this task"),
+        ("cascade pause task:fetch --for 20m", "and it goes on by itself; `--until 08:00` too"),
+        ("cascade pause --freeze", "what runs stands still, until `cascade resume`"),
+    ),
+    "drain": (
+        ("cascade drain", "what runs ends, then the run; `cascade continue` goes on later"),
+        ("cascade drain --because 'the machine is needed'", "with a reason, for the record"),
+    ),
+    "cancel": (
+        ("cascade cancel", "all that runs is stopped, and the run ends"),
+        ("cascade cancel pages.oslo", "one node; `cascade retry pages.oslo` takes that back"),
+        ("cascade cancel task:fetch", "all of a task that has not ended, also what comes later"),
     ),
     "resume": (
         ("cascade resume", "lift every pause"),
@@ -114,6 +126,7 @@ ARGS: dict[str, str] = {
     "SCOPE": "global, task:NAME, tag:NAME (* matches) or a resource.",
     "AMOUNT": "How many, or how much with its unit; none takes the limit back.",
     "NODE": "A node, as its failure calls it: index, pages[oslo].",
+    "NODE|SCOPE": "A node (index, pages[oslo], all of pages), or a scope: global, task:NAME, tag:NAME or a resource.",
     "TASK": "The name of a task; all where it is not given.",
     "SHELL": "bash, zsh or fish.",
     "ACTION": "ls, rm, gc or verify.",

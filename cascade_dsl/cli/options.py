@@ -61,6 +61,9 @@ _SENTENCE = (
     Option("--by", VALUE, "One limit for each value of an expression over the inputs.", "EXPR"),
     Option("--for", VALUE, "How long the limit holds.", "DURATION"),
     Option("--until", VALUE, "Until when the limit holds.", "TIME"),
+    Option("--from", VALUE, "When the hours begin in which the limit holds, in local time.", "TIME"),
+    Option("--to", VALUE, "When they end.", "TIME"),
+    Option("--days", VALUE, "On which days: mon-fri, or sat,sun.", "DAYS"),
     Option("--hard", FLAG, "Upper layers may lower it, not raise it."),
     _BECAUSE,
 )
@@ -175,11 +178,48 @@ VERBS: dict[str, Verb] = {
             "limit",
             "Set a limit of a live run: cascade limit task:fetch 3.",
             (("SCOPE", "one"), ("AMOUNT", "words")),
-            (*_SENTENCE, _RUN, _JSON),
+            (
+                *_SENTENCE,
+                Option(
+                    "--preempt", FLAG, "Stop what began last, and queue it again, until the rest is within the limit."
+                ),
+                _RUN,
+                _JSON,
+            ),
         ),
         Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
-        Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
-        Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb(
+            "pause",
+            "Let nothing new start, in a scope or at all.",
+            (("SCOPE", "maybe"),),
+            (
+                Option("--for", VALUE, "How long; then it goes on by itself.", "DURATION"),
+                Option("--until", VALUE, "Until when, a time of the day.", "TIME"),
+                Option("--freeze", FLAG, "What runs there stands still meanwhile, its timeout too."),
+                _BECAUSE,
+                _RUN,
+                _JSON,
+            ),
+        ),
+        Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
+        Verb("drain", "Let what runs end and start nothing new; then the run ends.", (), (_BECAUSE, _RUN, _JSON)),
+        Verb(
+            "cancel",
+            "Stop the run; or a node, or all in a scope: what runs is stopped, the rest of it does not start.",
+            (("NODE|SCOPE", "maybe"),),
+            (
+                Option(
+                    "--as",
+                    VALUE,
+                    "Which one is meant, where a node and a resource have that name.",
+                    "WHICH",
+                    choices=("node", "scope"),
+                ),
+                _BECAUSE,
+                _RUN,
+                _JSON,
+            ),
+        ),
         Verb(
             "retry",
             "Run again what failed and is held, or waits to be tried again; with the text that its file has now.",

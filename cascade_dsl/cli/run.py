@@ -73,9 +73,8 @@ def run_engine(parsed: Parsed, alive: int) -> int:
 def _keep_bound(parsed: Parsed, most: int) -> None:
     """The run is over and told: what hinders here is said, and changes nothing of that."""
     from .caching import keep_bound
-    from .past import project_folder
 
-    folder = Path(file_of(parsed.args, parsed)).resolve().parent if parsed.verb.open else project_folder()
+    folder = _folder(parsed)
     try:
         if folder is not None:
             keep_bound(folder, most)
@@ -86,11 +85,23 @@ def _keep_bound(parsed: Parsed, most: int) -> None:
 def _cache_max(parsed: Parsed) -> int | None:
     """The size to which the stored results are kept at the end; CSC504 where it is none."""
     if "--cache-max" not in parsed.values and not os.environ.get("CASCADE_CACHE_MAX"):
-        return None
+        folder = _folder(parsed)
+        if folder is None or not (folder / "cascade.toml").exists():
+            return None
+        from .caching import bound_of_project
+
+        return bound_of_project(folder)
     from .caching import bound_of_environment, size_option
 
     given = size_option(parsed, "--cache-max")
     return bound_of_environment() if given is None else given
+
+
+def _folder(parsed: Parsed) -> Path | None:
+    """The folder of the project."""
+    from .past import project_folder
+
+    return Path(file_of(parsed.args, parsed)).resolve().parent if parsed.verb.open else project_folder()
 
 
 def _run(parsed: Parsed, warnings: list[Diagnostic]) -> RunResult | int:

@@ -1,4 +1,4 @@
-"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, retry, reload. Standard library and the control client only."""
+"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, drain, cancel, retry, reload. Standard library and the control client only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FAILURES_SHOWN = 5
 _REPAIR_S = 120.0
-_FLAGS_IN_ORDER = ("burst", "whole", "by", "for", "until", "hard")
+_FLAGS_IN_ORDER = ("burst", "whole", "by", "for", "until", "from", "to", "days", "hard", "because")
 
 
 def steer(parsed: Parsed) -> int:
@@ -39,27 +39,43 @@ def steer(parsed: Parsed) -> int:
 
 def sentence(parsed: Parsed) -> str:
     """The limit sentence of a command line: its arguments, the one after `because` taken whole, then its flags."""
-    words, reason = parsed.args, parsed.values.get("--because")
-    if "because" in words[:-1]:
-        at = words.index("because")
-        if len(words) == at + 2:
-            words, reason = words[:at], words[at + 1]
-    parts = list(words)
+    parts: list[str] = []
+    for at, word in enumerate(parsed.args):
+        parts.append(_quoted(word) if at and parsed.args[at - 1] == "because" else word)
     for flag in _FLAGS_IN_ORDER:
         if f"--{flag}" in parsed.flags:
             parts.append(flag)
         elif f"--{flag}" in parsed.values:
-            parts += [flag, parsed.values[f"--{flag}"]]
-    if reason is not None:
-        parts += ["because", _quoted(reason)]
+            value = parsed.values[f"--{flag}"]
+            if flag != "days":
+                parts.append(flag)
+            parts.append(_quoted(value) if flag == "because" else value)
     return " ".join(parts)
 
 
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+
+
 def _quoted(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] == '"':
+    """A reason as the sentence writes it; one that is in quotes already stays."""
+    if _is_quoted(text):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    escaped = "".join(
+        _ESCAPES.get(c) or (c if c.isprintable() or _is_no_text(c) else f"\\u{{{ord(c):x}}}") for c in text
+    )
     return '"' + escaped.replace("{{", "\\{{") + '"'
+
+
+def _is_no_text(character: str) -> bool:
+    """It stays, for the run to refuse: a NUL, or a byte of the command line that is no UTF-8."""
+    return character == "\0" or "\ud800" <= character <= "\udfff"
+
+
+def _is_quoted(text: str) -> bool:
+    at = 1
+    while 0 < at < len(text) - 1 and text[at] != '"':
+        at += 2 if text[at] == "\\" else 1
+    return at == len(text) - 1 and text[0] == text[-1] == '"'
 
 
 def _request(parsed: Parsed) -> dict[str, Any]:
@@ -77,20 +93,29 @@ def _request(parsed: Parsed) -> dict[str, Any]:
         if "--dry-run" in parsed.flags:
             request["dry"] = "yes"
     elif parsed.args:
-        request["scope"] = parsed.args[0]
-    if verb == "pause" and "--because" in parsed.values:
-        request["because"] = parsed.values["--because"]
+        request["what" if verb == "cancel" else "scope"] = parsed.args[0]
+    if verb == "limit":
+        if "--preempt" in parsed.flags:
+            request["preempt"] = "yes"
+    elif verb in ("pause", "resume", "drain", "cancel"):
+        if "--freeze" in parsed.flags:
+            request["freeze"] = "yes"
+        for option in ("--because", "--for", "--until", "--as"):
+            if option in parsed.values:
+                request[option[2:]] = parsed.values[option]
     return request
 
 
 def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
-    from ..base.diagnostics import CascadeError
-
     wanted = parsed.values.get("--run") or os.environ.get("CASCADE_RUN") or None
     try:
         return the_live_run(find_live(os.getcwd(), run=wanted), wanted)
-    except CascadeError as error:
-        if any(d.code in UNREACHABLE for d in error.diagnostics):
+    except Exception as error:
+        from ..base.diagnostics import (
+            CascadeError,
+        )  # a third of the imports of this process, where all goes well for nothing
+
+        if isinstance(error, CascadeError) and any(d.code in UNREACHABLE for d in error.diagnostics):
             _check_sentence(request)
         raise
 

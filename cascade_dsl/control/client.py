@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from .address import dialable
-from .protocol import ANSWER_MAX_BYTES, VERSION, refused, request_line
+from .protocol import ANSWER_MAX_BYTES, VERSION, must_know, refused, request_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +30,15 @@ _PIECE_BYTES = 1 << 16
 def ask(run: LiveRun, request: dict[str, Any], timeout_s: float = 10.0) -> dict[str, Any]:
     """The answer of a live run to `request`, which holds `verb` and its fields.
 
-    Raises CascadeError: what the run refuses with; CSC606 where it does not answer in time, or not in this protocol.
+    Raises CascadeError: what the run refuses with; CSC601 where it speaks another version of the protocol; CSC606 where
+    it does not answer in time, or not in this protocol.
     """
     deadline = time.monotonic() + timeout_s
     fields = dict(request)
     verb = fields.pop("verb")
+    must = must_know(verb, fields)
+    if must:
+        fields["must"] = must
     number = os.getpid()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -50,6 +54,8 @@ def ask(run: LiveRun, request: dict[str, Any], timeout_s: float = 10.0) -> dict[
         raise _silent(run, error.strerror or str(error)) from error
     try:
         answer = json.loads(line)
+        if type(answer["v"]) is int and answer["v"] != VERSION:
+            raise _other_version(run, answer)
         if answer["v"] != VERSION or answer["id"] not in (number, None):
             raise ValueError
         if answer["ok"] is not True:
@@ -66,12 +72,12 @@ def the_live_run(found: Sequence[LiveRun], wanted: str | None) -> LiveRun:
 
     Raises CascadeError: CSC604 where there is none, CSC605 where there are several.
     """
-    from ..base.diagnostics import fail
-
     if wanted is not None:
         found = [run for run in found if run.run == wanted]
     if len(found) == 1:
         return found[0]
+    from ..base.diagnostics import fail
+
     if wanted is not None and not found:
         raise fail("CSC604", f"there is no live run `{wanted}`", help="`cascade ps` lists the live runs")
     if not found:
@@ -100,6 +106,16 @@ def _receive(connection: socket.socket, deadline: float) -> bytes:
             return b"".join(pieces)
         size_bytes += len(piece)
     raise ConnectionError("its answer has no end")
+
+
+def _other_version(run: LiveRun, answer: dict[str, Any]) -> CascadeError:
+    from ..base.diagnostics import fail
+
+    program = answer.get("cascade")
+    known = isinstance(program, str) and 0 < len(program) <= 40 and program.isprintable()
+    which = f"Cascade {program}" if known else "the version of Cascade that began it"
+    message = f"the run {run.run} speaks version {answer['v']} of the control protocol, this program speaks {VERSION}"
+    return fail("CSC601", message, help=f"steer it with {which}")
 
 
 def _silent(run: LiveRun, why: str) -> CascadeError:

@@ -5,13 +5,16 @@
     {"v": 1, "id": 7, "ok": false, "diagnostics": [{"code": "CSC301", …}]}
 
 A request that cannot be read is answered by an error and has no effect. Fields that a verb does not know are ignored, so
-that they can be added; a change of meaning is a new version. The client of the control verbs imports this module: it
+that they can be added, but for those that the request names in `must`: without them it would mean something else, and it is
+refused. A change of meaning is a new version, whose refusal says in `cascade` which program speaks it. The client of the control verbs imports this module: it
 must stay without typing, dataclasses and pathlib.
 """
 
 from __future__ import annotations
 
 import json
+
+from .. import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,14 +26,20 @@ if TYPE_CHECKING:
 VERSION = 1
 LINE_MAX_BYTES = 64 * 1024
 ANSWER_MAX_BYTES = 64 * 1024 * 1024
+TEXT_MAX = 4096
+"""Characters of a field: what a change says is kept for good, in the journal."""
+READING = frozenset({"status", "scopes", "why", "limits", "log"})
+"""Verbs that change nothing; all others come at a pace."""
 
 VERBS: dict[str, dict[str, bool]] = {
     "status": {},
     "scopes": {},
-    "limit": {"text": True, "who": False},
+    "limit": {"text": True, "preempt": False, "who": False},
     "unlimit": {"scope": True, "who": False},
-    "pause": {"scope": False, "because": False, "who": False},
-    "resume": {"scope": False, "who": False},
+    "pause": {"scope": False, "for": False, "until": False, "freeze": False, "because": False, "who": False},
+    "resume": {"scope": False, "because": False, "who": False},
+    "drain": {"because": False, "who": False},
+    "cancel": {"what": False, "as": False, "because": False, "who": False},
     "retry": {"node": True, "old": False, "who": False},
     "reload": {"file": False, "dry": False, "who": False},
 }
@@ -50,7 +59,15 @@ def answer_line(number: int | None, fields: dict[str, Any]) -> bytes:
 def refusal_line(number: int | None, diagnostics: Iterable[Diagnostic]) -> bytes:
     """A refusal as it travels."""
     found = [diagnostic.to_json() for diagnostic in diagnostics]
-    return _line({"v": VERSION, "id": number, "ok": False, "diagnostics": found})
+    which = {"cascade": __version__} if any(diagnostic["code"] == "CSC601" for diagnostic in found) else {}
+    return _line({"v": VERSION, "id": number, "ok": False, "diagnostics": found, **which})
+
+
+def must_know(verb: str, fields: Iterable[str]) -> list[str]:
+    """The fields of a request that change what it asks for: a run that does not know one is to refuse it."""
+    return sorted(
+        name for name in fields if not VERBS.get(verb, {}).get(name, False) and name not in ("who", "because")
+    )
 
 
 def read_request(line: bytes) -> dict[str, Any]:
@@ -78,7 +95,24 @@ def read_request(line: bytes) -> dict[str, Any]:
             request.pop(name, None)
         elif not isinstance(value, str):
             raise Unreadable(number, "CSC600", f"`{verb}` needs text in `{name}`")
+        elif len(value) > TEXT_MAX:
+            raise Unreadable(number, "CSC611", f"`{name}` of `{verb}` has {len(value)} characters")
+        elif not _is_text(value):
+            raise Unreadable(number, "CSC600", f"`{name}` of `{verb}` holds what is no character")
+    must: Any = request.get("must", [])
+    if not isinstance(must, list):
+        raise Unreadable(number, "CSC600", "`must` is a list of fields")
+    for name in must:  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(name, str) or name not in fields:
+            raise Unreadable(number, "CSC610", f"the run does not know {_show(name)} of `{verb}`")
     return request
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 class Unreadable(Exception):
@@ -100,8 +134,10 @@ class Unreadable(Exception):
 
 _HELP = {
     "CSC600": 'a request is one JSON object on a line, as in {"v": 1, "id": 1, "verb": "status"}',
-    "CSC601": "use the version of Cascade that runs the program",
-    "CSC602": f"the verbs are {', '.join(VERBS)}",
+    "CSC601": f"the run is one of Cascade {__version__}: use that version",
+    "CSC602": f"the run is one of Cascade {__version__}, whose verbs are {', '.join(VERBS)}",
+    "CSC610": f"the run is one of Cascade {__version__}: use that version; nothing has changed",
+    "CSC611": f"a field may have {TEXT_MAX}",
     "CSC603": f"a request may take {LINE_MAX_BYTES} bytes; the connection is closed",
     "CSC607": "close one of the others",
 }

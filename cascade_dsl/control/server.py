@@ -2,7 +2,9 @@
 
 Nothing that a client does touches the run but through `handle`. A connection has one request at a time in work, and its
 next line is read only after its answer was taken; after a burst it is read at a fixed pace, so that a client that sends
-a million lines slows only itself.
+a million lines slows only itself. Changes of all connections together come at a pace too, in the order in which they were
+asked for: each is kept in the journal. Where all places are taken, the connection that has said nothing for longest gives
+way to a new one.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import trio
 
 from ..base.diagnostics import CascadeError, Diagnostic, fail
 from .address import dialable
-from .protocol import LINE_MAX_BYTES, Unreadable, answer_line, read_request, refusal_line
+from .protocol import LINE_MAX_BYTES, READING, Unreadable, answer_line, read_request, refusal_line
 
 CONNECTIONS_MAX = 64
 IDLE_S = 60.0
@@ -29,6 +31,11 @@ WRITE_S = 5.0
 BURST = 200
 PACE_S = 0.01
 """After `BURST` requests a connection is read once in this time."""
+SILENT_S = 2.0
+"""So long a connection that says nothing keeps its place from a new one."""
+CHANGES_BURST = 100
+CHANGE_PACE_S = 0.02
+"""After `CHANGES_BURST` changes one is taken in this time."""
 _BACKLOG = 64
 _PIECE_BYTES = 16 * 1024
 
@@ -79,31 +86,75 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
+class _Pace:
+    """Lets `burst` through at once, and then one each `pace_s`, in the order in which they come."""
+
+    __slots__ = ("_burst", "_full_s", "_pace_s")
+
+    def __init__(self, burst: int, pace_s: float) -> None:
+        self._burst = burst
+        self._pace_s = pace_s
+        self._full_s = 0.0
+        """When everything that was let through has been made up for."""
+
+    async def wait(self) -> None:
+        """Return when it is one's turn."""
+        now_s = trio.current_time()
+        begin_s = max(self._full_s, now_s)
+        self._full_s = begin_s + self._pace_s
+        await trio.sleep(max(0.0, self._full_s - self._burst * self._pace_s - now_s))
+
+
+class _Place:
+    """One of the connections; `since_s` says since when it has said nothing, None while it is being answered."""
+
+    __slots__ = ("scope", "since_s")
+
+    def __init__(self, scope: trio.CancelScope) -> None:
+        self.scope = scope
+        self.since_s: float | None = trio.current_time()
+
+
 class _Server:
     """What the connections of one run share."""
 
-    __slots__ = ("_handle", "_open")
+    __slots__ = ("_changes", "_handle", "_open")
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
-        self._open = 0
+        self._open: set[_Place] = set()
+        self._changes = _Pace(CHANGES_BURST, CHANGE_PACE_S)
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection, to its end; never raises on anything that a client does."""
         async with _closing(stream):
             if not _may_speak(_peer(stream)):
                 return
-            if self._open >= CONNECTIONS_MAX:
+            if len(self._open) >= CONNECTIONS_MAX and not self._made_room():
                 full = Unreadable(None, "CSC607", f"the run has {CONNECTIONS_MAX} control connections already")
                 await _send(stream, refusal_line(None, full.diagnostics))
                 return
-            self._open += 1
-            try:
-                await self._converse(stream)
-            finally:
-                self._open -= 1
+            with trio.CancelScope() as scope:
+                place = _Place(scope)
+                self._open.add(place)
+                try:
+                    await self._converse(stream, place)
+                finally:
+                    self._open.discard(place)
 
-    async def _converse(self, stream: trio.SocketStream) -> None:
+    def _made_room(self) -> bool:
+        """Whether a connection that said nothing for long enough was sent away."""
+        silent = [(place.since_s, place) for place in self._open if place.since_s is not None]
+        if not silent:
+            return False
+        since_s, place = min(silent, key=lambda one: one[0])
+        if trio.current_time() - since_s < SILENT_S:
+            return False
+        place.scope.cancel()
+        self._open.discard(place)
+        return True
+
+    async def _converse(self, stream: trio.SocketStream, place: _Place) -> None:
         waiting = bytearray()
         served = 0
         while True:
@@ -112,8 +163,10 @@ class _Server:
             except Unreadable as error:
                 await _send(stream, refusal_line(None, error.diagnostics))
                 return
+            place.since_s = None
             if line is None or not await _send(stream, await self._answer(line)):
                 return
+            place.since_s = trio.current_time()
             served += 1
             if served > BURST:
                 await trio.sleep(PACE_S)
@@ -124,6 +177,8 @@ class _Server:
         except Unreadable as error:
             return refusal_line(error.number, error.diagnostics)
         number = request["id"]
+        if request["verb"] not in READING:
+            await self._changes.wait()
         try:
             return answer_line(number, await self._handle(request))
         except CascadeError as error:
@@ -170,7 +225,7 @@ async def _next_line(stream: trio.SocketStream, waiting: bytearray) -> bytes | N
 
 async def _send(stream: trio.SocketStream, line: bytes) -> bool:
     """Whether the client took the answer."""
-    with trio.move_on_after(WRITE_S):
+    with trio.move_on_after(WRITE_S, shield=True):  # also the answer to what has just ended the run
         try:
             await stream.send_all(line)
         except trio.BrokenResourceError:

@@ -83,6 +83,7 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
 
 def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.phase = "running"
+    state.why = ""
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
     state.ledger.drop_layer(Layer.MACHINE)

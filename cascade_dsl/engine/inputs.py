@@ -221,6 +221,8 @@ class PauseAsked:
     because: str = ""
     for_ns: int | None = None
     """For how long from now; or with `until_ns` until when."""
+    until_minute: int | None = None
+    """A minute of the day, in local time; the shell makes an instant of it."""
     until_ns: int | None = None
     freezes: bool = False
     """What runs in the scope is to stand still meanwhile."""

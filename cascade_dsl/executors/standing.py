@@ -1,8 +1,8 @@
 """What of an attempt stands still: its process group, and what of it left that group.
 
-SIGSTOP cannot be caught, and a process that is stopped starts none. So the group is stopped first, then what is found
-below it, again until nothing new is found: what was just being started is found at the next look. A process is known by
-its number and when it began, so that a signal never reaches another one.
+SIGSTOP cannot be caught, and the kernel starts no child for a process that has a signal to take. So the group is
+stopped first, then what is found below it, again until nothing new is found: what was just being started is found at the
+next look. A process is known by its number and when it began, so that a signal never reaches another one.
 """
 
 from __future__ import annotations

@@ -67,13 +67,11 @@ class Known:
         )
 
 
-def parse_sentence(
-    text: str, graph: Graph, *, layer: Layer = Layer.LIVE, until: Callable[[int], int] | None = None
-) -> Limit:
+def parse_sentence(text: str, graph: Graph, *, layer: Layer = Layer.LIVE) -> Limit:
     """The word that a sentence from outside says about a program; raises CascadeError with places in `<limit>`.
 
     The leading `limit` may be left out. In the configuration and fleet layers a scope that matches nothing is let pass.
-    `until` makes the next instant of a minute of the day; without it the word keeps the minute.
+    `until TIME` stays a minute of the day: the shell, which knows the zone, makes an instant of it.
     """
     faults = Faults(_source(text))
     sentence = parse_from(faults, "limit_text")
@@ -88,7 +86,6 @@ def parse_sentence(
             Known.of_graph(graph),
             faults,
             by=Keys(report, sites_of(graph)).lower,
-            until=until,
             matches=layer not in (Layer.CONFIG, Layer.FLEET),
         )
     if limit is None or faults.findings.errors:
@@ -133,13 +130,12 @@ def resolve_limit(
     by: LowerBy,
     scope: Scope | None = None,
     amount: LowerAmount | None = None,
-    until: Callable[[int], int] | None = None,
     matches: bool = True,
 ) -> Limit | None:
     """The word that a sentence says; None where something was reported to `faults`.
 
     `scope` stands for the one that a task's clause does not write. `amount` lowers amounts of a file, and is left out
-    where only plain ones may stand; `by` lowers what a pool is split by; `until` makes the instant of a minute of the day.
+    where only plain ones may stand; `by` lowers what a pool is split by.
     """
     before = len(faults.findings.found)
     if sentence.scope is not None:
@@ -175,11 +171,10 @@ def resolve_limit(
     if sentence.burst is not None:
         if isinstance(sentence.amount, ast.RateAmount):
             most = burst(sentence.burst, dimension, scope, faults, amount)
-        elif not isinstance(sentence.amount, ast.NoneAmount):
+        elif not isinstance(sentence.amount, ast.NoneAmount) and len(faults.findings.found) == before:
             faults.add("CSC313", "`burst` belongs to a rate", sentence.burst.span, "write `10/s burst 20`")
     keyed = by(sentence.by, scope) if sentence.by is not None else None
     for_ns = _for(sentence.for_, faults)
-    minute = None if sentence.until is None else sentence.until.minute
     window = sentence.window
     if len(faults.findings.found) > before or (value is None and not isinstance(sentence.amount, ast.NoneAmount)):
         return None
@@ -194,8 +189,7 @@ def resolve_limit(
         by=None if keyed is None else keyed[0],
         by_text="" if keyed is None else keyed[1],
         for_ns=for_ns,
-        until_minute=minute,
-        until_ns=None if minute is None or until is None else until(minute),
+        until_minute=None if sentence.until is None else sentence.until.minute,
         window=None
         if window is None
         else Window(start_minute=window.start.minute, end_minute=window.end.minute, days=window.days),

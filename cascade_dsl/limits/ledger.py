@@ -10,13 +10,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from ..ir.events import Word
 from ..ir.expr import Expr
 from ..ir.graph import NodeKey
-from ..ir.requirement import Dimension, Identity, Layer, Resource, Scope, Window
-from . import picture, shares
+from ..ir.requirement import Dimension, Identity, Layer, Limit, Resource, Scope, Window
+from . import effects, picture, shares
 from .audit import Audit
+from .effects import Capacities
 from .faults import LedgerFault
 from .keying import Keying
 from .passing import Passing
-from .picture import Capacities, Wait
+from .picture import Wait
 from .pools import Clock, Pool, SpendPool
 from .search import Search
 from .shapes import DemandClass, Holder, Rank, Shape, Template, Waiter, asks
@@ -172,17 +173,8 @@ class Ledger:
 
     def set_word(self, word: Word) -> None:
         """A layer says a word. Raises NotBuilt for forms that are not carried out yet."""
-        limit = word.limit
-        spends = limit.kind == "spend"
-        if spends != (limit.per_ns is not None) or (limit.burst is not None and not spends):
-            raise LedgerFault(f"`limit {limit.scope}` is no rate, or a rate without a time")
-        burst = 1 if limit.burst is None else limit.burst
-        if not isinstance(burst, int) or min(1 if limit.per_ns is None else limit.per_ns, burst) < 1:
-            raise LedgerFault(f"the time and the burst of `limit {limit.scope}` must be at least 1")
-        if bool(limit.by_text) != (limit.by is not None):
-            raise LedgerFault(f"`by` of `limit {limit.scope}` is a text and an expression, or neither")
         self._words.set(word)
-        self._follow(limit.scope)
+        self._follow(word.limit.scope)
 
     def drop_word(self, layer: Layer, scope: Scope) -> None:
         """A layer says nothing any more about a scope: what is below is in force again."""
@@ -200,7 +192,7 @@ class Ledger:
         if found is None:
             return None
         pool = self._pools.get(word.limit.identity)
-        shown = picture.terms_text(found.limit, "count" if pool is None else pool.dimension)
+        shown = effects.terms_text(found.limit, "count" if pool is None else pool.dimension)
         name = LAYER_NAMES[found.layer]
         return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
@@ -490,30 +482,22 @@ class Ledger:
         """What is in force for a scope (None: every paused scope): to be kept before a change, for `effect`."""
         if scope is None:
             return tuple((f"pause {paused}", 0) for paused in self._pauses)
-        out: list[tuple[str, int | None]] = []
-        pool = self._pools.get(Identity(scope))
-        if pool is not None and pool.capacity is not None:
-            out.append(("hold", pool.capacity))
-        if scope in self._pauses:
-            out.append(("pause", 0))
-        return tuple(out)
+        said = effects.in_force(self._words, scope, self._dimension(scope))
+        return (*said, ("pause", 0)) if scope in self._pauses else said
 
-    def effect(self, scope: Scope | None, before: Capacities) -> Effect:
-        """The acknowledgement of a change that was just made; `before` is `capacities(scope)` from before it."""
-        running = waiting = taken = 0
-        for cls in self._classes():
-            if scope is None or cls.shape.column(scope) is not None:
-                waiting += len(cls.queue)
-        for holder in self._holders.values():
-            column = -1 if scope is None else holder.shape.column(scope)
-            if column is not None:
-                running += 1
-                taken += asks(holder.amounts, column)
-        pool = None if scope is None else self._pools.get(Identity(scope))
-        dimension = "count" if pool is None else pool.dimension
-        return picture.effect(
-            scope, dimension, before, self.capacities(scope), running=running, waiting=waiting, taken=taken
-        )
+    def effect(self, scope: Scope | None, before: Capacities, said: Limit | None = None) -> Effect:
+        """The acknowledgement of a change that was just made; `before` is `capacities(scope)` from before it.
+
+        `said` is the limit that an operator has just said, where one has.
+        """
+        counts = effects.counts(scope, self._classes(), self._holders.values())
+        after = self.capacities(scope)
+        if scope is None:
+            return effects.resumed_everywhere(before, after, counts)
+        word = None if said is None else self._words.latest(Layer.LIVE, said.identity, plain=said.is_plain)
+        pools = {**self._pools, **self._keying.families}
+        dimension, now = self._dimension(scope), self._clock.now
+        return effects.effect(scope, dimension, before, after, counts, pools, self._words, word, now)
 
     def impossible(self, shape: int, amounts: tuple[int, ...]) -> tuple[Impossible, ...]:
         """Demands on resources that cannot fit even an empty machine: more than a capacity, or than a burst."""

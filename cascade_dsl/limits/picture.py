@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from heapq import nsmallest
 from operator import itemgetter
 from typing import TypeAlias
 
-from ..base.quantity import MILLI, NS_PER_S
-from ..ir.requirement import Dimension, Limit, Scope
+from ..ir.requirement import Scope
 from .keyed import Family
 from .pools import Pool, SpendPool
 from .shapes import DemandClass, Waiter, asks
-from .views import Effect, Impossible, KeysView, PoolView
+from .views import Impossible, KeysView, PoolView
 from .words import show_amount
 
-Capacities: TypeAlias = tuple[tuple[str, int | None], ...]
-"""(kind, capacity): `hold`, `pause`."""
 Wait: TypeAlias = tuple[str, str, int, str]
 """Task, pool, how many, and why they could not start even on an empty machine (empty where they could)."""
 
@@ -156,89 +152,3 @@ def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:
             return _group(pool), f"{task} needs {name} {need_text}, the rate is 0"
         return _group(pool), f"{task} needs {name} {need_text} at once, the burst is {limit_text}"
     raise AssertionError("the node fits an empty machine")
-
-
-def effect(
-    scope: Scope | None,
-    dimension: Dimension,
-    before: Capacities,
-    after: Capacities,
-    *,
-    running: int,
-    waiting: int,
-    taken: int,
-) -> Effect:
-    """The acknowledgement of a change: `task:fetch 10 → 3: 7 running, drains to 3`."""
-    name = "everything" if scope is None else str(scope)
-    was, now = dict(before), dict(after)
-    if scope is None:
-        lifted = [kind.removeprefix("pause ") for kind in was if kind not in now]
-        text = f"resumed: {', '.join(lifted)}" if lifted else "nothing was paused"
-    elif "pause" in now and "pause" not in was:
-        text = f"{name} paused: {running} running go on, {waiting} waiting"
-    elif "pause" in was and "pause" not in now:
-        limit = now.get("hold")
-        stands = "" if limit is None else f", its limit of {show_amount(dimension, limit)} stands"
-        text = f"{name} resumed: {running} running, {waiting} waiting{stands}"
-    else:
-        text = _change(name, scope, dimension, was.get("hold"), now.get("hold"), running, waiting, taken)
-        if "pause" in now:
-            text += "; it is paused"
-    return Effect(scope=name, before=before, after=after, running=running, waiting=waiting, text=text)
-
-
-def terms_text(limit: Limit, dimension: Dimension) -> str:
-    """What a word gives: `3`, `8GB`, `10/s burst 20`."""
-    assert isinstance(limit.amount, int)
-    assert limit.burst is None or isinstance(limit.burst, int)
-    return amount_text(dimension, limit.amount, limit.per_ns, limit.burst)
-
-
-_PER: dict[int, str] = {NS_PER_S: "s", 60 * NS_PER_S: "m", 3600 * NS_PER_S: "h", 86400 * NS_PER_S: "d"}
-
-
-def amount_text(dimension: Dimension, amount: int, per_ns: int | None, burst: int | None) -> str:
-    """`3`, or for a rate `10/s burst 20` (a burst of 1 goes without saying); exact, whatever the rate is in."""
-    shown = show_amount(dimension, amount)
-    if per_ns is None:
-        return shown
-    per = _PER.get(per_ns)
-    if per is None:
-        shown, per = _uneven_rate(dimension, amount, per_ns)
-    return f"{shown}/{per}" + ("" if burst is None or burst == 1 else f" burst {show_amount(dimension, burst)}")
-
-
-def _uneven_rate(dimension: Dimension, amount: int, per_ns: int) -> tuple[str, str]:
-    """A rate whose time is no unit: `1 each 2 s` is 0.5/s, or else in the first unit in which it is whole."""
-    for unit, name in _PER.items():
-        value = Fraction(amount * unit, per_ns)
-        if value.denominator == 1:
-            return show_amount(dimension, value.numerator), name
-    value = Fraction(amount * NS_PER_S, per_ns)
-    scaled = value / MILLI if dimension == "millicpu" else value
-    return f"{float(scaled):g}" + ("B" if dimension == "bytes" else ""), "s"
-
-
-def _change(
-    name: str,
-    scope: Scope,
-    dimension: Dimension,
-    old: int | None,
-    new: int | None,
-    running: int,
-    waiting: int,
-    taken: int,
-) -> str:
-    def show(amount: int | None) -> str:
-        return "no limit" if amount is None else show_amount(dimension, amount)
-
-    start = f"{name} stays at {show(new)}" if old == new else f"{name} {show(old)} → {show(new)}"
-    by_node = scope.kind != "resource"
-    start += f": {running} running" if by_node else f": {running} running hold {show(taken)}"
-    if new is None:
-        return f"{start}, {waiting} waiting"
-    if new == 0:
-        return f"{start}, nothing new starts"
-    if taken > new:
-        return f"{start}, drains to {show(new)}"
-    return f"{start}, {new - taken} more may start" if by_node else f"{start}, {show(new - taken)} free"

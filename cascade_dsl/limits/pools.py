@@ -202,6 +202,10 @@ class SpendPool(Pool):
         """Its logical state, comparable, the same whenever it is looked at."""
         return self.tokens.snapshot(), dict(self.debts)
 
+    def wait_ns(self, instant: int) -> int:
+        """How long it is from now to an instant."""
+        return instant - self._clock.now
+
     def full_at(self) -> int | None:
         """The first instant from now at which it is as good as a new one."""
         return self.tokens.full_at(self._clock.now)

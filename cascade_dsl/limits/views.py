@@ -65,8 +65,8 @@ class Effect:
     """What a change of a limit did: the acknowledgement. `before` and `after` are effective capacities by kind."""
 
     scope: str
-    before: tuple[tuple[str, int | None], ...]
-    after: tuple[tuple[str, int | None], ...]
+    before: tuple[tuple[str, int | str], ...]
+    after: tuple[tuple[str, int | str], ...]
     running: int
     waiting: int
     text: str

@@ -141,6 +141,13 @@ class Words:
         limit = word.limit
         refuse_unbuilt(limit)
         key = limit.identity
+        spends = limit.kind == "spend"
+        if spends != (limit.per_ns is not None) or (limit.burst is not None and not spends):
+            raise LedgerFault(f"`limit {limit.scope}` is no rate, or a rate without a time")
+        if min(value for value in (limit.per_ns, _burst(limit), 1) if value is not None) < 1:
+            raise LedgerFault(f"the time and the burst of `limit {limit.scope}` must be at least 1")
+        if bool(limit.by_text) != (limit.by is not None):
+            raise LedgerFault(f"`by` of `limit {limit.scope}` is a text and an expression, or neither")
         if limit.amount is None:
             self._put(key, word.layer, _NOTHING)
             return
@@ -161,6 +168,18 @@ class Words:
         for key in keys:
             self._put(key, layer, _NOTHING)
         return list(dict.fromkeys(key.scope for key in keys))
+
+    def forget(self, word: Word) -> None:
+        """One word goes, as when its time is over."""
+        key = word.limit.identity
+        stack = self._stack(key, word.layer)
+        plain = None if stack.plain == word else stack.plain
+        self._put(key, word.layer, _Stack(plain, tuple(other for other in stack.timed if other != word)))
+
+    def latest(self, layer: Layer, identity: Identity, *, plain: bool) -> Word | None:
+        """What a layer said last of an identity, for good or for a time."""
+        stack = self._stack(identity, layer)
+        return stack.plain if plain else stack.timed[-1] if stack.timed else None
 
     def of_layer(self, layer: Layer, scope: Scope) -> tuple[Word, ...]:
         """All that the layer says about the scope, the oldest first: what `restore` wants."""

@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ..base.diagnostics import CascadeError, Diagnostic, Source, Span, fail
+from ..base.diagnostics import CascadeError, Diagnostic, Label, Source, Span, fail
 from ..base.quantity import parse_size
 from ..base.suggest import nearest
+from ..ir.graph import Graph
+from ..ir.requirement import Identity, Limit, Scope
+from ..ir.scopes import scopes_of
 
 NAME = "cascade.toml"
 SIZE_MAX = 1_000_000
 """So many bytes are enough for a configuration."""
+_MACHINE = ("cpu", "mem", "gpu")
 _KEYS: Mapping[str, tuple[str, ...]] = {"": ("limits", "cache"), "cache": ("max_size",)}
 """Table → what may stand in it; the whole file is the table without a name."""
 
@@ -37,6 +42,17 @@ class Sentence:
     """Where the text stands; of one with escapes, or over several lines, where its string stands."""
     is_plain: bool
     """Each character of the text stands there as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A limit of the configuration, read for a program."""
+
+    limit: Limit
+    text: str
+    label: Label
+    applies: bool
+    """Its scope matches something of the program; other programs of the project may have what this one has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +203,48 @@ def _placed(diagnostic: Diagnostic, sentence: Sentence, source: Source) -> Diagn
     return replace(diagnostic, primary=source.label(span, "" if at is None else at.message), secondary=())
 
 
-def doubled(source: Source, first: Sentence, second: Sentence, scope: str) -> Diagnostic:
-    """Two plain words for one thing."""
-    return Diagnostic(
-        code="CSC584",
-        message=f"`{scope}` has two limits of one kind",
-        primary=source.label(second.span),
-        secondary=(source.label(first.span, "first here"),),
-        help="keep one of the two",
-    )
+def limits_of(
+    configuration: Configuration, parse: Callable[[str], Limit], graph: Graph | None = None
+) -> tuple[Configured, ...]:
+    """The limits of a configuration as `parse` reads them; CascadeError with all that is wrong, each at its place."""
+    source = configuration.source
+    found: list[Diagnostic] = []
+    out: list[Configured] = []
+    first: dict[Identity, Sentence] = {}
+    for sentence in configuration.limits:
+        try:
+            limit = parse(sentence.text)
+        except CascadeError as error:
+            found += placed(error, sentence, source).diagnostics
+            continue
+        if limit.is_plain and limit.amount is not None:
+            before = first.setdefault(limit.identity, sentence)
+            if before is not sentence:
+                found.append(
+                    Diagnostic(
+                        code="CSC584",
+                        message=f"`{limit.scope}` has two limits of one kind",
+                        primary=source.label(sentence.span),
+                        secondary=(source.label(before.span, "first here"),),
+                        help="keep one of the two",
+                    )
+                )
+        applies = graph is None or is_in(limit.scope, graph)
+        out.append(Configured(limit=limit, text=sentence.text, label=source.label(sentence.span), applies=applies))
+    if found:
+        raise CascadeError(found)
+    return tuple(out)
+
+
+def is_in(scope: Scope, graph: Graph) -> bool:
+    """Whether the scope names something of the program; what a machine has is in every program."""
+    if scope.kind == "global" or scope.pattern in _MACHINE:
+        return True
+    if scope.kind == "resource":
+        return any(resource.name == scope.pattern for resource in graph.resources)
+    prefix = f"{scope.kind}:"
+    names = [name.removeprefix(prefix) for name in scopes_of(graph) if name.startswith(prefix)]
+    return any(fnmatchcase(name, scope.pattern) for name in names)
 
 
 # ---- places ---------------------------------------------------------------------------------------------------------

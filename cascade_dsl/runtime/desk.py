@@ -15,7 +15,7 @@ import trio
 
 from ..base.diagnostics import fail
 from ..control.server import serve_control
-from ..engine.inputs import LimitGiven, LimitTaken, PauseAsked, ResumeAsked
+from ..engine.inputs import LimitGiven, LimitTaken
 from ..engine.status import Status
 from ..ir.events import Word
 from ..ir.graph import Graph
@@ -25,6 +25,7 @@ from .acknowledging import Answer, of_limits
 from .interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from .halts import Halts
     from .mending import Mending
 
 
@@ -43,12 +44,19 @@ class Sentences:
 class Desk:
     """Answers control requests of one run."""
 
-    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Callable[[], Mending]) -> None:
-        """`mending` makes who repairs the run, when that is first asked for."""
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        sentences: Sentences,
+        mending: Callable[[], Mending],
+        halts: Callable[[], Halts],
+    ) -> None:
+        """`mending` makes who repairs the run, `halts` who stops it, when that is first asked for."""
         self._interpreter = interpreter
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
+        self._make_halts = halts
         self._on: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
             "status": self._status,
             "scopes": self._scopes,
@@ -56,6 +64,8 @@ class Desk:
             "unlimit": self._unlimit,
             "pause": self._pause,
             "resume": self._resume,
+            "drain": self._drain,
+            "cancel": self._cancel,
             "retry": self._retry,
             "reload": self._reload,
         }
@@ -86,7 +96,7 @@ class Desk:
     async def _scopes(self, _: dict[str, Any]) -> Answer:
         return {"scopes": scopes_of(self._graph)}
 
-    # -- words and pauses -----------------------------------------------------------------------------------------
+    # -- words ------------------------------------------------------------------------------------------------------
 
     async def _limit(self, request: dict[str, Any]) -> Answer:
         limit, who = self._sentences.limit(request["text"], self._graph), _who(request)
@@ -96,33 +106,49 @@ class Desk:
         refusal = self._interpreter.state.ledger.refusal(word)
         if refusal is not None:
             raise fail("CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again")
-        return await self._change(LimitGiven(word=word, who=who), limit.scope)
+        return await self._change(LimitGiven(word=word, who=who, preempt="preempt" in request), limit.scope)
 
     async def _unlimit(self, request: dict[str, Any]) -> Answer:
         scope = self._scope(request["scope"])
         return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request)), scope)
 
-    async def _pause(self, request: dict[str, Any]) -> Answer:
-        text = request.get("scope")
-        scope = Scope("global") if text is None else self._scope(text)
-        given = PauseAsked(scope=scope, who=_who(request), because=request.get("because", ""))
-        return await self._change(given, scope)
-
-    async def _resume(self, request: dict[str, Any]) -> Answer:
-        text = request.get("scope")
-        scope = None if text is None else self._scope(text)
-        return await self._change(ResumeAsked(scope=scope, who=_who(request)), scope)
-
     def _scope(self, text: str) -> Scope:
         return self._sentences.scope(text, self._graph)
 
-    async def _change(self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope | None) -> Answer:
+    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> Answer:
         ledger = self._interpreter.state.ledger
-        return await self._interpreter.order(
-            given,
-            lambda: ledger.capacities(scope),
-            lambda before: of_limits(self._interpreter.run_id, ledger.effect(scope, before), applied=True),
-        )
+
+        def effect(before: tuple[Any, set[int]]) -> Answer:
+            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0]), applied=True)
+            if isinstance(given, LimitGiven) and given.preempt:
+                count = len(self._preempted() - before[1])
+                told["preempted"] = count
+                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+            return told
+
+        return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)
+
+    def _preempted(self) -> set[int]:
+        running = self._interpreter.state.running.values()
+        return {each.serial for each in running if each.stopping == "preempted"}
+
+    # -- what stops and goes on -----------------------------------------------------------------------------------
+
+    async def _pause(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        return await self._make_halts().pause(request, Scope("global") if text is None else self._scope(text))
+
+    async def _resume(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        return await self._make_halts().resume(request, None if text is None else self._scope(text))
+
+    async def _drain(self, request: dict[str, Any]) -> Answer:
+        return await self._make_halts().drain(request)
+
+    async def _cancel(self, request: dict[str, Any]) -> Answer:
+        halts = self._make_halts()
+        is_scope = "what" in request and halts.means_scope(request)
+        return await halts.cancel(request, self._scope(request["what"]) if is_scope else None)
 
     # -- repair ---------------------------------------------------------------------------------------------------
 

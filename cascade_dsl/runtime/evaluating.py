@@ -42,6 +42,8 @@ from .values import KnownLists, Values
 T = TypeVar("T")
 _SLICE = 200
 """Answers between two looks at the loop."""
+_SLOW_SLICE = 50
+"""The same for those that might have needed a worker: each is looked at more than once."""
 _SHORT = 100
 """Items of a list that is put together on the spot."""
 _BATCH = 256
@@ -296,8 +298,10 @@ class Evaluator:
                 self._conclude(ask, _constant(value))
         facts = [ask for ask in asks if isinstance(ask, EvaluateFacts)]
         known = await self._keys.ahead([(ask.key, expr) for ask in facts for _, expr in ask.by])
-        for ask in facts:
+        for count, ask in enumerate(facts, 1):
             await self.slowly(ask.key[1:], partial(self._conclude, ask), known.get(ask.key))
+            if count % _SLOW_SLICE == 0:
+                await trio.lowlevel.checkpoint()
 
     async def _key_nodes(self, ask: KeyNodes) -> None:
         given = await self._keys.answer(ask)

@@ -20,6 +20,7 @@ from ..engine.effects import (
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
     KeyNodes,
     Measure,
@@ -27,15 +28,21 @@ from ..engine.effects import (
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.inputs import (
+    CancelAsked,
+    DrainAsked,
+    DrainEndAsked,
     Input,
     LimitGiven,
     LimitTaken,
+    NodesCancelAsked,
     PauseAsked,
     ReloadAsked,
     ResumeAsked,
     RetryAsked,
+    ScopeCancelAsked,
     StallAccepted,
     TimeReached,
 )
@@ -101,7 +108,10 @@ class Reporter(Protocol):
     def resumed(self) -> None: ...
 
 
-Steering: TypeAlias = LimitGiven | LimitTaken | PauseAsked | ResumeAsked | RetryAsked | ReloadAsked
+Halting: TypeAlias = (
+    PauseAsked | ResumeAsked | DrainAsked | DrainEndAsked | CancelAsked | NodesCancelAsked | ScopeCancelAsked
+)
+Steering: TypeAlias = LimitGiven | LimitTaken | Halting | RetryAsked | ReloadAsked
 
 
 @dataclass(slots=True, eq=False)
@@ -375,6 +385,10 @@ class Interpreter:
                 self.attempts.start(effect)
             case StopAttempt(serial=serial):
                 self.attempts.stop(serial)
+            case FreezeAttempt(serial=serial):
+                self.attempts.freeze(serial)
+            case ThawAttempt(serial=serial):
+                self.attempts.thaw(serial)
             case Publish():
                 self.attempts.publish(effect)
             case Evaluate() | EvaluateFacts() | KeyNodes() | Measure() | Gather():
@@ -411,7 +425,7 @@ def _reason(given: Steering) -> str:
     match given:
         case LimitGiven():
             return given.word.limit.because
-        case PauseAsked():
-            return given.because
-        case LimitTaken() | ResumeAsked() | RetryAsked() | ReloadAsked():
+        case LimitTaken() | RetryAsked() | ReloadAsked() | DrainEndAsked():
             return ""
+        case _:
+            return given.because

@@ -263,13 +263,14 @@ class Mending:
             )
 
     def _meant(self, node: str) -> list[NodeKey]:
-        """What is parked or in backoff and is meant by a name, a binding, a task or `all`; CSC620, CSC621."""
+        """What is parked, cancelled or in backoff and is meant by a name, a binding, a task or `all`; CSC620, CSC621."""
         state = self._state
-        waiting = [*state.parked, *(key for key in state.attempts if is_in_backoff(state, key))]
+        backoff = (key for key in state.attempts if is_in_backoff(state, key))
+        waiting = list(dict.fromkeys((*state.parked, *state.cancelled, *state.condemned, *backoff)))
         if node == "all":
             if waiting:
                 return waiting
-            raise fail("CSC620", "nothing in this run is held or in backoff", help=self._why_none())
+            raise fail("CSC620", "nothing in this run is held, cancelled or in backoff", help=self._why_none())
         names = {key: self._names.of(key) for key in waiting}
         wanted = set(spellings(node))
         found = [key for key, name in names.items() if name in wanted]

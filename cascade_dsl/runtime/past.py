@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..base.diagnostics import CascadeError
+from ..base.quantity import NS_PER_S, show_duration
 from ..engine.apply import apply
 from ..engine.handles import handle, is_done
 from ..engine.kept import KeptFrames
@@ -21,12 +22,15 @@ from ..ir.events import (
     AttemptStarted,
     CancelBegan,
     DrainBegan,
+    DrainEnded,
     Event,
+    NodeCancelled,
     OnFailure,
     PublishPlanned,
     Recalled,
     RunContinued,
     RunStarted,
+    ScopeCancelled,
     ScopePaused,
     ScopeResumed,
     WordDropped,
@@ -220,14 +224,26 @@ class _Replay:
                 self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"unlimit {event.scope}"))
             case ScopePaused():
                 scope = "" if event.scope.kind == "global" else f" {event.scope}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"pause{scope}", because=event.because))
+                what = f"{'freeze' if event.freezes else 'pause'}{scope}"
+                if event.until_ns is not None:
+                    what += f" for {show_duration(round_s(event.until_ns - t_ns))}"
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what=what, because=event.because))
             case ScopeResumed():
                 scope = "" if event.scope is None else f" {event.scope}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"resume{scope}"))
+                because = "its time was over" if event.expired else event.because
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"resume{scope}", because=because))
             case DrainBegan():
-                self.changes.append(Change(at_ns=t_ns, who="", what="drain", because=event.why))
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what="drain", because=_why(event)))
+            case DrainEnded():
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what="drain taken back"))
             case CancelBegan():
-                self.changes.append(Change(at_ns=t_ns, who="", what="cancel", because=event.why))
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what="cancel", because=_why(event)))
+            case NodeCancelled():
+                what = f"cancel {self.name(event.key)}"
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what=what, because=event.because))
+            case ScopeCancelled():
+                what = f"cancel {event.scope}"
+                self.changes.append(Change(at_ns=t_ns, who=event.who, what=what, because=event.because))
             case _:
                 pass
 
@@ -251,7 +267,7 @@ class _Replay:
         for frame in (self.state.root, *self.state.frames.values()):
             for pos, site in enumerate(frame.body.sites):
                 if isinstance(site.node, Call):
-                    keys.update(_in_state(frame, pos, (At.FAILED, At.SKIPPED)))
+                    keys.update(_in_state(frame, pos, (At.FAILED, At.SKIPPED, At.CANCELLED)))
         for key in sorted(keys):
             site = self.state.plan.sites[key[0]]
             if site.task is None:
@@ -264,6 +280,15 @@ class _Replay:
                 name=self.name(key), task=site.task.name, state=state, attempts=tuple(attempts),
                 recipe=told.recipe if state == "cached" else "",
             )  # fmt: skip
+
+
+def _why(event: DrainBegan | CancelBegan) -> str:
+    return event.because or ("" if event.who else event.why)
+
+
+def round_s(ns: int) -> int:
+    """Nanoseconds, of whole seconds."""
+    return (ns + NS_PER_S // 2) // NS_PER_S * NS_PER_S
 
 
 def _interrupted(attempt: PastAttempt) -> PastAttempt:
@@ -296,6 +321,8 @@ def _word(at: At, told: _Told, going: bool) -> str:
             return "running" if going else "interrupted"
         case At.HELD:
             return "held"
+        case At.CANCELLED:
+            return "cancelled"
         case At.BACKOFF:
             return "retrying" if going else "not run"
         case At.COLD | At.WAITING | At.ASKED | At.READY | At.OPEN:

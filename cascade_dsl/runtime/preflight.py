@@ -22,15 +22,25 @@ from ..ir.requirement import Dimension, Identity, Layer, Limit, Scope
 from ..limits.views import Impossible
 from ..values.evaluate import Env, evaluate
 from ..values.faults import EvalError
+from .configuration import Configured
 from .machine import machine_words
 from .sources import SourceLines
 
 
-def preflight(graph: Graph, params: Mapping[str, Any], *, folder: Path, limits: Sequence[Limit]) -> tuple[Word, ...]:
-    """The words of the machine, the file and the command line; CascadeError where the run could not come to its end."""
+def preflight(
+    graph: Graph,
+    params: Mapping[str, Any],
+    *,
+    folder: Path,
+    limits: Sequence[Limit],
+    config: Sequence[Configured] = (),
+) -> tuple[Word, ...]:
+    """The words of the machine, the file, the configuration and the command line; CascadeError where the run could not come to its end."""
     sources = SourceLines(graph, folder)
     file = file_words(graph, params, sources)
-    words = (*machine_words(), *file, *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
+    above = (*(Word(Layer.CONFIG, one.limit) for one in config), *(Word(Layer.COMMAND_LINE, limit) for limit in limits))
+    words = (*machine_words(), *file, *above)
+    check_hard(graph, words, config, sources)
     check_demands(graph, words, sources)
     check_files(graph, folder, sources)
     check_shells(graph, sources)
@@ -65,6 +75,38 @@ def file_words(graph: Graph, params: Mapping[str, Any], sources: SourceLines) ->
             ) from None
         words.append(Word(Layer.FILE, limit))
     return tuple(words)
+
+
+def check_hard(graph: Graph, words: Sequence[Word], config: Sequence[Configured], sources: SourceLines) -> None:
+    """What the file says `hard` is not raised by the configuration or the command line."""
+    if not any(word.limit.hard for word in words):
+        return
+    ledger = new_state(graph).ledger
+    found: list[Diagnostic] = []
+    for word in words:
+        if word.limit.until_minute is None and word.limit.for_ns is None:
+            refusal = ledger.refusal(word)
+            if refusal is not None:
+                found.append(
+                    Diagnostic(
+                        code="CSC350",
+                        message=refusal,
+                        primary=next((one.label for one in config if one.limit is word.limit), None),
+                        secondary=_said_hard(word, words, sources),
+                        help="stay at or below that, or take `hard` away where it stands",
+                    )
+                )
+            ledger.set_word(word)
+    if found:
+        raise CascadeError(found)
+
+
+def _said_hard(word: Word, words: Sequence[Word], sources: SourceLines) -> tuple[Label, ...]:
+    for other in words:
+        if other.layer == Layer.FILE and other.limit.hard and other.limit.identity == word.limit.identity:
+            label = sources.label(other.limit.line, "limit", "the limit")
+            return () if label is None else (label,)
+    return ()
 
 
 def wants_bash(graph: Graph) -> list[TaskDef]:

@@ -42,10 +42,11 @@ from ..store.earlier import Earlier, paths_of
 from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.leftovers import sweep_scratch
-from ..store.runs import Project, Run
+from ..store.runs import Project, Run, can_go_on
 from ..store.wal import was_restarted
 from .bodies import Bodies
 from .clock import Clock
+from .configuration import NAME, Configured
 from .dead import clear_dead
 from .desk import Desk, Sentences
 from .destinations import Destinations
@@ -72,6 +73,7 @@ from .warden import PASSED_ON
 
 if TYPE_CHECKING:
     from .explaining import Told
+    from .halts import Halts
     from .mending import Mending
 
 _FLUSH_AFTER_S = 0.5
@@ -84,6 +86,8 @@ class Terms:
 
     limits: tuple[Limit, ...] = ()
     """The command-line layer, amounts in base units."""
+    config: tuple[Configured, ...] = ()
+    """The configuration of the project."""
     on_failure: OnFailure = "finish"
     no_wait: bool = False
     grace_s: float = 5.0
@@ -129,7 +133,7 @@ def begin(
     warden: int | None = None,
 ) -> Ended:
     """Run a graph to its end; CascadeError where it is refused before anything ran."""
-    words = preflight(graph, params, folder=folder, limits=terms.limits)
+    words = preflight(graph, params, folder=folder, limits=terms.limits, config=terms.config)
     secrets = read_secrets(graph, folder, os.environ)
     refuse_stored(graph, params, secrets)
     project = Project(folder)
@@ -203,7 +207,7 @@ def go_on(
                     help="run its file again",
                 )
             last = events[-1][2]
-            if isinstance(last, RunEnded) and (last.status == "done" or (last.status == "failed" and not last.held)):
+            if isinstance(last, RunEnded) and not can_go_on(last):
                 raise fail(
                     "CSC506",
                     f"the run {run.id} has ended ({last.status}): there is nothing to go on with",
@@ -319,9 +323,11 @@ def _play(
             from .explaining import Explainer
 
             explainer = Explainer(state, judge, names, file=graph.file, now_ns=clock.now_ns, told=terms.explain)
-        above = [word for word in words if word.layer == Layer.COMMAND_LINE]
+        above = [word for word in words if word.layer in (Layer.CONFIG, Layer.COMMAND_LINE)]
         first: list[Input] = [request]
         notes: list[str] = []
+        if others := [f"`{one.text}`" for one in terms.config if not one.applies]:
+            notes.append(f"{NAME}: not applicable here: {', '.join(others)}")
         if isinstance(request, ContinueRequested):
             taken = _newer(run, state, values, sentences, terms, above, folder, notes)
             first += [] if taken is None else [taken]
@@ -377,7 +383,12 @@ def _play(
                     compiler=sentences.compiler,
                 )
 
-            desk = Desk(interpreter, sentences, mending)
+            def halts() -> Halts:
+                from .halts import Halts
+
+                return Halts(interpreter, names)
+
+            desk = Desk(interpreter, sentences, mending, halts)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)
@@ -520,6 +531,9 @@ def _interrupt(interpreter: Interpreter, reporter: Reporter, step: int) -> None:
     match step:
         case 1:
             reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")
+            frozen = sum(running.frozen_ns is not None for running in interpreter.state.running.values())
+            if frozen:
+                reporter.note(f"{frozen} of what runs is frozen and ends only after `cascade resume`")
             interpreter.tell(DrainAsked(why="interrupted"))
         case 2:
             reporter.note("interrupted: what runs is stopped; once more kills it")

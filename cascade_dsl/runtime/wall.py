@@ -18,6 +18,7 @@ from ..engine.inputs import (
     ContinueRequested,
     Input,
     LimitGiven,
+    PauseAsked,
     ReloadAsked,
     RunRequested,
     TimeReached,
@@ -83,10 +84,12 @@ class Wall:
         limit = word.limit
         if limit.until_minute is None or limit.until_ns is not None:
             return word
+        return replace(word, limit=replace(limit, until_ns=self._instant(limit.until_minute, since_ns)))
+
+    def _instant(self, minute: int, since_ns: int) -> int:
         from .hours import next_time
 
-        until_ns = next_time(limit.until_minute, since_ns + self._ahead_ns, self._local()) - self._ahead_ns
-        return replace(word, limit=replace(limit, until_ns=until_ns))
+        return next_time(minute, since_ns + self._ahead_ns, self._local()) - self._ahead_ns
 
     def _settled(self, given: Input, state: State, now_ns: int) -> Input:
         match given:
@@ -97,6 +100,8 @@ class Wall:
                 return replace(given, words=tuple(self.settled(word, state.started_ns) for word in words))
             case LimitGiven(word=word):
                 return replace(given, word=self.settled(word, now_ns))
+            case PauseAsked(until_minute=int(minute)):
+                return replace(given, until_ns=self._instant(minute, now_ns))
             case _:
                 return given
 

@@ -200,6 +200,10 @@ class Simulation:
         """Whether that very question still stands."""
         return (self.state.keying if isinstance(ask, KeyNodes) else self.state.asked.get(ask.key)) is ask
 
+    def next_ns(self) -> int | None:
+        """The instant of the next end or answer that is under way."""
+        return self._due[0][0] if self._due else None
+
     def retry(self, *keys: NodeKey) -> list[Event]:
         """Somebody retries what is parked: these, or all."""
         return self.turn(RetryAsked(keys=keys or tuple(self.state.parked)))

@@ -94,6 +94,25 @@ def test_verbs_and_their_options() -> None:
     assert offers("check -- --fo") == [], "after `--` nothing is an option"
 
 
+def test_the_words_of_a_sentence() -> None:
+    after = ["burst", "by", "for", "until", "from", "because"]
+    for line, expected in {
+        "limit task:f 3 ": after,
+        "limit task:f 3 b": ["burst", "by", "because"],
+        "limit task:f 3 for ": [],
+        "limit task:f 3 by ": [],
+        "limit task:f 3 for 10m ": ["burst", "by", "from", "because"],
+        "limit task:f 3 --for 10m ": ["burst", "by", "from", "because"],
+        "limit task:f 3 from 09:00 ": ["to"],
+        "limit task:f 3 from 09:00 to ": [],
+        "limit task:f 3 from 09:00 to 18:00 mo": ["mon-fri", "mon"],
+        "limit task:f 3 from 09:00 to 18:00 mon-fri u": ["until"],
+        "limit task:f 3 because for ": [word for word in after if word != "because"],
+        "limit task:f 3 --days sa": ["sat,sun", "sat"],
+    }.items():
+        assert offers(line) == expected, line
+
+
 def test_places_of_files() -> None:
     assert complete(["run", ""]).files == ("csc", "json")
     assert complete(["check", "a.csc", ""]).files == ("csc",)

@@ -164,7 +164,7 @@ def test_the_limit_sentence_of_a_command_line() -> None:
     assert limit("task:fetch", "3", "--because", "{{x}}", "--for", "10m") == 'task:fetch 3 for 10m because "\\{{x}}"'
     assert (
         limit("task:fetch", "10/s", "--burst", "20", "--hard", "because", "x")
-        == 'task:fetch 10/s burst 20 hard because "x"'
+        == 'task:fetch 10/s because "x" burst 20 hard'
     )
 
 

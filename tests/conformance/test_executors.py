@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from cascade_dsl.executors.fake import FakeExecutor
 from cascade_dsl.executors.process import ProcessExecutor
@@ -32,12 +33,22 @@ SHELL = {
     "stubborn": "trap '' TERM; touch ready; while :; do sleep 60; done",
     "crash": "kill -SEGV $$",
     "family": "sleep 60 & sleep 60 & touch ready; wait",
+    "ticks": "touch ready; while [ ! -e go ]; do echo x >> ticks; sleep 0.005; done",
+    "strays": "setsid sh -c 'while [ ! -e done ]; do echo x >> ticks; sleep 0.005; done' & touch ready; while [ ! -e go ]; do sleep 0.005; done",
+    "polite": "trap 'echo term > said; exit 5' TERM; touch ready; while :; do sleep 0.005; done",
 }
 PYTHON = {
     "succeed": "return None",
     "fail": "import sys\nsys.exit(3)",
     "hang": "import time\nopen('ready', 'w').close()\ntime.sleep(60)",
     "stubborn": "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nopen('ready', 'w').close()\ntime.sleep(60)",
+    "ticks": "import os, time\nopen('ready', 'w').close()\nwhile not os.path.exists('go'):\n"
+    "    print('x', file=open('ticks', 'a'))\n    time.sleep(0.005)",
+    "strays": "import os, subprocess, time\n"
+    "p = subprocess.Popen(['sh', '-c', 'while [ ! -e done ]; do echo x >> ticks; sleep 0.005; done'], start_new_session=True)\n"
+    "open('ready', 'w').close()\nwhile not os.path.exists('go'):\n    time.sleep(0.005)\np.wait()",
+    "polite": "import signal, sys, time\ndef end(*_):\n    print('term', file=open('said', 'w'), flush=True)\n    sys.exit(5)\n"
+    "signal.signal(15, end)\nopen('ready', 'w').close()\nwhile True:\n    time.sleep(0.005)",
     "crash": "import ctypes\nctypes.string_at(0)",
     "family": "import subprocess\nsubprocess.Popen(['sleep', '60'])\nopen('ready', 'w').close()\nsubprocess.run(['sleep', '60'])",
 }
@@ -48,6 +59,7 @@ FAKE: dict[str, Callable[[str], Outcome | None]] = {
     "stubborn": lambda id: None,
     "crash": lambda id: AttemptExited(id=id, signal=signal.SIGSEGV),
     "family": lambda id: None,
+    "ticks": lambda id: None,
 }
 
 
@@ -265,3 +277,141 @@ async def test_the_pid_is_known_while_it_runs(kind: str, tmp_path: Path) -> None
         it.executor.stop("a", 0)
         await it.wait_outcomes(1)
         assert it.executor.pid("a") is None
+
+
+# ---- standing still ---------------------------------------------------------------------------------------------
+
+
+def stands(it: Bench) -> bool:
+    """All that lives of the attempts is stopped (T), or waits for a child that is, which it has just begun to start (D)."""
+    states: set[str] = set()
+    for pid in it.alive():
+        states.add(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0])
+    return "T" in states <= {"T", "D"}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - a process wakes nobody
+        await trio.sleep(0.002)
+
+
+def ticks(it: Bench, id: str) -> int:
+    path = it.folder / id / "ticks"
+    return len(path.read_text()) if path.exists() else 0
+
+
+@real
+@pytest.mark.parametrize("behaviour", ["ticks", "strays"])
+async def test_what_is_frozen_makes_no_progress_and_goes_on_when_thawed(
+    kind: str, tmp_path: Path, behaviour: str
+) -> None:
+    async with bench(kind, tmp_path) as it:
+        it.start("a", behaviour)
+        await it.wait_ready("a")
+        await until(lambda: ticks(it, "a") > 3)
+        it.executor.freeze("a")
+        it.executor.freeze("a")
+        await until(lambda: stands(it))
+        before = ticks(it, "a")
+        await trio.sleep(0.1)
+        assert (ticks(it, "a"), it.outcomes) == (before, [])
+        it.executor.thaw("a")
+        it.executor.thaw("a")
+        await until(lambda: ticks(it, "a") > before)
+        for name in ("done", "go"):
+            (it.folder / "a" / name).touch()
+        await until(lambda: it.alive() == [] or kind == "python")
+        (outcome,) = await it.wait_outcomes(1)
+        assert told(outcome) == ("a", 0, None)
+        assert isinstance(outcome, AttemptExited)
+
+
+@real
+async def test_the_time_that_it_stood_is_no_time_that_it_took(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    ahead = 0.0
+    real_time = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real_time() + ahead)
+    async with bench(kind, tmp_path) as it:
+        it.start("a", "ticks")
+        await it.wait_ready("a")
+        it.executor.freeze("a")
+        ahead = 1000.0
+        it.executor.thaw("a")
+        (it.folder / "a" / "go").touch()
+        (outcome,) = await it.wait_outcomes(1)
+        assert isinstance(outcome, AttemptExited)
+        assert outcome.used.wall_ms < 900_000
+
+
+@real
+async def test_what_is_stopped_while_it_is_frozen_sees_the_signal(kind: str, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path) as it:
+        it.start("a", "polite")
+        await it.wait_ready("a")
+        it.executor.freeze("a")
+        await until(lambda: stands(it))
+        it.executor.stop("a", 30)
+        it.executor.freeze("a")
+        assert [told(o) for o in await it.wait_outcomes(1)] == [("a", 5, None)]
+        assert (it.folder / "a" / "said").read_text() == "term\n"
+
+
+@every
+async def test_frozen_it_can_be_killed(kind: str, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path, stubborn=True) as it:
+        it.start("a", "stubborn")
+        await it.wait_ready("a")
+        it.executor.freeze("a")
+        it.executor.stop("a", 0)
+        assert [told(o) for o in await it.wait_outcomes(1)] == [("a", None, signal.SIGKILL)]
+
+
+@every
+async def test_cancelled_it_kills_what_is_frozen_too(kind: str, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path, stubborn=True) as it:
+        it.start("a", "hang")
+        await it.wait_ready("a")
+        it.executor.freeze("a")
+    assert [told(o) for o in it.outcomes] == [("a", None, signal.SIGKILL)]
+
+
+@every
+async def test_to_freeze_or_thaw_what_does_not_run_is_ignored(kind: str, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path) as it:
+        it.executor.freeze("nobody")
+        it.executor.thaw("nobody")
+        it.start("a", "succeed")
+        await it.wait_outcomes(1)
+        it.executor.freeze("a")
+        it.executor.thaw("a")
+        it.start("b", "fail")
+        assert [told(o) for o in await it.wait_outcomes(2)] == [("a", 0, None), ("b", 3, None)]
+
+
+async def test_a_worker_that_was_frozen_takes_the_next_call(tmp_path: Path) -> None:
+    async with bench("python", tmp_path) as it:
+        for id in ("a", "b", "c"):
+            it.start(id, "ticks")
+            await it.wait_ready(id)
+            (it.folder / id / "go").touch()
+            it.executor.freeze(id)  # before its answer, after it, or while it is under way
+            await trio.sleep(0.02)
+            it.executor.thaw(id)
+            await it.wait_outcomes("abc".index(id) + 1)
+        assert [told(o)[1] for o in it.outcomes] == [0, 0, 0]
+
+
+async def test_the_fake_tells_no_end_of_what_stands_still(tmp_path: Path) -> None:
+    async with bench("fake", tmp_path) as it:
+        assert isinstance(it.executor, FakeExecutor)
+        it.start("a", "hang")
+        it.executor.freeze("a")
+        it.executor.finish(AttemptExited(id="a", code=0))
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.outcomes == []
+        it.executor.thaw("a")
+        assert [told(o) for o in await it.wait_outcomes(1)] == [("a", 0, None)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -151,7 +152,7 @@ def test_a_run_that_dies_in_its_answer(tmp_path: Path, half: bytes) -> None:
         b"[]\n",
         b"{}\n",
         b"[" * 50000 + b"\n",
-        b'{"v":2,"id":null,"ok":true}\n',
+        b'{"v":"2","id":null,"ok":true}\n',
         b'{"v":1,"id":0,"ok":true}\n',
         b'{"v":1,"id":null,"ok":false}\n',
         b'{"v":1,"id":null,"ok":1}\n',
@@ -162,6 +163,40 @@ def test_a_run_that_dies_in_its_answer(tmp_path: Path, half: bytes) -> None:
 def test_a_run_that_speaks_another_protocol(tmp_path: Path, line: bytes) -> None:
     with peer(tmp_path, saying(line)) as run:
         unanswered(run, "it speaks another protocol")
+
+
+@pytest.mark.parametrize(
+    ("more", "which"),
+    [
+        ("", "the version of Cascade that began it"),
+        (',"cascade":"9.1.0"', "Cascade 9.1.0"),
+        (',"cascade":7', "the version of Cascade that began it"),
+        (',"cascade":"\\u001b[31m"', "the version of Cascade that began it"),
+    ],
+)
+def test_a_newer_run_says_which_version_speaks_with_it(tmp_path: Path, more: str, which: str) -> None:
+    line = f'{{"v":2,"id":null,"ok":false{more}}}\n'.encode()
+    with peer(tmp_path, saying(line)) as run, pytest.raises(CascadeError) as caught:
+        ask(run, STATUS)
+    assert caught.value.diagnostics == (
+        Diagnostic(
+            code="CSC601",
+            message="the run r1 speaks version 2 of the control protocol, this program speaks 1",
+            help=f"steer it with {which}",
+        ),
+    )
+
+
+def test_what_changes_the_meaning_is_named_in_the_request(tmp_path: Path) -> None:
+    """A run that does not know `dry` refuses, where it would else have done it."""
+    seen: list[bytes] = []
+
+    def refuse(connection: socket.socket) -> None:
+        seen.append(connection.recv(1 << 16))
+
+    with peer(tmp_path, refuse) as run, suppress(CascadeError):
+        ask(run, {"verb": "reload", "dry": "yes", "who": "me"})
+    assert json.loads(seen[0])["must"] == ["dry"]
 
 
 def test_which_run_is_meant(tmp_path: Path) -> None:
@@ -202,3 +237,18 @@ def test_the_client_is_light() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout == "[]\n"
+
+
+def test_a_verb_that_goes_well_loads_no_more_than_its_client() -> None:
+    """Diagnostics, and the dataclasses under them, are for what goes wrong."""
+    code = (
+        "import sys\nfrom cascade_dsl.cli import steer\nfrom cascade_dsl.cli.main import main\n"
+        "steer.find_live = lambda *_, **__: [None]\n"
+        "steer.ask = lambda run, request, **_: {'effect': request['text']}\n"
+        "assert main(['limit', 'task:f', '10/s', '--burst', '3', 'because', 'x']) == 0\n"
+        "heavy = {'cascade_dsl.base.diagnostics', 'dataclasses', 'typing', 'inspect', 'pathlib', 'trio', 'cascade_dsl.lang'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout == 'task:f 10/s because "x" burst 3\n[]\n'

@@ -14,10 +14,14 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cascade_dsl.base.diagnostics import CascadeError, Diagnostic, fail
 from cascade_dsl.control import server as server_module
 from cascade_dsl.control.client import ask
+from cascade_dsl.control.protocol import VERBS
 from cascade_dsl.control.server import serve_control
 from cascade_dsl.store.live import LiveRun
 
@@ -271,7 +275,7 @@ def test_a_line_of_ten_megabytes_closes_the_connection(path: Path) -> None:
 
 
 def test_the_longest_line_is_read(path: Path) -> None:
-    head, tail = b'{"v":1,"id":1,"verb":"limit","text":"', b'"}'
+    head, tail = b'{"v":1,"id":1,"verb":"status","more":"', b'"}'
     longest = head + b"x" * (65536 - len(head) - len(tail)) + tail
 
     async def main() -> None:
@@ -369,7 +373,9 @@ def test_a_client_that_says_nothing_is_dropped(path: Path, monkeypatch: pytest.M
     run(main)
 
 
-def test_the_connections_are_bounded(path: Path) -> None:
+def test_the_connections_are_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "SILENT_S", 1e6)
+
     async def main() -> None:
         async with serving(path), AsyncExitStack() as stack:
             streams = [await stack.enter_async_context(await dial(path)) for _ in range(64)]
@@ -394,6 +400,109 @@ def test_the_connections_are_bounded(path: Path) -> None:
                 await stream.send_eof()
                 assert await read_lines(stream) == []
             assert (await limit(path, "x"))["ok"] is True
+
+    run(main)
+
+
+def test_a_new_connection_takes_the_place_of_the_one_that_is_silent_longest(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "SILENT_S", 0.0)
+
+    async def main() -> None:
+        async with serving(path), AsyncExitStack() as stack:
+            streams = [await stack.enter_async_context(await dial(path)) for _ in range(64)]
+            for stream in streams:
+                await stream.send_all(status(1))
+                assert len(await read_lines(stream, 1)) == 1
+            # Half a line, byte by byte, keeps no place either.
+            await streams[0].send_all(b'{"v":1,')
+            await streams[1].send_all(status(2))
+            assert len(await read_lines(streams[1], 1)) == 1
+            assert (await limit(path, "x"))["ok"] is True
+            assert await read_lines(streams[0]) == []
+            await streams[1].send_all(status(3))
+            assert [answer["id"] for answer in await read_lines(streams[1], 1)] == [3]
+
+    run(main)
+
+
+def test_changes_of_all_connections_come_at_one_pace(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve changes by four connections: three go at once, then one a pace, and who only reads does not wait."""
+    monkeypatch.setattr(server_module, "CHANGES_BURST", 3)
+    monkeypatch.setattr(server_module, "CHANGE_PACE_S", 10.0)
+    clock = trio.testing.MockClock(autojump_threshold=0.05)
+    at_s: list[float] = []
+
+    async def change(number: int) -> None:
+        async with await dial(path) as stream:
+            for _ in range(3):
+                await stream.send_all(b'{"v":1,"id":1,"verb":"limit","text":"x"}\n')
+                await read_lines(stream, 1)
+                at_s.append(trio.current_time())
+
+    async def main() -> None:
+        async with serving(path) as desk:
+            begin_s = trio.current_time()
+            async with trio.open_nursery() as nursery:
+                for number in range(4):
+                    nursery.start_soon(change, number)
+            assert sorted(round(s - begin_s) for s in at_s) == [0, 0, 0, *range(10, 100, 10)]
+            async with await dial(path) as stream:
+                await stream.send_all(status(1) * 100)
+                assert len(await read_lines(stream, 100)) == 100
+            assert len(desk.seen) == 112
+
+    trio.run(main, clock=clock)
+
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([b"\n", b"{", b"[" * 2000, b'{"v":1,"id":', b"\x00\n", b"9" * 5000 + b"\n", b"x" * 70_000]),
+    st.sampled_from([status(7), status(7)[:-1], b'{"v":1,"id":7,"verb":"limit","text":"\\ud800"}\n']),
+    st.builds(
+        lambda verb, text, more: json.dumps({"v": 1, "id": 7, "verb": verb, "text": text, **more}).encode() + b"\n",
+        st.sampled_from(["limit", "status", "pause", "rm"]),
+        st.text(max_size=5) | st.none() | st.integers(),
+        st.dictionaries(st.sampled_from(["must", "who", "scope", "v", "id"]), st.none() | st.text(max_size=3) | st.lists(st.integers(), max_size=2), max_size=2),
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(PIECES, max_size=6), min_size=1, max_size=4))
+def test_nothing_that_is_sent_harms_the_run(path: Path, clients: list[list[bytes]]) -> None:
+    """Each of several clients sends anything: every answer has the documented form, the run still answers an honest one."""
+    answers: list[dict[str, Any]] = []
+
+    async def client(pieces: list[bytes]) -> None:
+        async with await dial(path) as stream, trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                with suppress(trio.BrokenResourceError):
+                    for piece in pieces:
+                        await stream.send_all(piece)
+                    await stream.send_eof()
+
+            nursery.start_soon(send)
+            answers.extend(await read_lines(stream))
+
+    async def main() -> None:
+        async with serving(path) as desk:
+            async with trio.open_nursery() as nursery:
+                for pieces in clients:
+                    nursery.start_soon(client, pieces)
+            for request in desk.seen:
+                assert request["verb"] in VERBS
+                for name, needed in VERBS[request["verb"]].items():
+                    text = request.get(name, None if needed else "")
+                    assert isinstance(text, str)
+                    assert "\0" not in text
+                    text.encode()
+            assert (await limit(path, "x"))["ok"] is True
+        for answer in answers:
+            assert answer["v"] == 1
+            assert (answer["ok"] is True) != bool(answer.get("diagnostics"))
 
     run(main)
 

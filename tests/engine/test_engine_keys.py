@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -155,16 +155,34 @@ def test_what_was_cached_needs_no_key() -> None:
     assert not table.asked_keys
 
 
-@pytest.mark.parametrize("ends", ["fails", "held", "no facts", "skipped"])
-def test_keys_are_dropped_with_their_instance(ends: str) -> None:
+@pytest.mark.parametrize("policy", ["continue", "hold"])
+def test_keys_are_dropped_with_what_fails_for_good(policy: str) -> None:
     program = graph([task("t"), task("u")], [param(1), fan(2, 1, 3, [call(4, "t", 3), call(5, "u", 4)], 5)])
     table = oracle(3, played={(4, 1): [Played(exit=1, takes_ns=TAKES_NS)]})
-    policy = "hold" if ends == "held" else "continue"
     run = simulation(program, table, words=[word("global", 1, by="a")], on_failure=policy)
-    status = run.play()
-    assert status == ("stalled" if ends == "held" else "failed")
+    assert run.play() == ("stalled" if policy == "hold" else "failed")
     assert not run.state.keys
-    assert ((5, 1), "a") not in table.asked_keys
+    assert ((5, 1), "a") not in table.asked_keys, "what is skipped is not asked about"
+    if policy == "hold":
+        table.played.clear()
+        run.retry()
+        whole(run)
+        assert Counter(table.asked_keys)[(4, 1), "a"] == 2
+
+
+def test_keys_are_dropped_with_what_has_no_facts_for_its_next_attempt() -> None:
+    class Later(Table):
+        def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts | str:
+            return Facts(amounts=(1,), retries=1) if attempt == 1 else "no amount"
+
+    first = task("t", retry=(1, 0, 0))
+    by_attempt = replace(first.clauses.requires[0], amount=Var("attempt"))
+    first = replace(first, clauses=replace(first.clauses, requires=(by_attempt,)))
+    table = Later(lengths={1: 1}, played={(4, 0): [Played(exit=1)]})
+    run = simulation(many(1, first), table, words=[word("task:t", 1, by="a")], on_failure="continue")
+    assert run.play() == "failed"
+    assert len(run.state.failed) == 1
+    assert not run.state.keys
 
 
 # ---- live --------------------------------------------------------------------------------------------------------
@@ -238,6 +256,21 @@ def test_what_comes_while_a_question_is_under_way_is_keyed_with_its_facts() -> N
     whole(run)
     assert keyed(run) == [], "the three of `u` had ended before the answer came"
     assert [e.key[0] for _, e in run.events if isinstance(e, FactsKnown)] == [5, 5, 5]
+
+
+def test_what_comes_with_its_key_does_not_start_beside_what_is_not_counted_yet() -> None:
+    program = graph([task("t"), task("u")], [param(1), fan(2, 1, 3, [call(4, "u", 3), call(5, "t", 4)], 5)])
+    table = oracle(2, keying_takes_ns=500)
+    table.played = {(4, 0): [Played(takes_ns=1)], (5, 0): [Played(takes_ns=1000)], (4, 1): [Played(takes_ns=50)]}
+    table.spread = 1
+    run = simulation(program, table)
+    run.advance()
+    assert set(run.state.running) == {(5, 0), (4, 1)}
+    run.turn(given("task:t", 1, by="a"))
+    whole(run)
+    begun = {e.key: t for t, e in run.events if isinstance(e, AttemptStarted)}
+    assert [e.key for _, e in run.events if isinstance(e, FactsKnown)] == [(5, 1)]
+    assert begun[5, 1] == begun[5, 0] + 1000, "one of that key runs, though nobody knew it when its like was queued"
 
 
 def test_set_and_taken_back_while_keys_are_awaited() -> None:
@@ -384,3 +417,46 @@ def test_the_file_of_another_text_brings_a_by() -> None:
     assert isinstance(run.state.keying, KeyNodes)
     whole(run)
     assert keyed(run) == [((4, 0), (4, 1), (4, 2)), ((4, 3), (4, 4), (4, 5))]
+
+
+# ---- windows over lists -------------------------------------------------------------------------------------------
+
+
+def windowed(count: int, key_of: Callable[[NodeKey, str], str], **more: object) -> Simulation:
+    table = Table(lengths={1: count}, takes_ns=10**9)
+    table.key_of = key_of
+    return Simulation(many(count), table, words=[word("task:t", 2, Layer.FILE, by="a")], **more)  # pyright: ignore[reportArgumentType]
+
+
+def settle(run: Simulation) -> None:
+    """All that follows at this instant."""
+    while run.state.asked or run.state.keying is not None:
+        run.advance()
+
+
+def test_a_list_that_is_sorted_by_key_is_not_worked_off_key_by_key() -> None:
+    run = windowed(9000, lambda key, by: f"h{key[-1] // 3000}")
+    settle(run)
+    assert len(run.state.running) == 6, "two of each of three, though a window holds the first alone"
+    assert snapshot(replay(run.graph, run.events)) == snapshot(run.state)
+
+
+def test_of_a_mixed_list_most_stays_cold() -> None:
+    run = windowed(100_000, lambda key, by: f"h{key[-1] % 10}")
+    settle(run)
+    assert len(run.state.running) == 20
+    (frame,) = run.state.frames.values()
+    assert frame.window == len(frame.hot) == 1024 * 2**4
+
+
+def test_a_window_that_is_full_of_waiting_keys_is_left_where_nothing_could_start() -> None:
+    run = windowed(9000, lambda key, by: f"h{key[-1] // 3000}")
+    other = Simulation(
+        many(9000),
+        run.oracle,
+        words=[word("task:t", 2, Layer.FILE, by="a"), word("cpu", 2000, Layer.MACHINE)],
+    )
+    settle(other)
+    (frame,) = other.state.frames.values()
+    assert len(other.state.running) == 2
+    assert frame.window == 1024

@@ -26,7 +26,7 @@ def mul(left: ex.Expr, right: ex.Expr) -> ex.Expr:
 
 
 EXPRESSIONS: list[tuple[ex.Expr, str]] = [
-    (ex.Lit({"a b": [1, 2.5, None, True], "c": "t\n\"{{\u001b"}), '{"a b": [1, 2.5, none, true], c: "t\\n\\"\\{{\\u001b"}'),
+    (ex.Lit({"a b": [1, 2.5, None, True], "c": "t\n\"{{\u001b"}), '{"a b": [1, 2.5, none, true], c: "t\\n\\"\\{{\\u{1b}"}'),
     (ex.Ref(3), "@3"),
     (X, "x"),
     (ex.Text(("a", X, "\\b")), '"a{{x}}\\\\b"'),
@@ -181,10 +181,10 @@ def test_a_whole_graph() -> None:
         resource mem: bytes
         resource db: count
         limit task:fetch 2 hard because "the \\"API\\""
-        limit mem 4000000000 bytes
-        limit global (top@0) for 5ns until 6ns
+        limit mem 4GB
+        limit global (top@0) for 0.000000005s
         limit tag:a* none
-        limit flow:f 5 spend per 1000ns burst 3 whole by x from 09:00 to 18:00 mon,fri
+        limit flow:f 5000000/s burst 3 whole by x from 09:00 to 18:00 mon,fri
 
         ## Get it.
         task fetch(url: str, n: ("a" | "b")? = "a") -> page: temp file path at "out/{{x}}"

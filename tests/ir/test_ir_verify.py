@@ -15,7 +15,7 @@ from cascade_dsl.ir import expr as ex
 from cascade_dsl.ir import graph as g
 from cascade_dsl.ir import types as ty
 from cascade_dsl.ir.codec import graph_from_json, graph_to_json
-from cascade_dsl.ir.requirement import Limit, Resource, Scope
+from cascade_dsl.ir.requirement import Limit, Resource, Scope, Window
 from cascade_dsl.ir.select import select
 from cascade_dsl.ir.verify import captures, verify
 
@@ -73,6 +73,11 @@ def with_task(**changes: Any) -> g.Graph:
 
 def test_a_good_graph_has_no_findings() -> None:
     assert said(GOOD) == []
+
+
+def limited(**parts: Any) -> g.Graph:
+    """The good graph with one limit."""
+    return replace(GOOD, limits=(Limit(**{"scope": Scope("global"), "amount": 1, **parts}),))
 
 
 BAD: dict[str, tuple[g.Graph, list[tuple[str, str]]]] = {
@@ -207,9 +212,65 @@ BAD: dict[str, tuple[g.Graph, list[tuple[str, str]]]] = {
         with_task(outputs=(g.OutputSpec(name="out", type=ty.OptionalType(ty.INT), form="path"),)),
         [("CSC402", "the output `out` of the task `fetch` is of type int?, and written at a path")],
     ),
-    "a rate": (
-        replace(GOOD, limits=(Limit(scope=Scope("global"), amount=1, kind="spend", per_ns=1),)),
-        [("CSC405", "the limit of `global`: what is more than a number at once is not built yet")],
+    "a rate without a time": (
+        limited(kind="spend", burst=1),
+        [("CSC402", "the limit of `global` is a rate without a time, or a time without a rate")],
+    ),
+    "a rate over no time": (
+        limited(kind="spend", per_ns=0, burst=1), [("CSC402", "the limit of `global` is a rate over 0 ns")],
+    ),
+    "a rate without a burst": (
+        limited(kind="spend", per_ns=1), [("CSC402", "the limit of `global` is a rate without a burst")],
+    ),
+    "a burst of nothing": (
+        limited(kind="spend", per_ns=1, burst=0), [("CSC402", "the limit of `global` has a burst of 0")],
+    ),
+    "a burst of no rate": (limited(burst=2), [("CSC402", "the limit of `global` has a burst and is no rate")]),
+    "a burst of nowhere": (
+        limited(kind="spend", per_ns=1, burst=ex.Ref(99)),
+        [("CSC402", "the limit of `global` refers to node 99, which is not in the graph")],
+    ),
+    "a limit that is negative": (limited(amount=-1), [("CSC402", "the limit of `global` is negative")]),
+    "a limit that is too large": (limited(amount=2**63), [("CSC402", "the limit of `global` is too large")]),
+    "a key without a text": (
+        limited(by=ex.Lit(1)), [("CSC402", "the limit of `global` is split by something that has no text, or the reverse")],
+    ),
+    "a key of no input": (
+        limited(by=ex.Var("hosts"), by_text="hosts"),
+        [
+            ("CSC404", f"the limit of `global`, for `{task.name}`, uses the name `hosts`, which nothing binds there")
+            for task in GOOD.tasks
+        ],
+    ),
+    "a key of a node": (
+        limited(by=ex.Ref(1), by_text="x"), [("CSC402", "the limit of `global` is split by something that is no input")],
+    ),
+    "a limit for no time": (limited(for_ns=0), [("CSC402", "the limit of `global` holds for 0 ns")]),
+    "a limit for ages": (limited(for_ns=10**19), [("CSC402", f"the limit of `global` holds for {10**19} ns")]),
+    "an hour that is none": (
+        limited(until_minute=1440), [("CSC402", "the limit of `global` ends at minute 1440 of a day")],
+    ),
+    "an instant": (limited(until_ns=1), [("CSC402", "the limit of `global` ends at an instant, which no file says")]),
+    "two ends": (limited(for_ns=1, until_minute=1), [("CSC402", "the limit of `global` ends at two times")]),
+    "a window of no day": (
+        limited(window=Window(start_minute=-1, end_minute=9, days=(1, 0))),
+        [
+            ("CSC402", "the limit of `global` has a window with minute -1 of a day"),
+            ("CSC402", "the limit of `global` has a window whose days are no days of a week, in their order"),
+        ],
+    ),
+    "none for a while": (
+        limited(amount=None, for_ns=1), [("CSC402", "the limit of `global` is none, and says more than that")],
+    ),
+    "a scope of nothing": (
+        limited(scope=Scope("global", "x")), [("CSC402", "the limit of `global` names no scope")],
+    ),
+    "two plain limits": (
+        replace(GOOD, limits=(Limit(scope=Scope("global"), amount=1), Limit(scope=Scope("global"), amount=2))),
+        [("CSC402", "two limits are of `global`")],
+    ),
+    "a limit of flows": (
+        limited(scope=Scope("flow", "x")), [("CSC405", "the limit of `flow:x`: a limit of flows is not built yet")],
     ),
 }  # fmt: skip
 

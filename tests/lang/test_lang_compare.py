@@ -84,7 +84,7 @@ def between(*edits: tuple[str, str]) -> Comparison:
         ("        total += 1", "        total += 2", "join: body\n-     total += 1\n+     total += 2", True),
         ("limit task:fetch 3", "limit task:fetch 5", "limits: task:fetch 3 → task:fetch 5", False),
         ("limit task:fetch 3\n", "", "limits: task:fetch 3 is gone", False),
-        ("limit task:fetch 3", "limit task:fetch 3\nlimit mem 8GB", "limits: mem 8000000000 bytes is new", False),
+        ("limit task:fetch 3", "limit task:fetch 3\nlimit mem 8GB", "limits: mem 8GB is new", False),
         ("times: int = 2", "times: int = 4", "pages: argument times 2 → 4", True),
         ("depth + 1", "depth + 2", "total: argument n depth + 1 → depth + 2", True),
         ('n != ""', 'n != "x"', 'pages.if: n != "" → n != "x"', True),

@@ -6,25 +6,29 @@ from typing import Any
 
 import pytest
 
-from cascade_dsl.base.diagnostics import CascadeError, Source
+from cascade_dsl.base.diagnostics import CascadeError
 from cascade_dsl.base.quantity import INT_MAX
 from cascade_dsl.ir import expr as ir
-from cascade_dsl.ir.graph import Clauses, ExecBody, Graph, TaskDef
-from cascade_dsl.ir.requirement import Dimension, Layer, Limit, Resource, Scope, Window
-from cascade_dsl.lang import ast
-from cascade_dsl.lang.faults import Faults
-from cascade_dsl.lang.parse import parse_from, parse_source
-from cascade_dsl.lang.sentence import Known, parse_scope, parse_sentence, resolve_limit
+from cascade_dsl.ir.graph import Clauses, ExecBody, Graph, Input, Requirement, TaskDef
+from cascade_dsl.ir.requirement import Layer, Limit, Resource, Scope, Window
+from cascade_dsl.ir.types import FILE, STR, ListType, RecordType
+from cascade_dsl.lang.sentence import parse_scope, parse_sentence
 
 
-def task(name: str, *tags: str) -> TaskDef:
-    return TaskDef(name=name, inputs=(), outputs=(), clauses=Clauses(tags=tags), body=ExecBody(words=()))
+def task(name: str, *tags: str, inputs: tuple[Input, ...] = (), requires: tuple[str, ...] = ()) -> TaskDef:
+    demands = tuple(Requirement(resource=r, amount=ir.Lit(1)) for r in requires)
+    clauses = Clauses(tags=tags, requires=demands)
+    return TaskDef(name=name, inputs=inputs, outputs=(), clauses=clauses, body=ExecBody(words=()))
+
+
+SAMPLE = RecordType((("reads", ListType(FILE)), ("id", STR)))
+OF_FETCH = (Input(name="host", type=STR), Input(name="url", type=STR), Input(name="sample", type=SAMPLE))
 
 
 GRAPH = Graph(
     name="words",
     file="words.csc",
-    tasks=(task("fetch", "api"), task("count"), task("qc.run")),
+    tasks=(task("fetch", "api", inputs=OF_FETCH), task("count"), task("qc.run", requires=("db",))),
     resources=(Resource(name="mem", dimension="bytes"), Resource(name="db", dimension="count")),
     limits=(),
     nodes=(),
@@ -92,7 +96,7 @@ def shown(found: Any) -> tuple[str, str, str, str | None]:
         ("limit task:fecth 3", "CSC302", "7-17", "no task matches `fecth`", "did you mean `task:fetch`?"),
         ("limit fetch 3", "CSC302", "7-12", "no resource matches `fetch`", "did you mean `task:fetch`?"),
         ("limit tag:web 3", "CSC302", "7-14", "no tag matches `web`", "the tags are `tag:api`"),
-        ("limit flow:train 3", "CSC302", "7-17", "no flow matches `train`", "the program has no flows"),
+        ("limit flow:train 3", "CSC320", "7-17", "`flow:train` names nothing: flows are not built yet", "limit what is in it: `task:NAME`, or a `tag` that its tasks have"),
         ("limit disk 3", "CSC302", "7-11", "no resource matches `disk`", "the resources are `cpu`, `db`, `gpu`, `mem`"),
         ("limit task:fetch 3 hard", "CSC311", "20-24", "`hard` stands in files only", "leave it out"),
         ("", "CSC001", "1-1", "expected a scope or `limit`, found the end", None),
@@ -104,22 +108,6 @@ def shown(found: Any) -> tuple[str, str, str, str | None]:
 )  # fmt: skip
 def test_refusal(text: str, code: str, place: str, message: str, help: str | None) -> None:
     assert refusals(text) == [(code, place, message, help)]
-
-
-@pytest.mark.parametrize(
-    ("text", "what", "place"),
-    [
-        ("limit task:fetch 10/s", "a rate", "18-22"),
-        ("limit task:fetch 3 by host", "`by`", "23-27"),
-        ("limit task:fetch 3 for 10m", "`for`", "24-27"),
-        ("limit task:fetch 3 until 08:00", "`until`", "26-31"),
-        ("limit task:fetch 3 from 09:00 to 18:00 mon-fri", "`from … to`", "20-47"),
-        ("limit task:fetch 2 whole", "`whole`", "7-25"),
-    ],
-)
-def test_not_built_yet(text: str, what: str, place: str) -> None:
-    mend = "limit what runs at once: `limit task:fetch 3`"
-    assert refusals(text) == [("CSC320", place, f"{what} in a limit is not built yet", mend)]
 
 
 def test_a_scope_of_the_fleet_may_match_nothing() -> None:
@@ -144,93 +132,130 @@ def test_scopes_alone() -> None:
         assert [shown(found) for found in caught.value.diagnostics] == [expected]
 
 
-def resolved(text: str, **more: Any) -> tuple[Limit | None, list[tuple[str, str]]]:
-    """What a sentence of a file says, nothing of it refused for not being built."""
-    faults = Faults(Source("<limit>", text))
-    sentence = parse_from(faults, "limit_text")
-    assert faults.findings.found == []
-    known = Known(tasks=("fetch",), tags=(), flows=("train",), resources={"api": "count", "disk": "bytes"})
-    limit = resolve_limit(sentence, known, faults, **more)
-    return limit, [(d.code, d.message) for d in faults.findings.found]
+S, MINUTE, DAY = 10**9, 60 * 10**9, 86_400 * 10**9
+HOST = {"by": ir.Var("host"), "by_text": "host"}
 
 
-def test_the_whole_sentence_reaches_the_ir() -> None:
-    def lower_by(value: ast.Expr) -> ir.Expr:
-        assert isinstance(value, ast.Name)
-        return ir.Var(value.name)
-
-    limit, found = resolved(
-        'limit task:fetch 90/m burst 20 by host from 22:00 to 06:00 fri-sun hard because "night"', by=lower_by
-    )
-    assert found == []
-    assert limit == Limit(
-        scope=FETCH,
-        amount=90,
-        kind="spend",
-        per_ns=60_000_000_000,
-        burst=20,
-        by=ir.Var("host"),
-        by_text="host",
-        window=Window(start_minute=22 * 60, end_minute=6 * 60, days=(4, 5, 6)),
-        hard=True,
-        because="night",
-    )
-    assert resolved("limit flow:train 2 whole for 1h30m")[0] == Limit(
-        scope=Scope("flow", "train"), amount=2, whole=True, for_ns=5400 * 10**9
-    )
-    assert resolved("limit api 2 until 08:00", until=(1000).__mul__)[0] == Limit(
-        scope=Scope("resource", "api"), amount=2, until_ns=480_000
-    )
-    rate = Limit(scope=Scope("resource", "api"), amount=1, kind="spend", per_ns=2 * 10**9, burst=1)
-    assert resolved("limit api 0.5/s")[0] == rate
-    disk = Limit(scope=Scope("resource", "disk"), amount=10**7, kind="spend", per_ns=10**9, burst=1)
-    assert resolved("limit disk 10MB/s")[0] == disk
+def spend(scope: Scope, amount: int, per_ns: int, burst: int = 1, **more: Any) -> Limit:
+    return Limit(scope=scope, amount=amount, kind="spend", per_ns=per_ns, burst=burst, **more)
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "message"),
+    ("text", "limit"),
     [
-        ("limit task:fetch 3 burst 5", "CSC313", "`burst` belongs to a rate"),
-        ("limit task:fetch 3/s burst n", "CSC313", "`burst` takes a plain number"),
-        ("limit task:fetch 2 whole", "CSC314", "`whole` belongs to flows"),
-        ("limit task:fetch 3 for 10", "CSC312", "`for` takes a duration"),
-        ("limit api 3 by host", "CSC315", "`by` cannot stand here"),
-        ("limit api 3 until 09:00", "CSC316", "`until` cannot stand here"),
-        ("limit disk 3/s", "CSC306", "`disk` is measured in bytes, `3` has no unit"),
-        ("limit api 3MB/s", "CSC307", "`api` is counted, `3MB` is a size"),
+        ("task:fetch 10/s", spend(FETCH, 10, S)),
+        ("task:fetch 100_000/s burst 20", spend(FETCH, 100_000, S, 20)),
+        ("task:fetch 0.5/s", spend(FETCH, 1, 2 * S)),
+        ("task:fetch 0.3/m", spend(FETCH, 3, 10 * MINUTE)),
+        ("task:fetch 1/d", spend(FETCH, 1, DAY)),
+        ("task:fetch 0/s", spend(FETCH, 0, S)),
+        ("cpu 0.5/s burst 2", spend(Scope("resource", "cpu"), 500, S, 2000)),
+        ("mem 10MB/s burst 1GB", spend(Scope("resource", "mem"), 10**7, S, 10**9)),
+        ("task:fetch 2 by host", Limit(scope=FETCH, amount=2, **HOST)),
+        ("task:fetch 2 by ( host )", Limit(scope=FETCH, amount=2, **HOST)),
+        (
+            "task:fetch 2 by  lower( (host) )",
+            Limit(scope=FETCH, amount=2, by=ir.Apply("lower", (ir.Var("host"),)), by_text="lower(host)"),
+        ),
+        ("task:fetch 10/s by host", spend(FETCH, 10, S, **HOST)),
+        ("task:fetch 1 for 1h30m", Limit(scope=FETCH, amount=1, for_ns=90 * MINUTE)),
+        ("task:fetch 1 until 08:00", Limit(scope=FETCH, amount=1, until_minute=480)),
+        (
+            "task:fetch 3 from 22:00 to 06:00 fri-sun",
+            Limit(scope=FETCH, amount=3, window=Window(start_minute=1320, end_minute=360, days=(4, 5, 6))),
+        ),
+        (
+            "task:fetch 3 from 00:00 to 00:00 sat,sun for 36500d",
+            Limit(
+                scope=FETCH,
+                amount=3,
+                for_ns=36_500 * DAY,
+                window=Window(start_minute=0, end_minute=0, days=(5, 6)),
+            ),
+        ),
     ],
 )
-def test_options_that_do_not_fit(text: str, code: str, message: str) -> None:
-    assert resolved(text) == (None, [(code, message)])
+def test_rates_keys_and_times(text: str, limit: Limit) -> None:
+    assert parse_sentence(text, GRAPH) == limit
 
 
-def test_amounts_of_a_file_are_lowered_by_the_caller() -> None:
-    asked: list[tuple[str, Dimension]] = []
-
-    def lower(value: ast.Expr, dimension: Dimension) -> ir.Expr:
-        asked.append((type(value).__name__, dimension))
-        return ir.Ref(7)
-
-    assert resolved("limit cpu top * 2", amount=lower)[0] == Limit(scope=Scope("resource", "cpu"), amount=ir.Ref(7))
-    assert resolved("limit task:fetch -n", amount=lower)[0] == Limit(scope=FETCH, amount=ir.Ref(7))
-    assert asked == [("Binary", "millicpu"), ("Unary", "count")]
+def test_hard_belongs_to_files_and_configurations() -> None:
+    assert parse_sentence("task:fetch 3 hard", GRAPH, layer=Layer.CONFIG) == Limit(scope=FETCH, amount=3, hard=True)
+    for layer in (Layer.COMMAND_LINE, Layer.FLEET, Layer.LIVE):
+        with pytest.raises(CascadeError) as caught:
+            parse_sentence('task:hard 3 hard because "hard"', GRAPH, layer=layer)
+        assert ("CSC311", "13-17") in [shown(found)[:2] for found in caught.value.diagnostics]
 
 
-def test_a_clause_of_a_task_takes_its_scope_from_the_task() -> None:
-    source = Source("a.csc", "task fetch() { limit 3; limit 10/s; sh 'true' }")
-    module = parse_source(source).module
-    assert module is not None
-    (declared,) = module.items
-    assert isinstance(declared, ast.TaskDecl)
-    faults = Faults(source)
-    known = Known(tasks=("fetch",), tags=(), flows=(), resources={})
-    limits: list[Limit | None] = []
-    for clause in declared.clauses:
-        assert isinstance(clause, ast.LimitClause)
-        refuse_unbuilt(clause.sentence, faults)
-        limits.append(resolve_limit(clause.sentence, known, faults, scope=FETCH))
-    assert limits == [
-        Limit(scope=FETCH, amount=3),
-        Limit(scope=FETCH, amount=10, kind="spend", per_ns=10**9, burst=1),
-    ]
-    assert [(d.code, d.primary and d.primary.column) for d in faults.findings.found] == [("CSC320", 31)]
+INPUTS = "the inputs of `fetch` are `host`, `url`, `sample`"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place", "message", "help"),
+    [
+        ("task:fetch -1/s", "CSC303", "12-16", "an amount cannot be negative", "0 lets nothing start, `none` takes the limit back"),
+        ("task:fetch 10/sec", "CSC324", "15-18", "`/sec` is no unit of a rate", "did you mean `10/s`?"),
+        ("task:fetch 10/week", "CSC324", "15-19", "`/week` is no unit of a rate", "rates are per `s`, `m`, `h`, `d`"),
+        ("task:fetch 10 / s", "CSC324", "12-18", "a rate is written without spaces", "write `10/s`"),
+        ("mem 3/s", "CSC306", "5-6", "`mem` is measured in bytes, `3` has no unit", "write `3GB` or `3MB`"),
+        ("db 3MB/s", "CSC307", "4-7", "`db` is counted, `3MB` is a size", "write a plain number"),
+        (f"task:fetch {INT_MAX + 1}/s", "CSC305", "12-33", "this amount is too large", f"the largest is {INT_MAX}"),
+        ("task:fetch 3 burst 5", "CSC313", "20-21", "`burst` belongs to a rate", "write `10/s burst 20`"),
+        ("task:fetch 3/s burst n", "CSC308", "22-23", "an amount from outside the file is a plain number", "write a number, a size or `none`"),
+        ("task:fetch 3/s burst 0", "CSC323", "22-23", "a burst is at least 1", "`0/s` lets nothing start; leave `burst` out for 1"),
+        ("task:fetch 3/s burst 1.5", "CSC304", "22-25", "`task:fetch` counts in whole units", "write `1` or `2`"),
+        ("mem 3MB/s burst 5", "CSC306", "17-18", "`mem` is measured in bytes, `5` has no unit", "write `5GB` or `5MB`"),
+        ("task:fetch 3/s burst -5", "CSC303", "22-24", "an amount cannot be negative", "0 lets nothing start, `none` takes the limit back"),
+        ("task:fetch 2 whole", "CSC314", "1-19", "`whole` belongs to flows", "write `limit flow:NAME 2 whole`"),
+        ("task:fetch 3 for 10", "CSC312", "18-20", "`for` takes a duration", "write `for 10m`"),
+        ("task:fetch 3 for 0s", "CSC312", "18-20", "`for` takes a duration", "write `for 10m`"),
+        ("task:fetch 3 for 36501d", "CSC312", "18-24", "`for` is too long", "the longest is 36500d; leave it out for a limit that stays"),
+        ("task:fetch none for 10m", "CSC322", "21-24", "`none` sets no limit, and `for` is about one", "leave one of the two out: `none` takes back all that was said of the scope"),
+        ("task:fetch none by host", "CSC322", "20-24", "`none` sets no limit, and `by` is about one", "leave one of the two out: `none` takes back all that was said of the scope"),
+        ("task:fetch 2 by hots", "CSC317", "17-21", "`by` uses `hots`, which is no input of `fetch`", "did you mean `host`?"),
+        ("task:fetch 2 by n", "CSC317", "17-18", "`by` uses `n`, which is no input of `fetch`", INPUTS),
+        ("task:fetch 2 by lower(n)", "CSC317", "23-24", "`by` uses `n`, which is no input of `fetch`", INPUTS),
+        ("global 2 by host", "CSC317", "13-17", "`by` uses `host`, which is no input of `count`", "`count` has no inputs"),
+        ("db 2 by url", "CSC317", "9-12", "`by` uses `url`, which is no input of `qc.run`", "`qc.run` has no inputs"),
+        ("task:fetch 2 by env(host)", "CSC318", "17-20", "`env` reads what is outside the program, and a key is made of inputs alone", "give the task an input for it, and write `by` with that"),
+        ("task:fetch 2 by count()", "CSC318", "17-22", "`count` is a task, and a key is known before anything starts", "give the task an input for it, and write `by` with that"),
+        ("task:fetch 2 by sample", "CSC319", "17-23", "a key is one value, `sample` of `fetch` is {reads: list[file], id: str}", "take a field of it, such as `.id`"),
+        ("task:fetch 2 by sample.reads", "CSC319", "17-29", "a key is one value, `sample.reads` of `fetch` is list[file]", 'take one item of it, or put them together: `join(xs, ",")`'),
+        ("task:fetch 2 by none", "CSC319", "17-21", "a key is one value, `none` of `fetch` is none", "leave `by` out: one limit for all"),
+        ("task:fetch 2 by host + 1", "CSC202", "22-23", "`+` does not take str and int", 'put values into text: `"{{host}}1"`'),
+        ("task:fetch 2 by sample.name", "CSC105", "24-28", "{reads: list[file], id: str} has no field `name`", "it has `reads`, `id`"),
+        ("task:fetch 2 by hots(host)", "CSC102", "17-21", "there is no task or function `hots`", None),
+    ],
+)  # fmt: skip
+def test_refusals_of_rates_keys_and_times(text: str, code: str, place: str, message: str, help: str | None) -> None:
+    found = refusals(text)
+    assert found[:1] == [(code, place, message, help)]
+
+
+def test_what_cannot_be_is_said_for_each_task_once() -> None:
+    with pytest.raises(CascadeError) as caught:
+        parse_sentence("global 2 by host", GRAPH)
+    assert [d.notes for d in caught.value.diagnostics] == [("nor of `qc.run`",)]
+
+
+def test_a_key_of_a_scope_that_matches_nothing_is_kept_as_it_stands() -> None:
+    limit = parse_sentence("task:align 2 by lower(sample.id)", GRAPH, layer=Layer.CONFIG)
+    key = ir.Apply("lower", (ir.Field(ir.Var("sample"), "id"),))
+    assert limit == Limit(scope=Scope("task", "align"), amount=2, by=key, by_text="lower(sample.id)")
+
+
+def test_flows_are_not_built_yet() -> None:
+    flow = Limit(scope=Scope("flow", "train"), amount=2)
+    assert parse_sentence("flow:train 2", GRAPH, layer=Layer.FLEET) == flow
+    with pytest.raises(CascadeError) as caught:
+        parse_sentence("flow:train 2 whole", GRAPH, layer=Layer.FLEET)
+    (found,) = map(shown, caught.value.diagnostics)
+    help = "leave `whole` out, and limit its tasks: `limit tag:NAME 2`"
+    assert found == ("CSC320", "14-19", "`whole` counts flows, which are not built yet", help)
+
+
+def test_what_is_no_text_is_refused() -> None:
+    for text, code in (('task:fetch 3 because "\udcff"', "CSC012"), ("task:fetch 3\0", "CSC013")):
+        with pytest.raises(CascadeError) as caught:
+            parse_sentence(text, GRAPH)
+        assert [d.code for d in caught.value.diagnostics] == [code]

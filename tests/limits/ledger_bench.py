@@ -108,4 +108,5 @@ class Bench:
         """The text that answers a change."""
         before = self.ledger.capacities(scope)
         getattr(self.ledger, call)(*args)
-        return self.ledger.effect(scope, before).text
+        said = next((arg.limit for arg in args if isinstance(arg, Word)), None)
+        return self.ledger.effect(scope, before, said).text

@@ -299,6 +299,7 @@ class Live(RuleBasedStateMachine):
     @rule()
     def drain(self) -> None:
         self.tell(DrainAsked(why="asked"))
+        self.tell(ResumeAsked(scope=None))  # what stands still would never be done
         while self.run.status is None and self.step(None):
             pass
         if self.run.status in ("drained", "cancelled"):

@@ -375,8 +375,10 @@ files = st.lists(
 
 
 def in_file(said: list[tuple[str, int, str]]) -> list[Word]:
-    amount = {"cpu": lambda n: 1000 + 1000 * n, "mem": lambda n: 4 + n}
-    return [word(scope, amount.get(scope, int)(n), Layer.FILE, by) for scope, n, by in said]
+    def amount(scope: str, number: int) -> int:
+        return {"cpu": 1000 + 1000 * number, "mem": 4 + number}.get(scope, number)
+
+    return [word(scope, amount(scope, number), Layer.FILE, by) for scope, number, by in said]
 
 
 def as_input(scope: str, verb: str, amount: int) -> Input:

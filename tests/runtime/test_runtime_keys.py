@@ -21,6 +21,7 @@ from cascade_dsl.ir.expr import Apply, Expr, Lit, Var
 from cascade_dsl.ir.graph import Param
 from cascade_dsl.ir.requirement import Layer, Limit, Scope
 from cascade_dsl.lang.compile import compile_source
+from cascade_dsl.runtime import evaluating
 from cascade_dsl.runtime.bodies import Bodies
 from cascade_dsl.runtime.dry import HeldBlobs, Rows
 from cascade_dsl.runtime.evaluating import Evaluator
@@ -28,6 +29,7 @@ from cascade_dsl.runtime.keys import shortened, text_of
 from cascade_dsl.runtime.results import store_value
 from cascade_dsl.runtime.secrets import Held
 from cascade_dsl.runtime.values import Values
+from cascade_dsl.values.evaluate import evaluate
 
 PROGRAM = """
 param urls: list[str]
@@ -155,21 +157,45 @@ def test_a_live_by_is_answered_for_what_runs(tmp_path: Path) -> None:
     assert told.keys == ["a.org", "b.org", "a.org"]
 
 
+@pytest.fixture
+def evaluated_here(monkeypatch: pytest.MonkeyPatch) -> list[Expr]:
+    """The expressions that were evaluated in this process."""
+    seen: list[Expr] = []
+
+    def spy(expr: Expr, env: Any) -> Any:
+        seen.append(expr)
+        return evaluate(expr, env)
+
+    monkeypatch.setattr(evaluating, "evaluate", spy)
+    return seen
+
+
 @pytest.mark.parametrize("live", [False, True])
-def test_a_regular_expression_goes_to_a_worker(tmp_path: Path, live: bool) -> None:
+def test_a_regular_expression_goes_to_a_worker(tmp_path: Path, live: bool, evaluated_here: list[Expr]) -> None:
     by = Apply("matches", (Var("url"), Lit(r"//a\.")))
     words = (limit(by, "is_a"),)
     told = evaluated(tmp_path, URLS, () if live else words, words if live else ())
     assert told.keys == ["true", "false", "true"]
+    assert by not in evaluated_here
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_an_expression_that_reads_goes_to_a_worker(tmp_path: Path, live: bool) -> None:
+def test_what_goes_over_much_goes_to_a_worker(tmp_path: Path, live: bool, evaluated_here: list[Expr]) -> None:
+    urls = ["http://a.org/" + "x/" * 10_000, "http://b.org/"]
+    words = (limit(HOST),)
+    told = evaluated(tmp_path, urls, () if live else words, words if live else ())
+    assert told.keys == ["a.org", "b.org"]
+    assert evaluated_here.count(HOST) == 1, "the short one"
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_an_expression_that_reads_goes_to_a_worker(tmp_path: Path, live: bool, evaluated_here: list[Expr]) -> None:
     (tmp_path / "rules.json").write_text('{"http://a.org/1": "slow"}')
     by = Apply("index", (Apply("read_json", (Lit("rules.json"),)), Var("url")))
     words = (limit(by, "rule"),)
     told = evaluated(tmp_path, URLS, () if live else words, words if live else ())
     assert told.keys == ["slow", "?", "?"]
+    assert by not in evaluated_here
     assert len(told.notes) == 1
 
 

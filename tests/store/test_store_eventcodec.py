@@ -83,7 +83,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "OnFailure": st.sampled_from(get_args(ev.OnFailure)),
     "FailureReason": st.sampled_from(get_args(ev.FailureReason)),
     "RunStatus": st.sampled_from(get_args(ev.RunStatus)),
-    "Literal['timeout', 'cancelled']": st.sampled_from(["timeout", "cancelled"]),
+    "Literal['timeout', 'cancelled', 'preempted']": st.sampled_from(["timeout", "cancelled", "preempted"]),
 }
 
 

@@ -1,6 +1,4 @@
-task t(host: str) {
-  limit 10/s burst 20
-  limit 2 by host
-  sh "true"
-}
+limit flow:train 2
+limit flow:t* 2 whole
+task t(host: str) { sh "true" }
 t("a")
