@@ -5,13 +5,13 @@ The algorithm stands in the docstring of the package.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..ir.events import Word
 from ..ir.expr import Expr
 from ..ir.graph import NodeKey
 from ..ir.requirement import Dimension, Identity, Layer, Limit, Resource, Scope, Window
-from . import effects, picture, shares
+from . import effects, picture
 from .audit import Audit
 from .effects import Capacities
 from .faults import LedgerFault
@@ -245,10 +245,9 @@ class Ledger:
 
     def surplus(self, identity: Identity) -> list[tuple[int, list[tuple[NodeKey, int]]]]:
         """Of each hold pool of an identity that is over its capacity: by how much, and who holds what, the latest last."""
-        pool = self._pools.get(identity)
-        if pool is None or pool.capacity is None or pool.taken <= pool.capacity:
-            return []
-        return [(pool.taken - pool.capacity, list(pool.holders.items()))]
+        return [
+            (-pool.free(), list(pool.holders.items())) for pool in self._hold_pools(identity, None) if pool.free() < 0
+        ]
 
     def _follow(self, scope: Scope) -> None:
         """Bring the scope's pools in line with the words."""
@@ -515,14 +514,8 @@ class Ledger:
 
     def holders_of(self, identity: Identity, key: str | None = None) -> tuple[tuple[NodeKey, int], ...]:
         """Who holds how much of a pool, the longest first; of one that is split by keys under one of them, or under all."""
-        return shares.held(self._hold_pools(identity, key), self._holders)
-
-    def over(self, identity: Identity, leaving: Container[NodeKey] = ()) -> tuple[NodeKey, ...]:
-        """The youngest holders that would have to go for each pool of an identity to be within its capacity, youngest first.
-
-        Those that are `leaving` count as gone, and are not named.
-        """
-        return shares.over(self._hold_pools(identity, None), self._holders, leaving)
+        shares = [share for pool in self._hold_pools(identity, key) for share in pool.holders.items()]
+        return tuple(sorted(shares, key=lambda share: self._holders[share[0]].since))
 
     def _hold_pools(self, identity: Identity, key: str | None) -> list[Pool]:
         family = self._keying.families.get(identity)

@@ -87,13 +87,15 @@ def impossible(needs: Mapping[str, int], limits: Iterable[Pool | Family]) -> tup
 
 
 def refusing(waiter: Waiter, *, reserved: bool) -> tuple[str, ...]:
-    """Names of the pools that have no room for a node; what is kept back for itself does not count against it."""
-    amounts = waiter.amounts
-    return tuple(
-        pool.name
-        for pool, column in waiter.cls.demands
-        if asks(amounts, column) > (pool.free() if reserved else pool.room())
-    )
+    """Names of the pools that have no room for a node; what is kept back for itself does not count against it.
+
+    A limit with `by` whose keys are awaited, its own or of who runs, refuses it too.
+    """
+    amounts, cls = waiter.amounts, waiter.cls
+    refused = [
+        pool.name for pool, column in cls.demands if asks(amounts, column) > (pool.free() if reserved else pool.room())
+    ]
+    return (*refused, *_awaited(cls))
 
 
 def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
@@ -103,7 +105,7 @@ def waits(classes: Iterable[DemandClass]) -> tuple[Wait, ...]:
         task = cls.shape.template.task
         starved = 0
         if cls.barred:
-            key = (task, _awaited(cls), "")
+            key = (task, _awaited(cls)[0], "")
             counts[key] = counts.get(key, 0) + len(cls.queue)
             continue
         lead = cls.lead()
@@ -129,9 +131,9 @@ def _group(pool: Pool) -> str:
     return pool.name if pool.key is None else str(pool.identity)
 
 
-def _awaited(cls: DemandClass) -> str:
-    """The limit with a `by` whose key is not known, of the class or of who runs."""
-    return next(f.name for f, _ in cls.shape.families if f.by in cls.lacks or f.lacking)
+def _awaited(cls: DemandClass) -> list[str]:
+    """The limits with a `by` whose keys are not known, of the class or of who runs."""
+    return [family.name for family, _ in cls.shape.families if family.by in cls.lacks or family.lacking]
 
 
 def _starved_by(cls: DemandClass, amounts: tuple[int, ...]) -> tuple[str, str]:

@@ -119,8 +119,6 @@ class Search:
             if instant != pool.due_ns:
                 pool.due_ns = instant
                 self._write_due(instant, pool)
-            if pool.owner is not None:
-                self._time_owner(pool.owner)
 
     def _instant(self, pool: Pool) -> int | None:
         """When the pool covers the least need of those that sleep on it."""

@@ -71,6 +71,7 @@ def test_a_running_node_that_ends_before_its_key_is_known_holds_up_nothing() -> 
     waiting = bench.queue(keys={"host": "a"})
     assert bench.turn() == []
     assert bench.ledger.waits() == (("fetch", "task:fetch by host", 1, ""),)
+    assert bench.ledger.why(waiting) == ("task:fetch by host",)
     assert bench.finish(running) == [waiting]
     bench.ledger.key("host", [(running, "a"), ((99,), "a")])
     bench.ledger.check()
@@ -212,13 +213,14 @@ def test_who_holds_and_who_would_have_to_go() -> None:
     bench.limit(DB, 5)
     held = Identity(DB)
     assert bench.ledger.holders_of(held) == tuple(zip(nodes, (1, 2, 3, 1, 2, 3), strict=True))
-    assert bench.ledger.over(held) == (nodes[5], nodes[4], nodes[3], nodes[2])
-    assert bench.ledger.over(held, {nodes[5], nodes[2]}) == (nodes[4],)
+    assert bench.ledger.surplus(held) == [(7, list(bench.ledger.holders_of(held)))]
     bench.limit(DB, 12)
-    assert bench.ledger.over(held) == ()
+    assert bench.ledger.surplus(held) == []
     bench.split(DB, 3, "host")
     bench.ledger.key("host", [(node, "ab"[number % 2]) for number, node in enumerate(nodes)])
     by_host = Identity(DB, "hold", "host")
-    assert bench.ledger.over(by_host) == (nodes[5], nodes[4], nodes[2])
-    assert bench.ledger.holders_of(by_host, "a") == ((nodes[0], 1), (nodes[2], 3), (nodes[4], 2))
-    assert bench.ledger.over(Identity(DB, "spend")) == bench.ledger.holders_of(Identity(FETCH)) == ()
+    on_a, on_b = (bench.ledger.holders_of(by_host, key) for key in "ab")
+    assert on_a == ((nodes[0], 1), (nodes[2], 3), (nodes[4], 2))
+    assert bench.ledger.surplus(by_host) == [(3, list(on_a)), (3, list(on_b))], "each key by itself"
+    rate = Identity(DB, "spend")
+    assert (bench.ledger.surplus(rate), bench.ledger.holders_of(rate)) == ([], ())

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import BURSTS, BYS, KINDS, LAYERS, RATES, SCOPES, SHAPES, Step, World, replay, run
+from worlds import BURSTS, BYS, KINDS, LAYERS, RATES, SCOPES, SHAPES, Call, Step, World, replay, run
 
 from cascade_dsl.ir.requirement import Layer, Scope
 
@@ -45,12 +45,22 @@ def test_admission_is_that_of_a_naive_scan_over_long_lives(group: int) -> None:
         assert sum(world.gathered for world in worlds) > 10, "nobody waited for tokens that are kept for it"
 
 
+def _acts(call: Call | None) -> bool:
+    return call is not None and call[0] != "at"
+
+
 @settings(max_examples=40, deadline=None)
 @given(steps)
 def test_replay_gives_the_same_state_and_the_same_starts(life: list[Step]) -> None:
     def after(world: World) -> None:
-        again = replay(world.calls)
-        assert again.snapshot() == world.ledger.snapshot()
+        changes = [
+            call
+            for call, after in zip(world.calls, [*world.calls[1:], None], strict=True)
+            if call[0] != "at" or _acts(after)
+        ]
+        again = replay(changes)
+        assert again.snapshot() == world.ledger.snapshot(), "it was looked at in between, at other instants"
+        again.at(world.naive.now)
         assert again.choose() == world.ledger.choose()
 
     run(life, 2, after)
@@ -100,4 +110,31 @@ def test_what_fits_an_empty_machine_starts_in_finite_time(seed: int) -> None:
                 return
             world.started.append(chosen)
         world.ledger.finish(world.started.pop(rng.randrange(len(world.started))))
+    pytest.fail("it never started")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_fits_an_empty_machine_starts_in_finite_time_also_under_rates_and_keys(seed: int) -> None:
+    rng = Random(seed)
+    world = World()
+    world.set_word(LAYERS[0], SCOPES[0], 3)
+    world.set_rate(LAYERS[0], SCOPES[1], 1 + seed % 3, 10, 6)
+    world.set_rate(LAYERS[0], SCOPES[2], 1, 7, 5, by="host" if seed % 2 else "")
+    world.set_rate(LAYERS[2], Scope("global"), 3, 10, 4)
+    patient = world.enqueue(3, (0, 1, 0), (5, 3, 4))
+    for _ in range(4000):
+        while world.ledger.waiting() < 12:
+            shape = rng.choice((0, 1, 2, 2, 5))
+            world.enqueue(shape, (0, 1, 0), tuple(1 for _ in SHAPES[shape][3]))
+        while (chosen := world.ledger.choose()) is not None:
+            world.ledger.start(chosen)
+            del world.naive.waiting[chosen]
+            if chosen == patient:
+                return
+            world.started.append(chosen)
+        due = world.ledger.due()
+        if due is not None and (not world.started or rng.random() < 0.5):
+            world.ledger.at(due)
+        else:
+            world.ledger.finish(world.started.pop(rng.randrange(len(world.started))))
     pytest.fail("it never started")

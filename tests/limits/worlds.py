@@ -267,7 +267,7 @@ class World:
         for node in self.naive.waiting.values():
             asked = self.naive.demands(node)
             refused = [p for p, amount in asked.items() if amount > self.naive.free(p)]
-            assert bool(self.ledger.why(node.key)) >= bool(refused)
+            assert bool(self.ledger.why(node.key)) >= (bool(refused) or self.naive.barred(node))
 
     def compare_views(self) -> None:
         """What is shown of pools is what they are."""
