@@ -197,7 +197,17 @@ def _sentences() -> Any:
 
         return parse_scope(text, graph)
 
-    return Sentences(limit, scope, (sys.executable, "-P", "-m", f"{__name__}.compiling"), load_graph)
+    def priority(text: str, graph: Graph) -> Any:
+        from ..lang.setting import parse_priority
+
+        return parse_priority(text, graph)
+
+    def demands(text: str, graph: Graph) -> Any:
+        from ..lang.setting import parse_demands
+
+        return parse_demands(text, graph)
+
+    return Sentences(limit, scope, priority, demands, (sys.executable, "-P", "-m", f"{__name__}.compiling"), load_graph)
 
 
 def _result(ended: Ended) -> RunResult:

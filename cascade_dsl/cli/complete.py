@@ -268,6 +268,10 @@ class _Line:
                 return _nodes(current, self.given.get("--run"))
             case "AMOUNT":
                 return _fitting(current, [("none", "Take the limit back.")])
+            case "PRIORITY":
+                return _fitting(current, [("none", "What the program says.")])
+            case "DEMAND":
+                return _demands(current, self.given.get("--run"))
             case "BECAUSE":
                 return _fitting(current, [] if "because" in self.args else [("because", "Why, for the record.")])
             case _:
@@ -403,6 +407,14 @@ def live_scopes(wanted: str | None, paused_only: bool = False) -> list[Item]:
         for name in shown:
             found.setdefault(name, _held(pools.get(name)))
     return list(found.items())
+
+
+def _demands(current: str, wanted: str | None) -> Reply:
+    """`mem=` and the other resources of the live runs that are meant."""
+    names = [name for name, _ in live_scopes(wanted) if ":" not in name and name != "global"]
+    reply = _fitting(current, [(f"{name}=", "") for name in dict.fromkeys((*names, "cpu", "mem", "gpu"))])
+    reply.nospace = True
+    return reply
 
 
 def _ask(run: LiveRun, verb: str) -> dict[str, Any] | None:

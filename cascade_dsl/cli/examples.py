@@ -45,15 +45,40 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade limit tag:api 5 because 'they asked for it'", "with a reason, for the record"),
         ("cascade limit mem 8GB", "the capacity of a resource"),
         ("cascade limit global 0", "nothing new starts"),
+        ("cascade limit task:fetch 3 --preempt", "what began last gives way at once, and is queued again"),
     ),
     "unlimit": (("cascade unlimit task:fetch", "what the file or the command line said holds again"),),
     "pause": (
         ("cascade pause", "nothing new starts; what runs goes on"),
         ("cascade pause task:fetch --because 'the server is down'", "only this task"),
+        ("cascade pause task:fetch --for 20m", "and it goes on by itself; `--until 08:00` too"),
+        ("cascade pause --freeze", "what runs stands still, until `cascade resume`"),
+    ),
+    "drain": (
+        ("cascade drain", "what runs ends, then the run; `cascade continue` goes on later"),
+        ("cascade drain --because 'the machine is needed'", "with a reason, for the record"),
+    ),
+    "cancel": (
+        ("cascade cancel", "all that runs is stopped, and the run ends"),
+        ("cascade cancel pages.oslo", "one node; `cascade retry pages.oslo` takes that back"),
+        ("cascade cancel task:fetch", "all of a task that has not ended, also what comes later"),
     ),
     "resume": (
         ("cascade resume", "lift every pause"),
         ("cascade resume task:fetch", "lift this one"),
+    ),
+    "priority": (
+        ("cascade priority task:fetch 5", "those that wait go before all of a lower priority; 0 is what all have"),
+        ("cascade priority task:fetch none", "what the program says holds again"),
+    ),
+    "set": (
+        ("cascade set task:align mem=16GB", "calls that have not started demand it; what runs keeps what it has"),
+        ("cascade set task:align mem=16GB cpu=2 --dry-run", "what that would do"),
+        ("cascade set task:align mem=none", "what the program says holds again"),
+    ),
+    "undo": (
+        ("cascade undo", "the last limit, pause, priority, … is as it was before"),
+        ("cascade undo --dry-run", "which one that is, and what it would do"),
     ),
     "retry": (
         ("cascade retry pages.oslo", "this one; edit its task first where that is what is wrong"),
@@ -112,8 +137,11 @@ ARGS: dict[str, str] = {
     "PATH": "Programs, or folders with programs.",
     "CODE": "The code of a diagnostic, such as CSC101.",
     "SCOPE": "global, task:NAME, tag:NAME (* matches) or a resource.",
+    "PRIORITY": "A whole number, the higher goes first; none takes it back.",
+    "DEMAND": "What each call demands, such as mem=16GB cpu=2 gpu=none.",
     "AMOUNT": "How many, or how much with its unit; none takes the limit back.",
     "NODE": "A node, as its failure calls it: index, pages[oslo].",
+    "NODE|SCOPE": "A node (index, pages[oslo], all of pages), or a scope: global, task:NAME, tag:NAME or a resource.",
     "TASK": "The name of a task; all where it is not given.",
     "SHELL": "bash, zsh or fish.",
     "ACTION": "ls, rm, gc or verify.",

@@ -89,7 +89,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         kind: Any = list[str] if many in ("some", "any", "words") else str
         info: Any = typer.Argument(metavar=name, help=ARGS.get(name, ""), show_default=False)
         default: Any = {"maybe": "", "any": None}.get(many, inspect.Parameter.empty)
-        parameters.append(_parameter(name.lower(), Annotated[kind, info], default))
+        parameters.append(_parameter(name.lower().replace("|", "_or_"), Annotated[kind, info], default))
     for option in verb.options:
         names = [option.name, *([option.short] if option.short else [])]
         metavar = "" if option.kind == FLAG else "|".join(option.choices) or option.metavar

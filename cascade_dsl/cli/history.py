@@ -18,7 +18,8 @@ from .parse import Parsed, whole_number
 from .past import project_folder
 
 if TYPE_CHECKING:
-    from ..runtime.past import Change, Shown
+    from ..runtime.changes import Change
+    from ..runtime.past import Shown
 
 _SHOWN = 20
 LAST = "last"
@@ -113,24 +114,31 @@ def show(parsed: Parsed) -> int:
         (node.name, node.task, node.state, len(node.attempts), sum(timed(a, now_ns) for a in node.attempts))
         for node in shown.nodes
     ]
-    changes = [(c.at_ns, c.who, _what(c, shown), c.because) for c in shown.changes]
-    lines = show_lines(row, shown.counts, shown.on_failure, shown.params, changes, calls, shown.failures, shown.outputs)
+    lines = show_lines(
+        row, shown.counts, shown.on_failure, shown.params, shown.changes, calls, shown.failures, shown.outputs
+    )
     print("\n".join(lines))
     return 0
 
 
-def _what(change: Change, shown: Shown) -> str:
-    """What was said, as it would be typed."""
-    from ..report.words import show_amount
+def change_json(change: Change) -> dict[str, Any]:
+    """A change in a document; seconds since 1970, null where it has no end."""
+    return {
+        "at": change.at_ns / NS_PER_S,
+        "who": change.who,
+        "what": change.what,
+        "because": change.because,
+        "until": _seconds(change.until_ns),
+        "before": change.before,
+        "after": change.after,
+        "undone": _seconds(change.undone_ns),
+        "undone_by": change.undone_by,
+        "ended": _seconds(change.ended_ns),
+    }
 
-    limit = change.limit
-    if limit is None:
-        return change.what
-    dimensions = {resource.name: resource.dimension for resource in shown.graph.resources}
-    dimension = dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
-    if limit.scope.kind == "resource" and limit.scope.pattern == "cpu":
-        dimension = "millicpu"
-    return f"{change.what} {show_amount(dimension, limit.amount)}" if isinstance(limit.amount, int) else change.what
+
+def _seconds(t_ns: int | None) -> float | None:
+    return None if t_ns is None else t_ns / NS_PER_S
 
 
 def _json(row: PastRun, run: Run, shown: Shown) -> dict[str, Any]:
@@ -145,10 +153,7 @@ def _json(row: PastRun, run: Run, shown: Shown) -> dict[str, Any]:
         "on_failure": shown.on_failure,
         "versions": shown.versions,
         "params": shown.params,
-        "changes": [
-            {"at": c.at_ns / NS_PER_S, "who": c.who, "what": _what(c, shown), "because": c.because}
-            for c in shown.changes
-        ],
+        "changes": [change_json(change) for change in shown.changes],
         "nodes": {
             "done": number.done,
             "cached": number.cached,

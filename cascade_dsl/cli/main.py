@@ -28,7 +28,22 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
+        _print_refusal(error, words)
         return report_error(error)
+
+
+def _print_refusal(error: Exception, words: list[str]) -> None:
+    """With `--json` a refusal is a document too; `run` and its like print one of their own."""
+    verb = VERBS.get(words[0]) if words else None
+    if "--json" not in words or verb is None or verb.open or verb.name == "continue":
+        return
+    from ..base.diagnostics import CascadeError
+
+    if isinstance(error, CascadeError) and any(option.name == "--json" for option in verb.options):
+        import json
+
+        found = [diagnostic.to_json() for diagnostic in error.diagnostics]
+        print(json.dumps({"status": "refused", "diagnostics": found}, ensure_ascii=False))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -100,9 +115,13 @@ def _dispatch(words: list[str]) -> int:
 
             return clean_(parse(known, rest))
         case "log":
-            from .logs import log
+            parsed = parse(known, rest)
+            if parsed.args:
+                from .logs import log
+            else:
+                from .changes import log
 
-            return log(parse(known, rest))
+            return log(parsed)
         case "show-script":
             from .scripts import show_script
 

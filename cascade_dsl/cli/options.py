@@ -47,6 +47,9 @@ class Verb:
 _RUN = Option("--run", VALUE, "The live run that is meant, where there are several.", "ID")
 _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is not given.", "ID")
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
+_DRY = Option("--dry-run", FLAG, "Say what it would do now, and do nothing.", short="-n")
+_STEER = (_RUN, _DRY, _JSON)
+"""What every verb that changes a live run takes."""
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
 _KEEP_TEMP = Option("--keep-temp", FLAG, "Leave temporary files where they are.")
 _NO_WAIT = Option("--no-wait", FLAG, "End with exit code 3 where nothing can start any more, instead of waiting.")
@@ -175,22 +178,69 @@ VERBS: dict[str, Verb] = {
             "limit",
             "Set a limit of a live run: cascade limit task:fetch 3.",
             (("SCOPE", "one"), ("AMOUNT", "words")),
-            (*_SENTENCE, _RUN, _JSON),
+            (
+                *_SENTENCE,
+                Option(
+                    "--preempt", FLAG, "Stop what began last, and queue it again, until the rest is within the limit."
+                ),
+                *_STEER,
+            ),
         ),
-        Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_RUN, _JSON)),
-        Verb("pause", "Let nothing new start, in a scope or at all.", (("SCOPE", "maybe"),), (_BECAUSE, _RUN, _JSON)),
-        Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_RUN, _JSON)),
+        Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), _STEER),
+        Verb(
+            "pause",
+            "Let nothing new start, in a scope or at all.",
+            (("SCOPE", "maybe"),),
+            (
+                Option("--for", VALUE, "How long; then it goes on by itself.", "DURATION"),
+                Option("--until", VALUE, "Until when, a time of the day.", "TIME"),
+                Option("--freeze", FLAG, "What runs there stands still meanwhile, its timeout too."),
+                _BECAUSE,
+                *_STEER,
+            ),
+        ),
+        Verb("resume", "Lift a pause; without a scope, every pause.", (("SCOPE", "maybe"),), (_BECAUSE, *_STEER)),
+        Verb("drain", "Let what runs end and start nothing new; then the run ends.", (), (_BECAUSE, *_STEER)),
+        Verb(
+            "cancel",
+            "Stop the run; or a node, or all in a scope: what runs is stopped, the rest of it does not start.",
+            (("NODE|SCOPE", "maybe"),),
+            (
+                Option(
+                    "--as",
+                    VALUE,
+                    "Which one is meant, where a node and a resource have that name.",
+                    "WHICH",
+                    choices=("node", "scope"),
+                ),
+                _BECAUSE,
+                *_STEER,
+            ),
+        ),
+        Verb(
+            "priority",
+            "Let calls go before others, or after them: the higher goes first; `none` takes that back.",
+            (("SCOPE", "one"), ("PRIORITY", "one")),
+            (_BECAUSE, *_STEER),
+        ),
+        Verb(
+            "set",
+            "Set what calls demand that have not started: cascade set task:align mem=16GB; `none` takes that back.",
+            (("SCOPE", "one"), ("DEMAND", "words")),
+            (_BECAUSE, *_STEER),
+        ),
+        Verb("undo", "Take back the last change of a live run, then the one before it.", (), _STEER),
         Verb(
             "retry",
             "Run again what failed and is held, or waits to be tried again; with the text that its file has now.",
             (("NODE", "one"),),
-            (Option("--old-text", FLAG, "Leave the file alone, also where it has changed."), _RUN, _JSON),
+            (Option("--old-text", FLAG, "Leave the file alone, also where it has changed."), *_STEER),
         ),
         Verb(
             "reload",
             "Take the edited file into a live run, where it fits: what has not started runs with the new text.",
             (("FILE", "maybe"),),
-            (Option("--dry-run", FLAG, "Say what would change, and change nothing.", short="-n"), _RUN, _JSON),
+            _STEER,
         ),
         Verb(
             "suggest",
@@ -242,12 +292,13 @@ VERBS: dict[str, Verb] = {
         ),
         Verb(
             "log",
-            "Print what a node wrote in its newest attempt, or follow it.",
-            (("NODE", "one"),),
+            "Print what a node wrote in its newest attempt, or follow it; without a node what operators changed in the run.",
+            (("NODE", "maybe"),),
             (
                 Option("--follow", FLAG, "Print what comes, until the node has ended.", short="-f"),
                 Option("--attempt", VALUE, "That attempt, counted from 1.", "N"),
                 _PAST_RUN,
+                Option("--json", FLAG, "Without a node: print one JSON document to stdout."),
             ),
         ),
         Verb(

@@ -1,4 +1,4 @@
-"""Verbs that speak to a live run: ps, limit, unlimit, pause, resume, retry, reload. Standard library and the control client only."""
+"""Verbs that speak to a live run: ps, limit, pause, priority, set, undo and the like. Standard library and the control client only."""
 
 from __future__ import annotations
 
@@ -74,12 +74,21 @@ def _request(parsed: Parsed) -> dict[str, Any]:
     elif verb == "reload":
         if parsed.args:
             request["file"] = os.path.abspath(parsed.args[0])
-        if "--dry-run" in parsed.flags:
-            request["dry"] = "yes"
+    elif verb in ("priority", "set"):
+        request["text"] = " ".join(parsed.args)
     elif parsed.args:
-        request["scope"] = parsed.args[0]
-    if verb == "pause" and "--because" in parsed.values:
-        request["because"] = parsed.values["--because"]
+        request["what" if verb == "cancel" else "scope"] = parsed.args[0]
+    if verb == "limit":
+        if "--preempt" in parsed.flags:
+            request["preempt"] = "yes"
+    elif verb in ("pause", "resume", "drain", "cancel", "priority", "set"):
+        if "--freeze" in parsed.flags:
+            request["freeze"] = "yes"
+        for option in ("--because", "--for", "--until", "--as"):
+            if option in parsed.values:
+                request[option[2:]] = parsed.values[option]
+    if "--dry-run" in parsed.flags:
+        request["dry"] = "yes"
     return request
 
 
@@ -87,12 +96,29 @@ def _the_run(parsed: Parsed, request: dict[str, Any]) -> LiveRun:
     from ..base.diagnostics import CascadeError
 
     wanted = parsed.values.get("--run") or os.environ.get("CASCADE_RUN") or None
+    found = find_live(os.getcwd(), run=wanted)
+    if wanted is None and len(found) > 1 and request["verb"] == "retry":
+        found = _those_that_hold(found, request)
     try:
-        return the_live_run(find_live(os.getcwd(), run=wanted), wanted)
+        return the_live_run(found, wanted)
     except CascadeError as error:
         if any(d.code in UNREACHABLE for d in error.diagnostics):
             _check_sentence(request)
         raise
+
+
+def _those_that_hold(found: list[LiveRun], request: dict[str, Any]) -> list[LiveRun]:
+    """Of several runs those that would retry the node; all where none would, or where it cannot be told."""
+    from ..base.diagnostics import CascadeError
+
+    holding: list[LiveRun] = []
+    for run in found:
+        try:
+            ask(run, {**request, "old": "yes", "dry": "yes"})
+        except CascadeError:
+            continue
+        holding.append(run)
+    return holding or found
 
 
 def _check_sentence(request: dict[str, Any]) -> None:
@@ -104,6 +130,10 @@ def _check_sentence(request: dict[str, Any]) -> None:
     anything = Graph(name="", file="", tasks=(), resources=(), limits=(), nodes=())
     if request["verb"] == "limit":
         parse_sentence(request["text"], anything, layer=Layer.CONFIG)
+    elif request["verb"] in ("priority", "set"):
+        from ..lang.setting import check_form
+
+        check_form(request["verb"], request["text"])
     elif "scope" in request:
         parse_sentence(f"{request['scope']} none", anything, layer=Layer.CONFIG)
 

@@ -170,7 +170,7 @@ async def _next_line(stream: trio.SocketStream, waiting: bytearray) -> bytes | N
 
 async def _send(stream: trio.SocketStream, line: bytes) -> bool:
     """Whether the client took the answer."""
-    with trio.move_on_after(WRITE_S):
+    with trio.move_on_after(WRITE_S, shield=True):  # also the answer to what has just ended the run
         try:
             await stream.send_all(line)
         except trio.BrokenResourceError:

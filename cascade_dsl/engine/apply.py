@@ -53,6 +53,7 @@ from .state import ENDED, PENDING, At, Running, State
 from .steered import ON
 from .streams import advance, out_at
 from .temporary import ended_badly, ended_well, hold, made_files, on_discarded, on_gone, on_recalled, on_revived
+from .undoing import forget_ends, recorded
 
 
 def apply(state: State, event: Event, t_ns: int) -> None:
@@ -83,6 +84,8 @@ def _on_run_started(state: State, event: RunStarted, t_ns: int) -> None:
 
 def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.phase = "running"
+    forget_ends(state)
+    state.why = ""
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
     state.ledger.drop_layer(Layer.MACHINE)
@@ -171,6 +174,7 @@ def _on_computed(state: State, event: Computed, _: int) -> None:
 def _on_compute_failed(state: State, event: ComputeFailed, _: int) -> None:
     key = event.key
     ask = state.asked.pop(key)
+    state.places.pop(key, None)
     frame, index, pos = state.locate(key)
     if event.held:
         park(state, key, ask)
@@ -220,12 +224,13 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     del state.queued_ns[key]
     state.serial = event.serial
     running = Running(key, frame, index, pos, event.epoch, event.attempt, event.serial, t_ns, facts)
+    running.granted = event.granted
     state.running[key] = running
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
         running.deadline_ns = t_ns + facts.timeout_ns
         heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
-    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units))
+    state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units, event.granted))
 
 
 def _on_publish_planned(state: State, event: PublishPlanned, _: int) -> None:
@@ -339,8 +344,12 @@ _ON: dict[type, Callable[[State, Any, int], None]] = {
     Gone: lambda state, event, _: on_gone(state, event),
     Revived: lambda state, event, _: on_revived(state, event),
     BackoffEnded: _on_backoff_ended,
-    Retried: _on_retried,
-    Reloaded: _on_reloaded,
     RunEnded: _on_run_ended,
-    **ON,
+    **recorded(
+        {
+            Retried: _on_retried,
+            Reloaded: _on_reloaded,
+            **ON,
+        }
+    ),
 }

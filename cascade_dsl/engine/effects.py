@@ -70,6 +70,8 @@ class StartAttempt:
     serial: int
     facts: Facts
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    granted: tuple[tuple[str, int], ...] = ()
+    """As in AttemptStarted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ..ir.events import (
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Identity
+from .changed import FAILURE, OPERATOR
 from .halted import is_in
 from .inputs import (
     CancelAsked,
@@ -34,11 +35,6 @@ from .inputs import (
 )
 from .state import ENDED, At, Running, State
 from .turn import Turn
-
-FAILURE = "a task failed"
-"""Why a run drains or is cancelled by its own policy, and not by an operator."""
-OPERATOR = "an operator asked for it"
-"""Why it does by `cascade drain` and `cascade cancel`."""
 
 # ---- pauses and what stands still -------------------------------------------------------------------------------
 

@@ -221,6 +221,8 @@ class PauseAsked:
     because: str = ""
     for_ns: int | None = None
     """For how long from now; or with `until_ns` until when."""
+    until_minute: int | None = None
+    """A minute of the day, in local time; the shell makes an instant of it."""
     until_ns: int | None = None
     freezes: bool = False
     """What runs in the scope is to stand still meanwhile."""
@@ -233,6 +235,33 @@ class ResumeAsked:
     scope: Scope | None
     who: str = ""
     because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityGiven:
+    """Calls in a scope are to have this priority; None: what their text says."""
+
+    scope: Scope
+    priority: int | None
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandGiven:
+    """Calls in a scope that have not started are to demand these amounts, in base units; None: what their text says."""
+
+    scope: Scope
+    amounts: tuple[tuple[str, int | None], ...]
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAsked:
+    """The newest change of an operator is to be taken back."""
+
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +354,9 @@ Input: TypeAlias = (
     | LimitTaken
     | PauseAsked
     | ResumeAsked
+    | PriorityGiven
+    | DemandGiven
+    | UndoAsked
     | RetryAsked
     | ReloadAsked
     | DrainAsked

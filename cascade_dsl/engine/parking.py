@@ -4,24 +4,23 @@
 waits and its element stays. It takes no room of its list's window, so that any number may be parked.
 
 *Reload.* The new graph has the shape of the old one (`ir.compare` has seen to it), so that the plan stays as it is: sites,
-bodies and waits are the same, and each site is given its new node, task and clauses. What has not started takes these:
-facts are forgotten and asked for again, what was asked is asked again (an answer to the older question, known by the
-identity of the ask, is dropped outside), what is queued is queued anew. What runs keeps what it was started with; its
-keys are asked for again for its next attempt, where its inputs are given by another expression.
+bodies and waits are the same, and each site is given its new node, task and clauses, an operator's patches over them. What has
+not started takes these, by the way of `anew`. What runs keeps what it was started with; its keys are asked for again for its
+next attempt, where its inputs are given by another expression.
 
 What would force a redesign: a new text that has other nodes. Then instances would have to be carried from plan to plan.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..ir.events import Reloaded
 from ..ir.graph import Call, Compute, NodeKey
 from ..ir.requirement import Layer
+from .anew import ask_anew
 from .effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
 from .halted import pardon
 from .keys import forget
+from .patches import patch_plan, shape
 from .plan import Plan, Site, plan, resources_of
 from .progress import EngineFault, move, refill, want
 from .state import At, Parked, State
@@ -73,27 +72,10 @@ def reload(state: State, event: Reloaded) -> None:
     state.ledger.drop_layer(Layer.FILE)
     for word in event.words:
         state.ledger.set_word(word)
-    for key in [key for key in state.facts if key[0] in changed]:
-        del state.facts[key]
     forget(state, reworded)
-    for key, ask in list(state.asked.items()):
-        if key[0] in changed:
-            _ask_again(state, ask)
-    for key in [key for key in state.ledger.waiting_nodes() if key[0] in changed]:
-        state.ledger.withdraw(key)
-        del state.queued_ns[key]
-        want(state, *state.locate(key))
+    ask_anew(state, changed, facts_only=False)
     for frame in (state.root, *list(state.frames.values())):
         refill(state, frame)
-
-
-def _ask_again(state: State, ask: Ask) -> None:
-    key = ask.key
-    if isinstance(ask, EvaluateFacts) or (isinstance(ask, Recall) and not state.site_of(key).recalls):
-        del state.asked[key]
-        want(state, *state.locate(key))
-    else:
-        _ask(state, replace(ask))
 
 
 def _renew(state: State, new: Plan) -> tuple[set[int], set[int]]:
@@ -102,6 +84,8 @@ def _renew(state: State, new: Plan) -> tuple[set[int], set[int]]:
     old = state.plan
     if old.sites.keys() != new.sites.keys():
         raise EngineFault("a graph of another shape was to be reloaded")
+    new.dimensions = {**old.dimensions, **new.dimensions}  # an operator may have spoken of one that is no more
+    patch_plan(new, state.patches)
     old.graph = new.graph
     old.dimensions = new.dimensions
     changed: set[int] = set()
@@ -112,16 +96,10 @@ def _renew(state: State, new: Plan) -> tuple[set[int], set[int]]:
             reworded.add(id_)
         if _differs(site, other):
             changed.add(id_)
-        site.node, site.task, site.clauses = other.node, other.task, other.clauses
+        site.node, site.task, site.clauses, site.written = other.node, other.task, other.clauses, other.written
         site.facts, site.anew, site.recalls = other.facts, other.anew, other.recalls
         site.body.varies = site.body.varies or other.body.varies
-        if site.task is not None and site.clauses is not None:
-            site.shape = state.ledger.add_shape(
-                task=site.task.name,
-                tags=site.clauses.tags,
-                flows=(),
-                resources=tuple(r.resource for r in site.clauses.requires),
-            )
+        shape(site, state.ledger)
     return changed, reworded
 
 

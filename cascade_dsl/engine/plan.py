@@ -68,6 +68,9 @@ class Site:
     is_call: bool = False
     task: TaskDef | None = None
     clauses: Clauses | None = None
+    """What is in force: the text's, with an operator's patches."""
+    written: Clauses | None = None
+    """What the text says."""
     facts: Facts | None = None
     """Where they do not differ from instance to instance."""
     anew: bool = False
@@ -149,7 +152,7 @@ def plan(graph: Graph) -> Plan:
         if isinstance(node, Call):
             site.is_call = True
             site.task = tasks[node.task]
-            site.clauses = node.clauses or site.task.clauses
+            site.written = site.clauses = node.clauses or site.task.clauses
             site.facts = constant_facts(site.clauses, dimensions)
             site.anew = differs_by_attempt(site.clauses)
             site.recalls = bool(site.task.outputs) and site.clauses.cache.mode == "on"

@@ -117,14 +117,21 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
     key = frame.key(index, pos)
     facts = site.facts if site.facts is not None else state.facts[key]
     if (state.condemned or state.condemned_scopes) and _is_condemned(state, key, site.shape, facts.amounts):
+        state.places.pop(key, None)
         put_aside(state, frame, index, pos)
         return
     if state.lacking and _awaits_files(state, frame, index, pos):
         return
     begun = site.begun or key in state.epochs  # what was lost had begun
     rank = (-facts.priority, 0 if begun else 1, -site.height)
-    state.ledger.enqueue(key, site.shape, rank, facts.amounts, state.keys.get(key, _NO_KEYS))
-    state.queued_ns[key] = state.now_ns
+    keys = state.keys.get(key, _NO_KEYS)
+    stood = state.places.pop(key, None)
+    if stood is None:
+        state.ledger.enqueue(key, site.shape, rank, facts.amounts, keys)
+        state.queued_ns[key] = state.now_ns
+    else:
+        state.ledger.enqueue(key, site.shape, rank, facts.amounts, keys, stood.place)
+        state.queued_ns[key] = stood.since_ns
     move(state, frame, index, pos, At.READY)
 
 

@@ -25,7 +25,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "asked": dict(sorted(state.asked.items())),
         "running": {
             key: (
-                *(r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row),
+                *(r.epoch, r.attempt, r.serial, r.since_ns, r.facts, r.stopping, r.plan, r.plan_row, r.granted),
                 *(r.deadline_ns, r.frozen_ns, r.stood_ns),
             )
             for key, r in sorted(state.running.items())
@@ -51,6 +51,9 @@ def snapshot(state: State) -> dict[str, Any]:
         "peaks": dict(sorted(state.peaks.items())),
         "text": state.plan.graph,
         "paused": dict(sorted(state.paused.items())),
+        "patches": tuple(state.patches.items()),
+        "changes": tuple(state.changes),
+        "places": dict(sorted(state.places.items())),
         "cancelled": dict(sorted(state.cancelled.items())),
         "condemned": (tuple(sorted(state.condemned)), tuple(state.condemned_scopes), tuple(sorted(state.pardoned))),
         "to_expand": tuple(state.to_expand),

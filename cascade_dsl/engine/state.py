@@ -11,12 +11,14 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ..ir.events import Facts, OnFailure, PlannedRemoval, PublishPlanned, RunStatus
 from ..ir.graph import Graph, NodeKey
 from ..ir.requirement import Scope
 from ..limits.ledger import Ledger
+from ..limits.shapes import Place
+from .changed import Change
 from .effects import Ask, Effect, KeyNodes
 from .lineage import Lineage, trace
 from .plan import Body, Plan, Site
@@ -181,7 +183,16 @@ class Running:
     """How long it was frozen before."""
     stopping: Literal["timeout", "cancelled", "preempted"] | None = None
     plan: PublishPlanned | None = None
+    granted: tuple[tuple[str, int], ...] = ()
+    """As in AttemptStarted."""
     plan_row: int = 0
+
+
+class Queued(NamedTuple):
+    """Where an instance stood in the queue, and since when."""
+
+    place: Place
+    since_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +227,7 @@ class State:
         "attempts",
         "awaiting",
         "cancelled",
+        "changes",
         "condemned",
         "condemned_scopes",
         "counts",
@@ -240,10 +252,12 @@ class State:
         "outbox",
         "pardoned",
         "parked",
+        "patches",
         "paused",
         "pauses_changed",
         "peaks",
         "phase",
+        "places",
         "plan",
         "queued_ns",
         "recalled",
@@ -316,6 +330,12 @@ class State:
         """Bytes that the last failed attempt of an instance used, where its clauses may ask for that."""
         self.graphs: dict[str, Graph] = {}
         """Other texts that the run has had or is about to have, by digest: given from outside, no part of the state."""
+        self.patches: dict[tuple[Scope, str], int] = {}
+        """What an operator has set over the text, see `patches`."""
+        self.changes: list[Change] = []
+        """What operators have changed and not taken back, the newest last."""
+        self.places: dict[NodeKey, Queued] = {}
+        """Where instances stood in the queue that were taken out to be asked about again."""
         self.paused: dict[str, Paused] = {}
         """By scope."""
         self.pauses_changed = False

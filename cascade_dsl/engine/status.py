@@ -20,6 +20,8 @@ class RunningView:
     attempt: int
     since_ns: int
     pid: int | None = None
+    frozen: bool = False
+    """It stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +86,17 @@ class RetryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
-    """What an operator said that is in force: a limit (`amount` in base units), or a pause (`amount` None)."""
+    """What an operator said that is in force: a limit (`amount` in base units), a pause, or that the run is to drain."""
 
-    kind: Literal["limit", "pause"]
+    kind: Literal["limit", "pause", "drain"]
     scope: str
     amount: int | None = None
     who: str = ""
     because: str = ""
+    until_ns: int | None = None
+    """When a pause ends by itself, on the engine's clock."""
+    freezes: bool = False
+    """What runs stands still while the pause lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +123,13 @@ class NodeCounts:
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    """What an operator cancelled; after the end of a run also what never ran."""
+    stopped: int = 0
+    """Of these, what an operator cancelled one by one or by scope."""
     held: int = 0
     """Parked; after the end of a run too."""
+    frozen: int = 0
+    """How many of what runs stand still."""
     open_ended: bool = False
     """More instances may still become known: a total is not yet one."""
 

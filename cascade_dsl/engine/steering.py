@@ -8,21 +8,31 @@ from typing import Any
 
 from ..ir.events import (
     BackoffEnded,
+    DemandSet,
+    DrainBegan,
+    PrioritySet,
     Reloaded,
     Retried,
+    Undone,
     WordDropped,
     WordSet,
 )
 from . import halting
+from .changed import FAILURE, GoingBefore
 from .ending import timed
+from .halting import cancel
 from .inputs import (
+    DemandGiven,
     LimitGiven,
     LimitTaken,
+    PriorityGiven,
     ReloadAsked,
     RetryAsked,
+    UndoAsked,
 )
 from .state import is_in_backoff
 from .turn import Turn
+from .undoing import newest
 
 
 def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
@@ -34,6 +44,37 @@ def _on_limit_given(turn: Turn, given: LimitGiven) -> None:
 
 def _on_limit_taken(turn: Turn, given: LimitTaken) -> None:
     turn.emit(WordDropped(layer=given.layer, scope=given.scope, who=given.who))
+
+
+def _on_priority_given(turn: Turn, given: PriorityGiven) -> None:
+    turn.emit(PrioritySet(scope=given.scope, priority=given.priority, who=given.who, because=given.because))
+
+
+def _on_demand_given(turn: Turn, given: DemandGiven) -> None:
+    turn.emit(DemandSet(scope=given.scope, amounts=given.amounts, who=given.who, because=given.because))
+
+
+def _on_undo_asked(turn: Turn, given: UndoAsked) -> None:
+    """Whoever asks has looked whether the newest change can be taken back."""
+    state = turn.state
+    change = newest(state)
+    if change is None or change.before is None or state.phase == "ended":
+        return
+    failed = len(state.failed) > state.failed_before
+    turn.emit(Undone(row=change.row, who=given.who))
+    if isinstance(change.before, GoingBefore) and failed:
+        after_failure(turn)  # it would have ended without the drain, too
+
+
+def after_failure(turn: Turn) -> None:
+    """What the run's policy makes of a call that has failed for good."""
+    state = turn.state
+    if state.phase != "running" or state.on_failure in ("continue", "hold"):
+        return
+    if state.on_failure == "cancel":
+        cancel(turn, FAILURE)
+    else:
+        turn.emit(DrainBegan(why=FAILURE))
 
 
 def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
@@ -60,6 +101,9 @@ def _on_reload_asked(turn: Turn, given: ReloadAsked) -> None:
 ON: dict[type, Callable[[Turn, Any], None]] = {
     LimitGiven: _on_limit_given,
     LimitTaken: _on_limit_taken,
+    PriorityGiven: _on_priority_given,
+    DemandGiven: _on_demand_given,
+    UndoAsked: _on_undo_asked,
     RetryAsked: _on_retry_asked,
     ReloadAsked: _on_reload_asked,
     **halting.ON,

@@ -25,7 +25,6 @@ from ..ir.events import (
     Computed,
     ComputeFailed,
     Discarded,
-    DrainBegan,
     Event,
     Expanded,
     Extended,
@@ -46,10 +45,11 @@ from ..ir.graph import FanOut, Graph, NodeKey, Requirement
 from ..limits.ledger import Ledger
 from .apply import apply
 from .backoff import backoff_ns, is_among
+from .changed import FAILURE
 from .effects import Effect, Publish
 from .ending import ON as ENDING
 from .ending import end_what_is_over, timed
-from .halting import FAILURE, blocked, cancel, stand
+from .halting import blocked, stand
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -72,10 +72,11 @@ from .inputs import (
 from .keying import ON as ON_KEYS
 from .keying import ask_for_keys
 from .keys import is_keyed
+from .patches import granted, shape
 from .plan import Body, Site, plan, resources_of
 from .progress import EngineFault
 from .state import Frame, State, Timer, is_in_backoff
-from .steering import ON
+from .steering import ON, after_failure
 from .temporary import next_released, next_revival
 from .turn import Turn
 
@@ -88,13 +89,7 @@ def new_state(graph: Graph, graphs: Mapping[str, Graph] | None = None) -> State:
     compiled = plan(graph)
     ledger = Ledger(resources_of(graph))
     for site in compiled.sites.values():
-        if site.task is not None and site.clauses is not None:
-            site.shape = ledger.add_shape(
-                task=site.task.name,
-                tags=site.clauses.tags,
-                flows=(),
-                resources=tuple(r.resource for r in site.clauses.requires),
-            )
+        shape(site, ledger)
     state = State(compiled, ledger)
     state.graphs.update(graphs or {})
     return state
@@ -120,14 +115,19 @@ def replay(graph: Graph, events: Iterable[tuple[int, Event]], graphs: Mapping[st
     return state
 
 
-def step(state: State, inputs: Iterable[Input], now_ns: int) -> list[Event]:
-    """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`."""
+def step(state: State, inputs: Iterable[Input], now_ns: int, between: Callable[[], None] | None = None) -> list[Event]:
+    """One turn: decide, apply, and give the events in order. Their effects are in `take_effects`.
+
+    `between` looks at the state when the inputs have said what they say and nothing has started because of it.
+    """
     turn = _Turn(state, now_ns)
     inputs = tuple(inputs)
     end_what_is_over(turn, inputs)
     for given in inputs:
         _ON[type(given)](turn, given)
     stand(turn)
+    if between is not None:
+        between()
     turn.settle()
     return turn.events
 
@@ -265,7 +265,7 @@ class _Turn(Turn):
         if self._asked(given.key):
             held = self.state.on_failure == "hold"
             self.emit(ComputeFailed(key=given.key, message=given.message, held=held))
-            self._after_failure()
+            after_failure(self)
 
     def _asked(self, key: NodeKey) -> bool:
         """False after the end of the run, when an answer may still come; a fault where nothing was asked."""
@@ -348,19 +348,10 @@ class _Turn(Turn):
             )
         )
         if retry_at is None:
-            self._after_failure()
+            after_failure(self)
 
     def _lose(self, given: AttemptBroke, why: str) -> None:
         self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=why, used=given.used))
-
-    def _after_failure(self) -> None:
-        state = self.state
-        if state.phase != "running" or state.on_failure in ("continue", "hold"):
-            return
-        if state.on_failure == "cancel":
-            cancel(self, FAILURE)
-        else:
-            self.emit(DrainBegan(why=FAILURE))
 
     def on_attempt_vanished(self, given: AttemptVanished) -> None:
         self.emit(AttemptLost(key=given.key, epoch=given.epoch, attempt=given.attempt, why=given.why, used=given.used))
@@ -402,6 +393,7 @@ class _Turn(Turn):
                         attempt=state.attempts.get(chosen, 0) + 1,
                         serial=state.serial + 1,
                         queued_ms=(self.now - state.queued_ns[chosen]) // NS_PER_MS,
+                        granted=self._granted(chosen) if state.patches else (),
                         units=state.ledger.units(chosen),
                     )
                 )
@@ -412,6 +404,11 @@ class _Turn(Turn):
         status = self._ending()
         if status is not None:
             self.emit(RunEnded(status=status, held=len(state.parked), cancelled=len(state.cancelled)))
+
+    def _granted(self, key: NodeKey) -> tuple[tuple[str, int], ...]:
+        site = self.state.site_of(key)
+        facts = site.facts if site.facts is not None else self.state.facts[key]
+        return granted(site, facts.amounts)
 
     def _release(self) -> None:
         """Temporary files that nobody has to read any more go."""

@@ -143,6 +143,34 @@ class ScopeResumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrioritySet:
+    """Calls in a scope have this priority from here on, whatever their text says; None: what it says. Added later."""
+
+    scope: Scope
+    priority: int | None
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandSet:
+    """Calls in a scope that have not started demand these amounts, in base units; None: what their text says. Added later."""
+
+    scope: Scope
+    amounts: tuple[tuple[str, int | None], ...]
+    who: str = ""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """The newest change of an operator, which is that row, is taken back: what was before it is in force again. Added later."""
+
+    row: int
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expanded:
     """A FanOut over a closed list has `count` elements."""
 
@@ -279,6 +307,8 @@ class AttemptStarted:
     """Counts every start of the run: the name of the attempt's log and scratch folder."""
     queued_ms: int = 0
     """How long it had been ready: all that it waits for was there, it stood in the queue. Added later."""
+    granted: tuple[tuple[str, int], ...] = ()
+    """All that it demands, in base units, where an operator has set any of that; else it is what its text says. Added later."""
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Resource → which of its units the attempt has. Added later."""
 
@@ -512,6 +542,9 @@ Event: TypeAlias = (
     | ClockStepped
     | ScopePaused
     | ScopeResumed
+    | PrioritySet
+    | DemandSet
+    | Undone
     | Expanded
     | Extended
     | Closed

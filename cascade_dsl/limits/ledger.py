@@ -44,11 +44,11 @@ from .audit import Audit
 from .effects import Capacities
 from .faults import LedgerFault
 from .keying import Keying
-from .passing import Passing
+from .passing import PATIENCE, Passing
 from .picture import Wait
 from .pools import Clock, Pool, SpendPool
 from .search import Search
-from .shapes import DemandClass, Holder, Rank, Shape, Template, Waiter, asks
+from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks
 from .units import Given, Units
 from .views import Effect, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Words
@@ -154,14 +154,6 @@ class Ledger:
         self._words.expire(layer, identity, until_ns)
         self._follow(identity.scope)
 
-    def windows(self) -> tuple[Window, ...]:
-        """The windows that words have or had: somebody has to say when each turns."""
-        return self._words.windows()
-
-    def edge(self, window: Window) -> tuple[bool, int | None] | None:
-        """Whether a window is open and until when it stays so, as it was last said."""
-        return self._words.edge(window)
-
     def turn_window(self, window: Window, is_open: bool, until_ns: int | None) -> None:
         """A window is open or closed until then."""
         for scope in self._words.turn(window, is_open, until_ns):
@@ -217,6 +209,16 @@ class Ledger:
         """A layer says nothing any more at all."""
         for scope in self._words.drop_layer(layer):
             self._follow(scope)
+
+    @property
+    def words(self) -> Words:
+        """What is said and in force: to be read, never changed."""
+        return self._words
+
+    def restore(self, layer: Layer, scope: Scope, words: Iterable[Word]) -> None:
+        """A layer says these words about a scope and nothing else; pools of which it speaks still stay as they are."""
+        self._words.restore(layer, scope, words)
+        self._follow(scope)
 
     def refusal(self, word: Word) -> str | None:
         """Why the word may not be said: it raises what a lower layer said `hard`. None where it may."""
@@ -361,11 +363,18 @@ class Ledger:
     # ---- nodes ------------------------------------------------------------------------------------------------
 
     def enqueue(
-        self, node: NodeKey, shape: int, rank: Rank, amounts: tuple[int, ...], keys: Mapping[str, str] = NO_KEYS
+        self,
+        node: NodeKey,
+        shape: int,
+        rank: Rank,
+        amounts: tuple[int, ...],
+        keys: Mapping[str, str] = NO_KEYS,
+        place: Place | None = None,
     ) -> None:
         """A node waits. Amounts are by the shape's resources; a smaller rank starts first, then the older node.
 
-        `keys` are by text; those that are missing are given by `key`, before which it does not start.
+        `keys` are by text; those that are missing are given by `key`, before which it does not start. `place` is what
+        `withdraw` gave, for one that was taken out to be queued anew: it is as old as it was.
         """
         if node in self._waiting or node in self._holders:
             raise LedgerFault(f"node {node} is queued twice")
@@ -373,12 +382,14 @@ class Ledger:
         if len(amounts) != len(template.resources) or min(amounts, default=0) < 0:
             raise LedgerFault(f"node {node} asks for {amounts} of {template.resources}")
         kind = self._shape(template, amounts)
-        age = self._tick
-        self._tick += 1
+        if place is None:
+            place = Place(self._tick)
+            self._tick += 1
+        age = place.age
         cls = kind.class_for(rank, keys, age, amounts)
         fresh = not cls.queue
         cls.queue.append(age, node, amounts)
-        self._waiting[node] = Waiter(cls, age)
+        self._waiting[node] = Waiter(cls, age, min(place.passes, PATIENCE - 1))
         if fresh:
             self._search.rouse(cls)
             self._passing.refront(cls)
@@ -389,9 +400,10 @@ class Ledger:
         if cls.joint or (asleep is not None and asks(amounts, cls.column(asleep.pool)) < asleep.need):
             self._search.rouse(cls)
 
-    def withdraw(self, node: NodeKey) -> None:
-        """A waiting node goes, never started."""
-        self._take_out(node)
+    def withdraw(self, node: NodeKey) -> Place:
+        """A waiting node goes, never started. Gives where it stood."""
+        waiter = self._take_out(node)
+        return Place(waiter.age, waiter.passes)
 
     def start(self, node: NodeKey, units: Given = ()) -> None:
         """A waiting node becomes a holder of all that it demands. It must fit; it need not be the one chosen.
@@ -439,7 +451,7 @@ class Ledger:
                 self._search.gained(pool)
         self._keying.release(node, holder)
 
-    def _take_out(self, node: NodeKey) -> None:
+    def _take_out(self, node: NodeKey) -> Waiter:
         waiter = self._waiting.pop(node, None)
         if waiter is None:
             raise LedgerFault(f"node {node} is withdrawn and does not wait")
@@ -450,6 +462,7 @@ class Ledger:
         if waiter.claim is not None:
             self._passing.unclaim(node)
             self._revise(waiter)
+        return waiter
 
     def _reserve(self) -> None:
         """Capacities, pools or pauses have changed: which claims are reservations?"""

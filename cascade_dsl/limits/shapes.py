@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..ir.requirement import Scope
 from .keyed import Family
@@ -258,15 +258,22 @@ class DemandClass:
             self._lead_known = False
 
 
+class Place(NamedTuple):
+    """Where a node stood in the queue: its age, and how often it had been passed."""
+
+    age: int
+    passes: int = 0
+
+
 class Waiter:
     """A waiting node: its class and age, and how often it has been passed."""
 
     __slots__ = ("age", "claim", "claimed", "cls", "due_ns", "is_reserved", "passes")
 
-    def __init__(self, cls: DemandClass, age: int) -> None:
+    def __init__(self, cls: DemandClass, age: int, passes: int = 0) -> None:
         self.cls = cls
         self.age = age
-        self.passes = 0
+        self.passes = passes
         self.claim: int | None = None
         """The number of its claim, once it has been passed often enough."""
         self.claimed: list[Demand] = []

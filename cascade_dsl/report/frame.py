@@ -30,6 +30,8 @@ _STATE_STYLES: dict[str, Style] = {
     "retrying": "warn",
     "skipped": "warn",
     "running": "good",
+    "frozen": "warn",
+    "cancelled": "warn",
 }
 
 
@@ -181,5 +183,7 @@ def _rows(rows: Sequence[RunningView], status: Status, wide: int) -> list[Row]:
             line.append((f"  {cut(each.task, 24)}", "dim"))
         if each.attempt > 1:
             line.append((f"  attempt {each.attempt}", "warn"))
+        if each.frozen:
+            line.append(("  frozen", "warn"))
         out.append(tuple(line))
     return out

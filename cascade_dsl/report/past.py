@@ -20,6 +20,7 @@ _NODES_SHOWN = 100
 _FAILURES_SHOWN = 5
 _VALUE_CELLS = 100
 _NAME_CELLS = 40
+_OF_DAY = "%H:%M:%S"
 
 
 class Row(Protocol):
@@ -41,6 +42,31 @@ class Row(Protocol):
     def cached(self) -> int: ...
     @property
     def failed(self) -> int: ...
+
+
+class Changed(Protocol):
+    """A change of a run, as `runtime.changes` tells it."""
+
+    @property
+    def at_ns(self) -> int: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def because(self) -> str: ...
+    @property
+    def until_ns(self) -> int | None: ...
+    @property
+    def before(self) -> str: ...
+    @property
+    def after(self) -> str: ...
+    @property
+    def undone_ns(self) -> int | None: ...
+    @property
+    def undone_by(self) -> str: ...
+    @property
+    def ended_ns(self) -> int | None: ...
 
 
 def clock(t_ns: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
@@ -84,19 +110,19 @@ def show_lines(
     nodes: NodeCounts,
     on_failure: str,
     params: dict[str, Json],
-    changes: Sequence[tuple[int, str, str, str]],
+    changes: Sequence[Changed],
     calls: Sequence[tuple[str, str, str, int, int]],
     failures: Sequence[FailureView],
     outputs: dict[str, Json],
 ) -> list[str]:
-    """One run: `changes` are (instant, who, what, because), `calls` (name, task, state, attempts, nanoseconds)."""
+    """One run: `calls` are (name, task, state, attempts, nanoseconds)."""
     whole = row.status not in ("running", "interrupted")
     lines = [f"{row.run}  {printable(row.file)}  {row.status}{' after' if whole else ','} {took(row.took_ns)}"]
     lines.append(f"  began {clock(row.started_ns)}, on failure {on_failure}")
     counted = [(nodes.done, "done"), *states_of(nodes)]
     lines.append(f"  {', '.join(f'{number} {word}' for number, word in counted if number or word == 'done')}")
     lines += _section("params", (f"{name} = {_short(value)}" for name, value in params.items()))
-    lines += _section("changes", map(_change, changes))
+    lines += _section("changes", change_lines(changes))
     if calls:
         table = [("NODE", "TASK", "STATE", "ATTEMPTS", "TOOK")]
         for name, task, state, attempts, ns in _most_telling(calls):
@@ -119,10 +145,26 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
     return ["", title, *found] if found else []
 
 
-def _change(change: tuple[int, str, str, str]) -> str:
-    at_ns, who, what, because = change
-    text = f"{clock(at_ns, '%H:%M:%S')}  {printable(who)}: {what}" if who else f"{clock(at_ns, '%H:%M:%S')}  {what}"
-    return f"{text}, because {printable(because)}" if because else text
+def change_lines(changes: Iterable[Changed]) -> list[str]:
+    """`12:03:04  ann: limit task:fetch 3: 10 → 3, because the API complains; undone by bob 12:05:00`."""
+    return [_change(change) for change in changes]
+
+
+def _change(change: Changed) -> str:
+    who = f"{printable(change.who)}: " if change.who else ""
+    text = f"{clock(change.at_ns, _OF_DAY)}  {who}{printable(change.what)}"
+    if change.before != change.after:
+        text += f": {printable(change.before)} → {printable(change.after)}"
+    if change.because:
+        text += f", because {printable(change.because)}"
+    if change.until_ns is not None and change.ended_ns is None and change.undone_ns is None:
+        text += f"; until {clock(change.until_ns, _OF_DAY)}"
+    if change.undone_ns is not None:
+        by = f" by {printable(change.undone_by)}" if change.undone_by else ""
+        text += f"; undone{by} {clock(change.undone_ns, _OF_DAY)}"
+    elif change.ended_ns is not None:
+        text += f"; ended {clock(change.ended_ns, _OF_DAY)}"
+    return text
 
 
 def _short(value: Json) -> str:

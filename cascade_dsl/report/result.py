@@ -116,7 +116,7 @@ def refusal_json(diagnostics: tuple[Diagnostic, ...]) -> dict[str, Any]:
 def closing_lines(result: RunResult) -> list[str]:
     """The last lines of a run: what happened, and where it failed what to type next."""
     lines = [last_line(result)]
-    if result.status == "failed" and result.on_failure == "finish" and result.nodes.cancelled:
+    if result.status == "failed" and result.on_failure == "finish" and result.nodes.cancelled > result.nodes.stopped:
         lines.append("  `--on-failure continue` would have run what does not need what failed")
     if any(failure.held for failure in result.failures) and result.status != "done":
         lines.append("  what is held stays held: `cascade continue`, and `cascade retry all` in another terminal")
@@ -131,7 +131,13 @@ def last_line(result: RunResult) -> str:
     else:
         parts = [f"{count(nodes.done, 'task')} done"]
         parts += [f"{nodes.cached} cached"] if nodes.cached else []
-    named = (("failed", nodes.failed), ("held", nodes.held), ("skipped", nodes.skipped), ("not run", nodes.cancelled))
+    named = (
+        ("failed", nodes.failed),
+        ("held", nodes.held),
+        ("cancelled", nodes.stopped),
+        ("skipped", nodes.skipped),
+        ("not run", nodes.cancelled - nodes.stopped),
+    )
     parts += [f"{number} {word}" for word, number in named if number]
     text = f"{', '.join(parts)} in {show_seconds(result.seconds)}"
     if result.freed_bytes >= _WORTH_SAYING_BYTES:
@@ -139,6 +145,8 @@ def last_line(result: RunResult) -> str:
     match result.status:
         case "done":
             return f"done: {text}"
+        case "failed" if nodes.stopped and not nodes.failed and not nodes.held:
+            return f"incomplete: {text}; `cascade continue` runs what was cancelled"
         case "failed":
             logged = next((failure.name for failure in result.failures if failure.log), None)
             return f"failed: {text}" if logged is None else f"failed: {text}; `cascade log {logged}` shows more"

@@ -70,13 +70,15 @@ def states(nodes: NodeCounts) -> list[tuple[int, str]]:
     Those that are cached are among the `done`.
     """
     named = (
-        (nodes.running, "running"),
+        (nodes.running - nodes.frozen, "running"),
+        (nodes.frozen, "frozen"),
         (nodes.failed, "failed"),
         (nodes.held, "held"),
         (nodes.backoff, "retrying"),
         (nodes.cached, "cached"),
         (nodes.skipped, "skipped"),
-        (nodes.cancelled, "not run"),
+        (nodes.stopped, "cancelled"),
+        (nodes.cancelled - nodes.stopped, "not run"),
         (nodes.ready, "ready"),
         (nodes.waiting, "waiting"),
     )
@@ -159,8 +161,13 @@ def changes(status: Status) -> list[str]:
     for change in sorted(status.changes, key=lambda c: (c.kind != "pause", c.scope)):
         if change.kind == "pause":
             held = waiting.get(f"pause {change.scope}", "")
-            text = f"paused {'everything' if change.scope == 'global' else change.scope}{_said(change)}"
+            how = "frozen" if change.freezes else "paused"
+            text = f"{how} {'everything' if change.scope == 'global' else change.scope}{_said(change)}"
+            if change.until_ns is not None:
+                text += f", {show_seconds(max(0, change.until_ns - status.now_ns) / NS_PER_S)} left"
             out.append(f"{text}; {held} waiting" if held else text)
+        elif change.kind == "drain":
+            out.append(f"draining{_said(change)}")
         else:
             amount = show_amount(dimensions.get(change.scope, "count"), change.amount or 0)
             out.append(f"limit {change.scope} {amount}{_said(change)}")

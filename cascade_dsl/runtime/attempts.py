@@ -147,6 +147,18 @@ class Attempts:
         if executor is not None:
             executor.stop(str(serial), self._grace_s)
 
+    def freeze(self, serial: int) -> None:
+        """Let an attempt stand still; one that is still being prepared does when it starts, one whose body has ended does not."""
+        executor = self._on.get(str(serial))
+        if executor is not None:
+            executor.freeze(str(serial))
+
+    def thaw(self, serial: int) -> None:
+        """Let it go on."""
+        executor = self._on.get(str(serial))
+        if executor is not None:
+            executor.thaw(str(serial))
+
     def kill(self) -> None:
         """KILL to all that runs, at once."""
         for id_, executor in list(self._on.items()):
@@ -191,7 +203,15 @@ class Attempts:
 
     def _prepare(self, effect: StartAttempt, site: Site, value_of: ValueOf) -> Prepared:
         return self._bodies.prepare(
-            site, effect.key, effect.epoch, effect.attempt, effect.serial, effect.facts, value_of, effect.units
+            site,
+            effect.key,
+            effect.epoch,
+            effect.attempt,
+            effect.serial,
+            effect.facts,
+            value_of,
+            effect.units,
+            effect.granted,
         )
 
     def _launch(self, effect: StartAttempt, prepare: Callable[[], Prepared]) -> None:
@@ -255,8 +275,11 @@ class Attempts:
         executor = self._commands if isinstance(prepared.spec.work, CommandSpec) else self._python
         self._on[id_] = executor
         executor.start(self._memory.held(prepared.spec))
-        if self._is_stopping(effect.key):
+        running = self._state.running.get(effect.key)
+        if running is not None and running.stopping is not None:
             executor.stop(id_, self._grace_s)
+        elif running is not None and running.frozen_ns is not None:
+            executor.freeze(id_)
 
     def _is_stopping(self, key: NodeKey) -> bool:
         running = self._state.running.get(key)
@@ -387,7 +410,7 @@ class Attempts:
         running = self._state.running.get(prepared.key)
         if running is not None and running.stopping == "timeout":
             return f"took longer than its timeout of {show_duration(running.facts.timeout_ns or 0)}"
-        if running is not None and running.stopping == "cancelled":
+        if running is not None and running.stopping is not None:
             return "stopped"
         if outcome.signal is not None:
             return f"killed by {Signals(outcome.signal).name}"

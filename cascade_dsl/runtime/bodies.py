@@ -108,8 +108,8 @@ class Bodies:
         known = self._expressions.get(site.id)
         if known is None:
             assert site.task is not None
-            assert site.clauses is not None
-            known = [e for _, e in _arguments(site)] + task_expressions(site.task, site.clauses)
+            assert site.written is not None
+            known = [e for _, e in _arguments(site)] + task_expressions(site.task, site.written)
             self._expressions[site.id] = known
         return known
 
@@ -145,14 +145,15 @@ class Bodies:
         facts: Facts,
         value_of: ValueOf,
         units: Given = (),
+        granted: tuple[tuple[str, int], ...] = (),
     ) -> Prepared:
-        """The attempt, which has these units of what it demands; raises CannotStart."""
+        """The attempt, which has these units of what it demands, and demands what was granted it; raises CannotStart."""
         task, clauses = site.task, site.clauses
         assert task is not None
         assert clauses is not None
         value_of = self.secrets.checked(value_of)
         inputs = self.arguments(site, value_of)
-        need = self._need(site, facts)
+        need = self._need(site, facts, granted)
         plain: dict[str, Any] = {**inputs, "attempt": attempt, "need": need}
         folder = self._scratch / str(serial)
         try:
@@ -235,14 +236,16 @@ class Bodies:
     def _make(self, folder: Path) -> None:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
 
-    def _need(self, site: Site, facts: Facts) -> dict[str, Any]:
-        assert site.clauses is not None
+    def _need(self, site: Site, facts: Facts, granted: tuple[tuple[str, int], ...]) -> dict[str, Any]:
+        """What the attempt has, not what its site would ask for now: an operator may have spoken since its start."""
+        assert site.written is not None
+        text = (requirement.resource for requirement in site.written.requires)
         need: dict[str, Any] = {}
-        for requirement, amount in zip(site.clauses.requires, facts.amounts, strict=True):
-            if self._plan.dimensions[requirement.resource] == "millicpu":
-                need[requirement.resource] = amount // MILLI if amount % MILLI == 0 else amount / MILLI
+        for resource, amount in granted or zip(text, facts.amounts, strict=True):
+            if self._plan.dimensions[resource] == "millicpu":
+                need[resource] = amount // MILLI if amount % MILLI == 0 else amount / MILLI
             else:
-                need[requirement.resource] = amount
+                need[resource] = amount
         return need
 
     def _work(

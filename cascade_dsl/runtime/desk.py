@@ -1,7 +1,7 @@
 """Where an operator's words arrive: parse, check at the door, one turn of the engine, and what it did.
 
 A verb is a row of `Desk._on`: a method that takes the request and gives the answer. What a change did is put into words
-in `acknowledging`.
+in `acknowledging`. A request with `dry` changes nothing: whatever is ordered for it is rehearsed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import trio
 
 from ..base.diagnostics import fail
 from ..control.server import serve_control
-from ..engine.inputs import LimitGiven, LimitTaken, PauseAsked, ResumeAsked
+from ..engine.inputs import LimitGiven, LimitTaken
 from ..engine.status import Status
 from ..ir.events import Word
 from ..ir.graph import Graph
@@ -23,8 +23,11 @@ from ..ir.requirement import Layer, Limit, Scope
 from ..ir.scopes import scopes_of
 from .acknowledging import Answer, of_limits
 from .interpreter import Interpreter
+from .rehearsal import rehearsing
 
 if TYPE_CHECKING:
+    from .changing import Changing
+    from .halts import Halts
     from .mending import Mending
 
 
@@ -34,6 +37,10 @@ class Sentences:
 
     limit: Callable[[str, Graph], Limit]
     scope: Callable[[str, Graph], Scope]
+    priority: Callable[[str, Graph], tuple[Scope, int | None]]
+    """`task:fetch 5`; None: what the text says."""
+    demands: Callable[[str, Graph], tuple[Scope, tuple[tuple[str, int | None], ...]]]
+    """`task:align mem=16GB cpu=2`, in base units."""
     compiler: Sequence[str] = ()
     """The command that compiles the file that follows: `{"graph": …, "diagnostics": […]}` on its standard output."""
     load: Callable[[Path], Graph] | None = None
@@ -43,12 +50,21 @@ class Sentences:
 class Desk:
     """Answers control requests of one run."""
 
-    def __init__(self, interpreter: Interpreter, sentences: Sentences, mending: Callable[[], Mending]) -> None:
-        """`mending` makes who repairs the run, when that is first asked for."""
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        sentences: Sentences,
+        mending: Callable[[], Mending],
+        halts: Callable[[], Halts],
+        changing: Callable[[], Changing],
+    ) -> None:
+        """`mending` makes who repairs the run, `halts` who stops it, `changing` who sets and takes back, when first asked for."""
         self._interpreter = interpreter
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
+        self._make_halts = halts
+        self._make_changing = changing
         self._on: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
             "status": self._status,
             "scopes": self._scopes,
@@ -56,6 +72,11 @@ class Desk:
             "unlimit": self._unlimit,
             "pause": self._pause,
             "resume": self._resume,
+            "drain": self._drain,
+            "cancel": self._cancel,
+            "priority": self._priority,
+            "set": self._set,
+            "undo": self._undo,
             "retry": self._retry,
             "reload": self._reload,
         }
@@ -76,7 +97,11 @@ class Desk:
 
     async def answer(self, request: dict[str, Any]) -> Answer:
         """One request; raises CascadeError where it is refused, and then nothing has changed."""
-        return await self._on[request["verb"]](request)
+        do = self._on[request["verb"]]
+        if "dry" not in request:
+            return await do(request)
+        with rehearsing():
+            return {**await do(request), "applied": False}
 
     # -- what is asked --------------------------------------------------------------------------------------------
 
@@ -86,7 +111,7 @@ class Desk:
     async def _scopes(self, _: dict[str, Any]) -> Answer:
         return {"scopes": scopes_of(self._graph)}
 
-    # -- words and pauses -----------------------------------------------------------------------------------------
+    # -- words ----------------------------------------------------------------------------------------------------
 
     async def _limit(self, request: dict[str, Any]) -> Answer:
         limit, who = self._sentences.limit(request["text"], self._graph), _who(request)
@@ -96,33 +121,62 @@ class Desk:
         refusal = self._interpreter.state.ledger.refusal(word)
         if refusal is not None:
             raise fail("CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again")
-        return await self._change(LimitGiven(word=word, who=who), limit.scope)
+        return await self._change(LimitGiven(word=word, who=who, preempt="preempt" in request), limit.scope)
 
     async def _unlimit(self, request: dict[str, Any]) -> Answer:
         scope = self._scope(request["scope"])
         return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request)), scope)
 
-    async def _pause(self, request: dict[str, Any]) -> Answer:
-        text = request.get("scope")
-        scope = Scope("global") if text is None else self._scope(text)
-        given = PauseAsked(scope=scope, who=_who(request), because=request.get("because", ""))
-        return await self._change(given, scope)
-
-    async def _resume(self, request: dict[str, Any]) -> Answer:
-        text = request.get("scope")
-        scope = None if text is None else self._scope(text)
-        return await self._change(ResumeAsked(scope=scope, who=_who(request)), scope)
-
     def _scope(self, text: str) -> Scope:
         return self._sentences.scope(text, self._graph)
 
-    async def _change(self, given: LimitGiven | LimitTaken | PauseAsked | ResumeAsked, scope: Scope | None) -> Answer:
+    async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> Answer:
         ledger = self._interpreter.state.ledger
-        return await self._interpreter.order(
-            given,
-            lambda: ledger.capacities(scope),
-            lambda before: of_limits(self._interpreter.run_id, ledger.effect(scope, before), applied=True),
-        )
+
+        def effect(before: tuple[Any, set[int]]) -> Answer:
+            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0]), applied=True)
+            if isinstance(given, LimitGiven) and given.preempt:
+                count = len(self._preempted() - before[1])
+                told["preempted"] = count
+                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+            return told
+
+        return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)
+
+    def _preempted(self) -> set[int]:
+        running = self._interpreter.state.running.values()
+        return {each.serial for each in running if each.stopping == "preempted"}
+
+    # -- what stops and goes on -----------------------------------------------------------------------------------
+
+    async def _pause(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        return await self._make_halts().pause(request, Scope("global") if text is None else self._scope(text))
+
+    async def _resume(self, request: dict[str, Any]) -> Answer:
+        text = request.get("scope")
+        return await self._make_halts().resume(request, None if text is None else self._scope(text))
+
+    async def _drain(self, request: dict[str, Any]) -> Answer:
+        return await self._make_halts().drain(request)
+
+    async def _cancel(self, request: dict[str, Any]) -> Answer:
+        halts = self._make_halts()
+        is_scope = "what" in request and halts.means_scope(request)
+        return await halts.cancel(request, self._scope(request["what"]) if is_scope else None)
+
+    # -- what is set and taken back -------------------------------------------------------------------------------
+
+    async def _priority(self, request: dict[str, Any]) -> Answer:
+        scope, priority = self._sentences.priority(request["text"], self._graph)
+        return await self._make_changing().priority(request, scope, priority)
+
+    async def _set(self, request: dict[str, Any]) -> Answer:
+        scope, amounts = self._sentences.demands(request["text"], self._graph)
+        return await self._make_changing().demands(request, scope, amounts)
+
+    async def _undo(self, request: dict[str, Any]) -> Answer:
+        return await self._make_changing().undo(request)
 
     # -- repair ---------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from ..engine.effects import (
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
     KeyNodes,
     Measure,
@@ -32,6 +33,7 @@ from ..engine.effects import (
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.inputs import AttemptBroke, Input, RunRequested
 from ..engine.state import Frame
@@ -278,7 +280,7 @@ class DryShell:
                 self._ended = True
             case Discard():
                 pass  # what would go once it has been read
-            case StopAttempt() | Publish() | KeyNodes():  # no limit is in force, so that nobody asks for keys
+            case StopAttempt() | FreezeAttempt() | ThawAttempt() | Publish() | KeyNodes():  # nobody steers a forecast
                 raise AssertionError(effect)
 
     def _leave_undone(self, effect: StartAttempt) -> None:

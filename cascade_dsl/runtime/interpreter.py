@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import trio
 
+from ..base.diagnostics import CascadeError
 from ..base.quantity import NS_PER_S
 from ..engine.effects import (
     Discard,
     EndRun,
     Evaluate,
     EvaluateFacts,
+    FreezeAttempt,
     Gather,
     KeyNodes,
     Measure,
@@ -27,17 +29,26 @@ from ..engine.effects import (
     Recall,
     StartAttempt,
     StopAttempt,
+    ThawAttempt,
 )
 from ..engine.inputs import (
+    CancelAsked,
+    DemandGiven,
+    DrainAsked,
+    DrainEndAsked,
     Input,
     LimitGiven,
     LimitTaken,
+    NodesCancelAsked,
     PauseAsked,
+    PriorityGiven,
     ReloadAsked,
     ResumeAsked,
     RetryAsked,
+    ScopeCancelAsked,
     StallAccepted,
     TimeReached,
+    UndoAsked,
 )
 from ..engine.state import State
 from ..engine.status import FailureView, Status
@@ -69,6 +80,7 @@ from .picture import PICTURED, Picture
 from .publishing import Publishing
 from .recalling import Judge, Recalling, RecallTerms
 from .recipes import Recipes
+from .rehearsal import is_rehearsing, rehearse
 from .sources import SourceLines
 from .values import Values
 from .wall import CHECK_S, Wall
@@ -101,7 +113,11 @@ class Reporter(Protocol):
     def resumed(self) -> None: ...
 
 
-Steering: TypeAlias = LimitGiven | LimitTaken | PauseAsked | ResumeAsked | RetryAsked | ReloadAsked
+Halting: TypeAlias = (
+    PauseAsked | ResumeAsked | DrainAsked | DrainEndAsked | CancelAsked | NodesCancelAsked | ScopeCancelAsked
+)
+Changing: TypeAlias = PriorityGiven | DemandGiven | UndoAsked
+Steering: TypeAlias = LimitGiven | LimitTaken | Halting | Changing | RetryAsked | ReloadAsked
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +129,7 @@ class Order:
     effect: Callable[[Any], dict[str, Any]]
     done: trio.Event
     answer: dict[str, Any] | None = None
+    refusal: CascadeError | None = None
 
 
 class Interpreter:
@@ -249,14 +266,20 @@ class Interpreter:
         before: Callable[[], Any],
         effect: Callable[[Any], dict[str, Any]],
     ) -> dict[str, Any]:
-        """An operator's words: a turn of their own; the answer is `effect(before())`, made when it is committed.
+        """An operator's words: a turn of their own. The answer is `effect(before())`, given when the turn is committed.
 
-        Its `effect` is said on the terminal of the run, or its `said` where it has one.
+        `before` looks at the state just before the turn, and may refuse by a CascadeError: then nothing has changed.
+        `effect` looks at it when the words are in force and nothing has started because of them. The `effect` of the answer is
+        said on the terminal of the run, or its `said` where it has one.
         """
         order = Order(tuple(given) if isinstance(given, Sequence) else (given,), before, effect, trio.Event())
+        if is_rehearsing():
+            return await rehearse(lambda: self._foresee(order))
         self._orders.append(order)
         self._bell.set()
         await order.done.wait()
+        if order.refusal is not None:
+            raise order.refusal
         assert order.answer is not None
         return order.answer
 
@@ -272,15 +295,42 @@ class Interpreter:
             self._turn(inputs)
             while self._orders and state.phase != "ended":
                 order = self._orders.pop(0)
-                before = order.before()
-                self._turn(order.given)
-                order.answer = order.effect(before)
-                order.done.set()
+                if not self._carry_out(order):
+                    continue
+                assert order.answer is not None
                 said = order.answer.get("said", order.answer["effect"])
                 self._reporter.changed(order.given[0].who, said, _reason(order.given[0]))
             if state.phase == "ended":
                 return
             inputs = await self._next_inputs()
+
+    def _foresee(self, order: Order) -> dict[str, Any]:
+        """What `_carry_out` would answer. Spoils the state: for a copy of this process."""
+        now_ns = self._clock.now_ns()
+        due = next_due(self.state)
+        if due is not None and due <= now_ns:
+            step(self.state, [TimeReached()], now_ns)
+        before = order.before()
+        answers: list[dict[str, Any]] = []
+        step(self.state, order.given, now_ns, lambda: answers.append(order.effect(before)))
+        return answers[0]
+
+    def _carry_out(self, order: Order) -> bool:
+        """True when the words of an order are in force, False where they were refused."""
+        due = next_due(self.state)
+        if due is not None and due <= self._clock.now_ns():
+            self._turn([TimeReached()])  # what ends by itself has ended before
+        try:
+            before = order.before()
+        except CascadeError as refusal:
+            order.refusal = refusal
+            order.done.set()
+            return False
+        answers: list[dict[str, Any]] = []
+        self._turn(order.given, lambda: answers.append(order.effect(before)))
+        order.answer = answers[0]
+        order.done.set()
+        return True
 
     async def _next_inputs(self) -> list[Input]:
         due = next_due(self.state)
@@ -316,10 +366,10 @@ class Interpreter:
                 self._tell(StallAccepted())
         self._stalled = stalled
 
-    def _turn(self, inputs: Sequence[Input]) -> None:
+    def _turn(self, inputs: Sequence[Input], between: Callable[[], None] | None = None) -> None:
         now_ns = self._clock.now_ns()
         first = self.state.seq + 1
-        events = step(self.state, self._wall.heard(inputs, self.state, now_ns), now_ns)
+        events = step(self.state, self._wall.heard(inputs, self.state, now_ns), now_ns, between)
         if events:
             self._commit(now_ns, first, events)
         for effect in take_effects(self.state):
@@ -375,6 +425,10 @@ class Interpreter:
                 self.attempts.start(effect)
             case StopAttempt(serial=serial):
                 self.attempts.stop(serial)
+            case FreezeAttempt(serial=serial):
+                self.attempts.freeze(serial)
+            case ThawAttempt(serial=serial):
+                self.attempts.thaw(serial)
             case Publish():
                 self.attempts.publish(effect)
             case Evaluate() | EvaluateFacts() | KeyNodes() | Measure() | Gather():
@@ -411,7 +465,7 @@ def _reason(given: Steering) -> str:
     match given:
         case LimitGiven():
             return given.word.limit.because
-        case PauseAsked():
-            return given.because
-        case LimitTaken() | ResumeAsked() | RetryAsked() | ReloadAsked():
+        case LimitTaken() | RetryAsked() | ReloadAsked() | DrainEndAsked() | UndoAsked():
             return ""
+        case _:
+            return given.because

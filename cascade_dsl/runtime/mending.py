@@ -34,6 +34,7 @@ from .interpreter import Interpreter
 from .machine import machine_words
 from .names import Names
 from .preflight import check_demands, check_files, check_shells, file_words
+from .rehearsal import is_rehearsing
 from .sources import SourceLines
 from .texts import changed_files, digest_of, text_of
 from .values import Values
@@ -233,7 +234,7 @@ class Mending:
             found: NewText | None = None
             if "old" not in request and changed_files(self._graph, self._folder):
                 found = await self.compiled(self._folder / self._graph.file)
-            given = [] if found is None else [await self._written(found, who)]
+            given = [] if found is None or is_rehearsing() else [await self._written(found, who)]
             keys = self._meant(node)
             names = [self._names.of(key) for key in keys]
             shown = ", ".join(names[:_NAMED]) + (f", … {len(names) - _NAMED} more" if len(names) > _NAMED else "")
@@ -263,13 +264,14 @@ class Mending:
             )
 
     def _meant(self, node: str) -> list[NodeKey]:
-        """What is parked or in backoff and is meant by a name, a binding, a task or `all`; CSC620, CSC621."""
+        """What is parked, cancelled or in backoff and is meant by a name, a binding, a task or `all`; CSC620, CSC621."""
         state = self._state
-        waiting = [*state.parked, *(key for key in state.attempts if is_in_backoff(state, key))]
+        backoff = (key for key in state.attempts if is_in_backoff(state, key))
+        waiting = list(dict.fromkeys((*state.parked, *state.cancelled, *state.condemned, *backoff)))
         if node == "all":
             if waiting:
                 return waiting
-            raise fail("CSC620", "nothing in this run is held or in backoff", help=self._why_none())
+            raise fail("CSC620", "nothing in this run is held, cancelled or in backoff", help=self._why_none())
         names = {key: self._names.of(key) for key in waiting}
         wanted = set(spellings(node))
         found = [key for key, name in names.items() if name in wanted]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ..base.diagnostics import CascadeError
+from ..base.quantity import NS_PER_S
 from ..engine.apply import apply
 from ..engine.handles import handle, is_done
 from ..engine.kept import KeptFrames
@@ -19,25 +20,18 @@ from ..ir.events import (
     AttemptFinished,
     AttemptLost,
     AttemptStarted,
-    CancelBegan,
-    DrainBegan,
     Event,
     OnFailure,
     PublishPlanned,
     Recalled,
-    RunContinued,
     RunStarted,
-    ScopePaused,
-    ScopeResumed,
-    WordDropped,
-    WordSet,
 )
 from ..ir.graph import Call, Graph, Json, NodeKey, Output, Param
-from ..ir.requirement import Layer, Limit
 from ..ir.used import Used
 from ..store.history import read_steadily
 from ..store.journal import JournalReader
 from ..store.runs import Project, Run
+from .changes import TOLD, Change, ChangeLog
 from .names import Names
 from .picture import PICTURED, Picture, counts
 from .sources import SourceLines
@@ -75,17 +69,6 @@ class PastNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What somebody did to the run while it was on; `limit` where that is a limit."""
-
-    at_ns: int
-    who: str
-    what: str
-    because: str = ""
-    limit: Limit | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """A run, whole. Values that are gone stand as a sentence in brackets."""
 
@@ -109,6 +92,23 @@ def show(project: Project, run: Run) -> Shown:
             return _Replay(project, run, texts, reader).shown()
         except EngineFault as error:
             raise reader.damaged(str(error)) from error
+
+    return read_steadily(run, read)
+
+
+def changes_of(run: Run) -> tuple[Change, ...]:
+    """What was changed in a run while it was on, without the rest of it; CascadeError as `show`."""
+    texts = texts_of(run)
+
+    def read(_: Run, reader: JournalReader) -> tuple[Change, ...]:
+        names = {row.key: row.name for row in reader.attempts()}
+        log = ChangeLog(texts.first, texts.later, lambda key: names.get(key, ".".join(map(str, key))))
+        try:
+            for row, t_ns, event in reader.rows_of(*TOLD):
+                log.note(row, t_ns, event)
+        except EngineFault as error:
+            raise reader.damaged(str(error)) from error
+        return log.changes
 
     return read_steadily(run, read)
 
@@ -138,7 +138,7 @@ class _Replay:
         self.logs = {row.serial: row.log for row in rows}
         self.told: dict[NodeKey, _Told] = {}
         self.planned: dict[NodeKey, Used | None] = {}
-        self.changes: list[Change] = []
+        self.changes = ChangeLog(graph, texts.later, self.name)
         self.versions: dict[str, str] = {}
         self.picture = Picture(
             run=run.id, file=graph.file, name_of=self.name, pid_of=lambda serial: None, remains={},
@@ -147,10 +147,12 @@ class _Replay:
 
     def shown(self) -> Shown:
         state = self.state
-        for _, t_ns, event in self.reader.events():
+        for row, t_ns, event in self.reader.events():
             apply(state, event, t_ns)
             state.outbox.clear()
             self.note(t_ns, event)
+            if isinstance(event, TOLD):
+                self.changes.note(row, t_ns, event)
             if isinstance(event, PICTURED):
                 self.picture.note(state, event)
         number = counts(state)
@@ -159,7 +161,7 @@ class _Replay:
             on_failure=state.on_failure,
             versions=self.versions,
             params={n.name: self.value(n.id) for n in self.graph.nodes if isinstance(n, Param)},
-            changes=tuple(self.changes),
+            changes=self.changes.changes,
             counts=number,
             nodes=tuple(self.nodes()),
             failures=tuple(self.picture.failures),
@@ -209,25 +211,6 @@ class _Replay:
             case Recalled():
                 told = self.of(event.key)
                 told.recalled, told.recipe = True, event.recipe
-            case RunContinued():
-                self.changes.append(Change(at_ns=t_ns, who="", what="continued"))
-            case WordSet(word=word) if word.layer == Layer.LIVE:
-                limit = word.limit
-                self.changes.append(
-                    Change(at_ns=t_ns, who=event.who, what=f"limit {limit.scope}", because=limit.because, limit=limit)
-                )
-            case WordDropped(layer=Layer.LIVE):
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"unlimit {event.scope}"))
-            case ScopePaused():
-                scope = "" if event.scope.kind == "global" else f" {event.scope}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"pause{scope}", because=event.because))
-            case ScopeResumed():
-                scope = "" if event.scope is None else f" {event.scope}"
-                self.changes.append(Change(at_ns=t_ns, who=event.who, what=f"resume{scope}"))
-            case DrainBegan():
-                self.changes.append(Change(at_ns=t_ns, who="", what="drain", because=event.why))
-            case CancelBegan():
-                self.changes.append(Change(at_ns=t_ns, who="", what="cancel", because=event.why))
             case _:
                 pass
 
@@ -251,7 +234,7 @@ class _Replay:
         for frame in (self.state.root, *self.state.frames.values()):
             for pos, site in enumerate(frame.body.sites):
                 if isinstance(site.node, Call):
-                    keys.update(_in_state(frame, pos, (At.FAILED, At.SKIPPED)))
+                    keys.update(_in_state(frame, pos, (At.FAILED, At.SKIPPED, At.CANCELLED)))
         for key in sorted(keys):
             site = self.state.plan.sites[key[0]]
             if site.task is None:
@@ -264,6 +247,11 @@ class _Replay:
                 name=self.name(key), task=site.task.name, state=state, attempts=tuple(attempts),
                 recipe=told.recipe if state == "cached" else "",
             )  # fmt: skip
+
+
+def round_s(ns: int) -> int:
+    """Nanoseconds, of whole seconds."""
+    return (ns + NS_PER_S // 2) // NS_PER_S * NS_PER_S
 
 
 def _interrupted(attempt: PastAttempt) -> PastAttempt:
@@ -296,6 +284,8 @@ def _word(at: At, told: _Told, going: bool) -> str:
             return "running" if going else "interrupted"
         case At.HELD:
             return "held"
+        case At.CANCELLED:
+            return "cancelled"
         case At.BACKOFF:
             return "retrying" if going else "not run"
         case At.COLD | At.WAITING | At.ASKED | At.READY | At.OPEN:

@@ -7,13 +7,18 @@ from dataclasses import replace
 from heapq import heappop, heappush, nsmallest
 from itertools import islice
 
+from ..engine.halting import is_over
 from ..engine.state import ENDED, At, State
 from ..engine.status import ChangeView, FailureView, NodeCounts, Ran, RetryView, RunningView, Status, WaitView
 from ..ir.events import (
     AttemptFailed,
     ComputeFailed,
+    DrainBegan,
+    DrainEnded,
     Event,
+    NodeCancelled,
     Retried,
+    RunContinued,
     ScopePaused,
     ScopeResumed,
     WordDropped,
@@ -30,7 +35,10 @@ _FAILURES_SHOWN = 50
 _RETRIES_SHOWN = 5
 _HELD_SHOWN = 10
 _NAMES_SHOWN = 3
-PICTURED = (AttemptFailed, ComputeFailed, Retried, WordSet, WordDropped, ScopePaused, ScopeResumed)
+PICTURED = (
+    *(AttemptFailed, ComputeFailed, Retried, WordSet, WordDropped, ScopePaused, ScopeResumed),
+    *(DrainBegan, DrainEnded, RunContinued, NodeCancelled),
+)
 """The events that a picture must be told of."""
 _Row = tuple[int, int, RetryView]
 
@@ -99,8 +107,19 @@ class Picture:
             case ScopePaused():
                 scope = str(event.scope)
                 self._changes["pause", scope] = ChangeView(
-                    kind="pause", scope=scope, who=event.who, because=event.because
+                    kind="pause",
+                    scope=scope,
+                    who=event.who,
+                    because=event.because,
+                    until_ns=event.until_ns,
+                    freezes=event.freezes,
                 )
+            case DrainBegan() if event.who:
+                self._changes["drain", ""] = ChangeView(kind="drain", scope="", who=event.who, because=event.because)
+            case DrainEnded() | RunContinued():
+                self._changes.pop(("drain", ""), None)
+            case NodeCancelled():
+                self._failures.pop(event.key, None)  # it was parked, and is not to run again
             case ScopeResumed(scope=None):
                 for key in [key for key in self._changes if key[0] == "pause"]:
                     del self._changes[key]
@@ -181,6 +200,7 @@ class Picture:
                 attempt=r.attempt,
                 since_ns=r.since_ns,
                 pid=self._pid_of(r.serial),
+                frozen=r.frozen_ns is not None,
             )
             for r in oldest
         )
@@ -249,6 +269,12 @@ def counts(state: State) -> NodeCounts:
     unborn = by[At.COLD] + by[At.WAITING] + by[At.ASKED]
     ended = state.phase == "ended"
     left = unborn + by[At.READY] + by[At.BACKOFF] if ended else 0
+    # What is left when nothing but what was cancelled stood in its way needs that.
+    needs = left if ended and state.status == "failed" and state.why == "" and state.cancelled else 0
+    unready = (
+        [key for key in state.condemned if key not in state.cancelled and not is_over(state, key)] if needs else []
+    )
+    stopped = by[At.CANCELLED] + len(unready)
     return NodeCounts(
         waiting=0 if ended else unborn,
         ready=0 if ended else by[At.READY],
@@ -257,9 +283,11 @@ def counts(state: State) -> NodeCounts:
         done=by[At.DONE] - state.recalled,
         cached=state.recalled,
         failed=by[At.FAILED],
-        skipped=by[At.SKIPPED],
-        cancelled=left,
+        skipped=by[At.SKIPPED] + needs - len(unready),
+        cancelled=left - needs + stopped,
+        stopped=stopped,
         held=by[At.HELD],
+        frozen=sum(running.frozen_ns is not None for running in state.running.values()),
         open_ended=not ended and _open_ended(state),
     )
 

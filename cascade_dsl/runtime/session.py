@@ -42,7 +42,7 @@ from ..store.earlier import Earlier, paths_of
 from ..store.hashes import Hashes
 from ..store.journal import Journal, JournalReader
 from ..store.leftovers import sweep_scratch
-from ..store.runs import Project, Run
+from ..store.runs import Project, Run, can_go_on
 from ..store.wal import was_restarted
 from .bodies import Bodies
 from .clock import Clock
@@ -72,7 +72,9 @@ from .wall import Wall, zone_text
 from .warden import PASSED_ON
 
 if TYPE_CHECKING:
+    from .changing import Changing
     from .explaining import Told
+    from .halts import Halts
     from .mending import Mending
 
 _FLUSH_AFTER_S = 0.5
@@ -206,7 +208,7 @@ def go_on(
                     help="run its file again",
                 )
             last = events[-1][2]
-            if isinstance(last, RunEnded) and (last.status == "done" or (last.status == "failed" and not last.held)):
+            if isinstance(last, RunEnded) and not can_go_on(last):
                 raise fail(
                     "CSC506",
                     f"the run {run.id} has ended ({last.status}): there is nothing to go on with",
@@ -382,7 +384,17 @@ def _play(
                     compiler=sentences.compiler,
                 )
 
-            desk = Desk(interpreter, sentences, mending)
+            def halts() -> Halts:
+                from .halts import Halts
+
+                return Halts(interpreter, names)
+
+            def changing() -> Changing:
+                from .changing import Changing
+
+                return Changing(interpreter, names)
+
+            desk = Desk(interpreter, sentences, mending, halts, changing)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)
@@ -525,6 +537,9 @@ def _interrupt(interpreter: Interpreter, reporter: Reporter, step: int) -> None:
     match step:
         case 1:
             reporter.note("interrupted: what runs ends, nothing new starts; once more stops it")
+            frozen = sum(running.frozen_ns is not None for running in interpreter.state.running.values())
+            if frozen:
+                reporter.note(f"{frozen} of what runs is frozen and ends only after `cascade resume`")
             interpreter.tell(DrainAsked(why="interrupted"))
         case 2:
             reporter.note("interrupted: what runs is stopped; once more kills it")

@@ -91,7 +91,17 @@ def shown(project: Project, run: Run, key: NodeKey, serial: int) -> Shown:
             return evaluate(expr, values.env(key[1:], variables))
 
         facts = state.running[key].facts
-        prepared = bodies.prepare(site, key, started.epoch, started.attempt, serial, facts, value_of, started.units)
+        prepared = bodies.prepare(
+            site,
+            key,
+            started.epoch,
+            started.attempt,
+            serial,
+            facts,
+            value_of,
+            started.units,
+            started.granted,
+        )
         work = prepared.spec.work
         assert isinstance(work, CommandSpec)
         own = dict(site.clauses.env)

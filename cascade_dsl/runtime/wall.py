@@ -18,6 +18,7 @@ from ..engine.inputs import (
     ContinueRequested,
     Input,
     LimitGiven,
+    PauseAsked,
     ReloadAsked,
     RunRequested,
     TimeReached,
@@ -83,10 +84,12 @@ class Wall:
         limit = word.limit
         if limit.until_minute is None or limit.until_ns is not None:
             return word
+        return replace(word, limit=replace(limit, until_ns=self._instant(limit.until_minute, since_ns)))
+
+    def _instant(self, minute: int, since_ns: int) -> int:
         from .hours import next_time
 
-        until_ns = next_time(limit.until_minute, since_ns + self._ahead_ns, self._local()) - self._ahead_ns
-        return replace(word, limit=replace(limit, until_ns=until_ns))
+        return next_time(minute, since_ns + self._ahead_ns, self._local()) - self._ahead_ns
 
     def _settled(self, given: Input, state: State, now_ns: int) -> Input:
         match given:
@@ -97,6 +100,8 @@ class Wall:
                 return replace(given, words=tuple(self.settled(word, state.started_ns) for word in words))
             case LimitGiven(word=word):
                 return replace(given, word=self.settled(word, now_ns))
+            case PauseAsked(until_minute=int(minute)):
+                return replace(given, until_ns=self._instant(minute, now_ns))
             case _:
                 return given
 
@@ -104,8 +109,8 @@ class Wall:
         ledger = state.ledger
         spoken = (word.limit.window for word in words)
         out: list[Input] = []
-        for window in dict.fromkeys((*ledger.windows(), *(window for window in spoken if window is not None))):
-            known = ledger.edge(window)
+        for window in dict.fromkeys((*ledger.words.windows(), *(window for window in spoken if window is not None))):
+            known = ledger.words.edge(window)
             if stepped or known is None or (known[1] is not None and known[1] <= now_ns):
                 out.append(self.edge(window, now_ns))
         return out

@@ -81,6 +81,8 @@ _READ: dict[str, _Change] = {
     "hours": lambda window: codec.decode(Window, window),
     "targets": tuple,
     "versions": lambda pairs: tuple((name, version) for name, version in pairs),
+    "amounts": lambda pairs: tuple((name, amount) for name, amount in pairs),
+    "granted": lambda pairs: tuple((name, amount) for name, amount in pairs),
     "facts": _read_facts,
     "files": lambda files: tuple(PlannedFile(**file) for file in files),
     "removals": _read_removals,

@@ -325,13 +325,17 @@ class JournalReader:
 
     def of_classes(self, *classes: type[Event]) -> Iterator[tuple[int, Event]]:
         """(t_ns, event) of the events of some classes, in order. Their chain is not verified."""
+        return ((t_ns, event) for _, t_ns, event in self.rows_of(*classes))
+
+    def rows_of(self, *classes: type[Event]) -> Iterator[tuple[int, int, Event]]:
+        """The same with the number of each row before them."""
         marks = ",".join("?" * len(classes))
         statement = f"SELECT seq, t_ns, kind, schema, payload FROM events WHERE kind IN ({marks}) ORDER BY seq"
         try:
             cursor = self._db.execute(statement, [cls.__name__ for cls in classes])
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
                 for seq, t_ns, kind, schema, payload in rows:
-                    yield t_ns, _decoded(self.path, seq, kind, schema, payload)
+                    yield seq, t_ns, _decoded(self.path, seq, kind, schema, payload)
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, str(error)) from error
 

@@ -35,6 +35,8 @@ class MeasuredAttempt:
     used: Used | None
     demands: dict[str, int]
     """What it had asked for, by resource, in base units."""
+    granted: dict[str, int]
+    """The same, where an operator had set any of it; else empty."""
 
 
 def measured(reader: JournalReader, plan: Plan) -> Iterator[MeasuredAttempt]:
@@ -67,7 +69,8 @@ def measured(reader: JournalReader, plan: Plan) -> Iterator[MeasuredAttempt]:
                     end=_end(event),
                     message=_said(event),
                     used=used,
-                    demands=_demands(plan, event.key, facts.get(event.key)),
+                    demands=dict(start.granted) or _demands(plan, event.key, facts.get(event.key)),
+                    granted=dict(start.granted),
                 )
             case _:
                 raise AssertionError(event)

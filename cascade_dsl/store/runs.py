@@ -341,7 +341,12 @@ def _can_continue(run: Run) -> bool:
         return False
     if not isinstance(last, RunEnded):
         return last is not None
-    return last.status in _CONTINUABLE or (last.status == "failed" and last.held > 0)
+    return can_go_on(last)
+
+
+def can_go_on(last: RunEnded) -> bool:
+    """Whether a run that ended so has something left that can be done in it."""
+    return last.status in _CONTINUABLE or (last.status == "failed" and last.held + last.cancelled > 0)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -28,6 +28,7 @@ from ..engine.effects import (
     StopAttempt,
     ThawAttempt,
 )
+from ..engine.facts import base_amount
 from ..engine.handles import elements
 from ..engine.inputs import (
     AttemptBroke,
@@ -50,11 +51,14 @@ from ..engine.inputs import (
     RunRequested,
     TimeReached,
 )
+from ..engine.plan import Site
 from ..engine.state import State
 from ..engine.step import is_stalled, new_state, next_due, replay, step, take_effects
 from ..engine.temporary import holders
 from ..ir.events import Event, Facts, OnFailure, ParamBound, PlannedFile, PlannedRemoval, Word
-from ..ir.graph import Graph, NodeKey, Param
+from ..ir.expr import Lit
+from ..ir.graph import Graph, NodeKey, Param, Requirement
+from ..ir.requirement import Dimension
 from ..ir.used import Used
 
 
@@ -316,6 +320,7 @@ class Simulation:
                 if isinstance(facts, str):
                     self.at(self.now_ns, EvaluationFailed(key=key, message=facts), effect)
                 else:
+                    facts = _patched(self.state.site_of(key), facts, self.state.plan.dimensions)
                     keys = tuple((text, self.oracle.key(key, text)) for text, _ in by)
                     self.at(self.now_ns, FactsEvaluated(key=key, facts=replace(facts, keys=keys)), effect)
             case KeyNodes(by=by, keys=nodes):
@@ -366,6 +371,28 @@ class Simulation:
             temporary=tuple(PlannedRemoval(path=path, size=0, digest="") for path in temporary) if stand else (),
             gone=bool(temporary) and not stand,
         )
+
+
+def _patched(site: Site, facts: Facts, dimensions: dict[str, Dimension]) -> Facts:
+    """The facts that an oracle knows of the text, with what an operator has set over it."""
+    now, text = site.clauses, site.written
+    if now is None or text is None or now == text:
+        return facts
+    said = {r.resource: (r.amount, amount) for r, amount in zip(text.requires, facts.amounts, strict=True)}
+
+    def amount(requirement: Requirement) -> int:
+        known = said.get(requirement.resource)
+        if known is not None and known[0] == requirement.amount:
+            return known[1]
+        assert isinstance(requirement.amount, Lit)
+        return base_amount(dimensions[requirement.resource], requirement.amount.value)
+
+    priority = facts.priority
+    if now.priority != text.priority:
+        assert isinstance(now.priority, Lit)
+        assert isinstance(now.priority.value, int)
+        priority = now.priority.value
+    return replace(facts, amounts=tuple(amount(r) for r in now.requires), priority=priority)
 
 
 def file_of(key: NodeKey, output: str) -> str:

@@ -101,7 +101,23 @@ def test_places_of_files() -> None:
     assert complete(["run", "a.csc", "--par"]).files is None
 
 
-KNOWN = ["FILE", "PATH", "DIR", "TARGET", "RUN", "CODE", "SHELL", "SCOPE", "NODE", "AMOUNT", "ACTION", "RESULT", "TASK"]
+KNOWN = [
+    "FILE",
+    "PATH",
+    "DIR",
+    "TARGET",
+    "RUN",
+    "CODE",
+    "SHELL",
+    "SCOPE",
+    "NODE",
+    "AMOUNT",
+    "ACTION",
+    "RESULT",
+    "TASK",
+    "PRIORITY",
+    "DEMAND",
+]
 
 
 def test_every_argument_of_a_verb_can_be_completed() -> None:

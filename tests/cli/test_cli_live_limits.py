@@ -54,7 +54,7 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
     (run,) = project.runs()
     assert said(project, "limit", "task:work", "4") == "task:work 10 → 4: 10 running, drains to 4"
     assert follows(project, WordSet) == []
-    assert said(project, "limit", "task:work", "12") == "task:work 4 → 12: 12 running, 0 more may start"
+    assert said(project, "limit", "task:work", "12") == "task:work 4 → 12: 10 running, 2 more may start"
     assert follows(project, WordSet) == instances(10, 12)
     assert said(project, "limit", "task:work", "0") == "task:work 12 → 0: 12 running, nothing new starts"
     assert said(project, "pause", "task:work") == "task:work paused: 12 running go on, 28 waiting"
@@ -74,9 +74,9 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
         "applied": True,
         "before": {"hold": 20, "pause": 0},
         "after": {"hold": 20},
-        "running": 20,
-        "waiting": 20,
-        "effect": "task:work resumed: 20 running, 20 waiting, its limit of 20 stands",
+        "running": 12,
+        "waiting": 28,
+        "effect": "task:work resumed: 12 running, 28 waiting, its limit of 20 stands",
     }
     assert follows(project, ScopeResumed) == instances(12, 20)
     assert said(project, "pause") == "global paused: 20 running go on, 20 waiting"

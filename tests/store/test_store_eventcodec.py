@@ -67,6 +67,8 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "Word": WORDS,
     "tuple[Word, ...]": st.lists(WORDS, max_size=2).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
+    "tuple[tuple[str, int], ...]": st.lists(st.tuples(TEXT, INT64), max_size=2).map(tuple),
+    "tuple[tuple[str, int | None], ...]": st.lists(st.tuples(TEXT, st.none() | INT64), max_size=2).map(tuple),
     "tuple[str, ...]": st.lists(TEXT, max_size=2).map(tuple),
     "Layer": st.sampled_from(Layer),
     "Identity": IDENTITIES,
@@ -83,7 +85,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "OnFailure": st.sampled_from(get_args(ev.OnFailure)),
     "FailureReason": st.sampled_from(get_args(ev.FailureReason)),
     "RunStatus": st.sampled_from(get_args(ev.RunStatus)),
-    "Literal['timeout', 'cancelled']": st.sampled_from(["timeout", "cancelled"]),
+    "Literal['timeout', 'cancelled', 'preempted']": st.sampled_from(["timeout", "cancelled", "preempted"]),
 }
 
 

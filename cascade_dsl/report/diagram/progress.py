@@ -22,7 +22,7 @@ from .model import State as Word
 
 _WORDS: dict[At, Word] = {
     At.COLD: "waiting", At.WAITING: "waiting", At.ASKED: "waiting", At.READY: "waiting", At.BACKOFF: "waiting",
-    At.RUNNING: "running", At.OPEN: "running", At.HELD: "held", At.DONE: "done", At.FAILED: "failed", At.SKIPPED: "skipped",
+    At.RUNNING: "running", At.OPEN: "running", At.HELD: "held", At.CANCELLED: "cancelled", At.DONE: "done", At.FAILED: "failed", At.SKIPPED: "skipped",
     At.DROPPED: "dropped",
 }  # fmt: skip
 
