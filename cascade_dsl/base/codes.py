@@ -204,6 +204,11 @@ CODES: dict[str, str] = {
     "CSC740": "Outputs that are published in part",
     "CSC741": "The state of a live run was removed",
     "CSC742": "A file system without locks",
+    "CSC580": "A configuration that cannot be read",
+    "CSC581": "A configuration that is no TOML",
+    "CSC582": "An unknown key in the configuration",
+    "CSC583": "A value of the configuration that cannot be",
+    "CSC584": "Two limits of one kind in the configuration",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     "CSCW110": "A secret that is never used",

@@ -47,8 +47,7 @@ def timed(word: Word, since_ns: int) -> Word:
 
 
 def _on_window_edge(turn: Turn, given: WindowEdge) -> None:
-    ledger = turn.state.ledger
-    if ledger.edge(given.window) != (given.is_open, given.until_ns):
+    if turn.state.ledger.words.edge(given.window) != (given.is_open, given.until_ns):
         turn.emit(WindowTurned(hours=given.window, is_open=given.is_open, until_ns=given.until_ns))
 
 

@@ -123,14 +123,6 @@ class Ledger:
         self._words.expire(layer, identity, until_ns)
         self._follow(identity.scope)
 
-    def windows(self) -> tuple[Window, ...]:
-        """The windows that words have or had: somebody has to say when each turns."""
-        return self._words.windows()
-
-    def edge(self, window: Window) -> tuple[bool, int | None] | None:
-        """Whether a window is open and until when it stays so, as it was last said."""
-        return self._words.edge(window)
-
     def turn_window(self, window: Window, is_open: bool, until_ns: int | None) -> None:
         """A window is open or closed until then."""
         for scope in self._words.turn(window, is_open, until_ns):

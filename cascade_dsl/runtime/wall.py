@@ -109,8 +109,8 @@ class Wall:
         ledger = state.ledger
         spoken = (word.limit.window for word in words)
         out: list[Input] = []
-        for window in dict.fromkeys((*ledger.windows(), *(window for window in spoken if window is not None))):
-            known = ledger.edge(window)
+        for window in dict.fromkeys((*ledger.words.windows(), *(window for window in spoken if window is not None))):
+            known = ledger.words.edge(window)
             if stepped or known is None or (known[1] is not None and known[1] <= now_ns):
                 out.append(self.edge(window, now_ns))
         return out

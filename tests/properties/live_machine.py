@@ -264,8 +264,8 @@ class Live(RuleBasedStateMachine):
     def edges_due(self) -> Iterator[tuple[int, Window]]:
         """When each window turns that somebody spoke of."""
         ledger = self.run.state.ledger
-        for hours in ledger.windows():
-            edge = ledger.edge(hours)
+        for hours in ledger.words.windows():
+            edge = ledger.words.edge(hours)
             if edge is not None and edge[1] is not None:
                 yield edge[1], hours
 
@@ -319,7 +319,7 @@ class Live(RuleBasedStateMachine):
         """Another engine takes the run over."""
         self.run.crash(MACHINE)
         self.follow()
-        self.tell(*(self.edge(hours) for hours in self.run.state.ledger.windows()))
+        self.tell(*(self.edge(hours) for hours in self.run.state.ledger.words.windows()))
 
     # ---- what holds ---------------------------------------------------------------------------------------------
 
