@@ -174,18 +174,12 @@ def blocked(state: State) -> bool:
 def preempt(turn: Turn, identity: Identity) -> None:
     """Of the pools of an identity that are over their capacity, what began last is stopped and queued again.
 
-    What is stopping already makes room too; what publishes is left alone: it is as good as done.
+    What is stopping or publishing makes room by itself, and is left alone.
     """
     state = turn.state
-    for excess, holders in state.ledger.surplus(identity):
-        found = [(state.running[key], amount) for key, amount in holders]
-        excess -= sum(amount for running, amount in found if running.stopping is not None)
-        for running, amount in sorted(found, key=lambda row: -row[0].serial):
-            if excess <= 0:
-                break
-            if amount and _may_be_stopped(running):
-                _stop(turn, running, "preempted")
-                excess -= amount
+    leaving = {key for key, running in state.running.items() if not _may_be_stopped(running)}
+    for key in state.ledger.over(identity, leaving):
+        _stop(turn, state.running[key], "preempted")
 
 
 ON: dict[type, Callable[[Turn, Any], None]] = {

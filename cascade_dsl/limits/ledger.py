@@ -232,13 +232,6 @@ class Ledger:
         """Whether a node that asks for so much is in the scope."""
         return self._shape(self._templates[shape], amounts).column(scope) is not None
 
-    def surplus(self, identity: Identity) -> list[tuple[int, list[tuple[NodeKey, int]]]]:
-        """Of each hold pool of an identity that is over its capacity: by how much, and who holds what, the latest last."""
-        pool = self._pools.get(identity)
-        if pool is None or pool.capacity is None or pool.taken <= pool.capacity:
-            return []
-        return [(pool.taken - pool.capacity, list(pool.holders.items()))]
-
     def _follow(self, scope: Scope) -> None:
         """Bring the scope's pools in line with the words."""
         said = self._words.identities(scope)

@@ -24,6 +24,7 @@ from ..engine.state import At, State
 from ..ir.graph import NodeKey
 from ..ir.requirement import Scope
 from ..ir.scopes import scopes_of
+from ..limits.effects import Capacities
 from ..limits.views import Effect
 from .interpreter import Interpreter
 from .names import Names
@@ -56,7 +57,7 @@ class Halts:
         )
         ledger = self._state.ledger
 
-        def effect(before: tuple[tuple[str, int | None], ...]) -> dict[str, Any]:
+        def effect(before: Capacities) -> dict[str, Any]:
             found = ledger.effect(scope, before)
             frozen = sum(self._state.running[key].frozen_ns is not None for key in ledger.paused_holders(scope))
             paused = f"{scope} {'stays paused' if 'pause' in dict(before) else 'paused'}{said}"
@@ -78,10 +79,10 @@ class Halts:
         given = ResumeAsked(scope=scope, who=str(request.get("who", "")), because=str(request.get("because", "")))
         ledger = self._state.ledger
 
-        def before() -> tuple[tuple[tuple[str, int | None], ...], set[NodeKey]]:
+        def before() -> tuple[Capacities, set[NodeKey]]:
             return ledger.capacities(scope), self._frozen()
 
-        def effect(was: tuple[tuple[tuple[str, int | None], ...], set[NodeKey]]) -> dict[str, Any]:
+        def effect(was: tuple[Capacities, set[NodeKey]]) -> dict[str, Any]:
             found = ledger.effect(scope, was[0])
             text = found.text
             if scope is not None and "pause" not in dict(was[0]):

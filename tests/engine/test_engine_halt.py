@@ -399,14 +399,16 @@ def test_amounts_count_and_what_is_stopping_makes_room_too() -> None:
     assert [e.key for _, e in of(run, AttemptStopping) if isinstance(e, AttemptStopping)] == [(2,), (3,)]
 
 
-def test_what_publishes_is_left_alone() -> None:
+def test_what_publishes_is_left_alone_and_makes_room_by_itself() -> None:
     program = graph([task("t")], [call(1, "t"), call(2, "t"), call(3, "t")])
     played: dict[NodeKey, list[Played]] = {(3,): [Played(takes_ns=S, publishes=True)]}
     run = Simulation(program, Table(played=played, takes_ns=9 * S))
     while not any(r.plan for r in run.state.running.values()):
         run.advance()
     run.turn(lower(2))
-    assert [e.key for _, e in of(run, AttemptStopping) if isinstance(e, AttemptStopping)] == [(2,)]
+    assert of(run, AttemptStopping) == []
+    run.turn(lower(1))
+    assert keys(run, AttemptStopping) == [(2,)]
 
 
 def test_a_frozen_one_that_gives_way_waits_for_the_pause() -> None:
