@@ -117,10 +117,6 @@ class Told:
 
     # ---- nodes ------------------------------------------------------------------------------------------------
 
-    def would_fit(self, node: NodeKey) -> bool:
-        """Whether a waiting node would fit an empty machine under the words and pauses of now."""
-        return self._waiting[node].eligible()
-
     def starving(self) -> tuple[Starving, ...]:
         """Who needs more of a resource than it has: a limit of 0 on a scope and a pause starve nobody, they wait."""
         found: dict[tuple[str, Identity], tuple[int, int]] = {}

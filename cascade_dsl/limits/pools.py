@@ -107,9 +107,10 @@ class Pool:
     @property
     def taken(self) -> int:
         """What the holders hold together."""
-        if self._taken is None:
-            self._taken = sum(self.holders.values())
-        return self._taken
+        taken = self._taken
+        if taken is None:
+            taken = self._taken = sum(self.holders.values())
+        return taken
 
     def say(self, terms: Terms | None) -> None:
         """Other terms are in force."""
@@ -131,7 +132,10 @@ class Pool:
 
     def free(self) -> int:
         """Capacity less what is taken; below 0 after the capacity was lowered."""
-        return INFINITE if self.capacity is None else self.capacity - self.taken
+        capacity, taken = self.capacity, self._taken
+        if capacity is None:
+            return INFINITE
+        return capacity - (self.taken if taken is None else taken)
 
     def room(self) -> int:
         """What a node without a reservation may take."""

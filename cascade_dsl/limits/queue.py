@@ -105,6 +105,11 @@ class NodeQueue:
         """What the node of this age asks for."""
         return self._row if self._rows is None else self._rows[self._place(age)]
 
+    @property
+    def varied(self) -> bool:
+        """Whether nodes may differ in what they ask for."""
+        return self._rows is not None
+
     def varies(self, column: int) -> bool:
         """Whether nodes may differ in this column."""
         return column in self._columns

@@ -193,7 +193,7 @@ class Search:
     def choose(self) -> NodeKey | None:
         """The first node in order that fits."""
         self._wake()
-        best = self._first_owner()
+        best = self._first_owner() if self._owners else None
         ready = self._ready
         while ready:
             rank, age, _, stamp, item = ready[0]

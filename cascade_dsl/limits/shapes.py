@@ -192,7 +192,12 @@ class DemandClass:
     @property
     def barred(self) -> bool:
         """Keys are awaited: its own, or of running nodes that hold what it demands."""
-        return bool(self.lacks) or any(family.lacking for family, _ in self.shape.families)
+        if self.lacks:
+            return True
+        for family, _ in self.shape.families:  # noqa: SIM110 - asked at every look
+            if family.lacking:
+                return True
+        return False
 
     def resolve(self) -> None:
         """Find the pools that its keys name; those that it demands no more may be idle."""
