@@ -36,8 +36,9 @@ def learn(state: State, key: NodeKey, keys: Iterable[tuple[str, str]]) -> None:
 
 
 def on_keyed(state: State, event: Keyed) -> None:
+    by = event.by
     for key, text in event.keyed:
-        learn(state, key, ((event.by, text),))
+        state.keys.setdefault(key, {})[by] = text
     state.ledger.key(event.by, event.keyed)
     state.keying = None
 

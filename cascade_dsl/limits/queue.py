@@ -171,7 +171,9 @@ class NodeQueue:
         return None
 
     def __iter__(self) -> Iterator[tuple[int, NodeKey, tuple[int, ...]]]:
-        for place, node in enumerate(self._nodes):
+        nodes = self._nodes
+        for place in range(self._first, len(nodes)):
+            node = nodes[place]
             if node is not None:
                 yield self._ages[place], node, self._row if self._rows is None else self._rows[place]
 
@@ -192,9 +194,14 @@ class NodeQueue:
 
     def _squeeze(self) -> None:
         """Leave only live places, and build the trees anew with room to grow."""
-        live = [place for place, node in enumerate(self._nodes) if node is not None]
-        self._ages = [self._ages[place] for place in live]
-        self._nodes = [self._nodes[place] for place in live]
+        if self._dead == self._first:  # they went in the order of their age: what is alive stands together
+            live = range(self._first, len(self._nodes))
+            del self._ages[: self._first]
+            del self._nodes[: self._first]
+        else:
+            live = [place for place, node in enumerate(self._nodes) if node is not None]
+            self._ages = [self._ages[place] for place in live]
+            self._nodes = [self._nodes[place] for place in live]
         self._first = self._dead = 0
         if self._rows is None:
             return
