@@ -276,27 +276,20 @@ class Ledger:
             self._remove(pool)
         elif pool.spends or pool.capacity != (None if terms is None else terms.amount):
             pool.say(terms)
-            self._changed([pool], pool.shapes)
+            self._search.gained(pool)
+            self._passing.reorder(pool, _classes_of(pool.shapes))
+            self._reserve()
 
     def _dimension(self, scope: Scope) -> Dimension:
         beneath = self._pools.get(Identity(scope))
         return "count" if beneath is None else beneath.dimension
 
-    def _changed(self, pools: Iterable[Pool], shapes: Iterable[Shape]) -> None:
-        """The capacity of pools has changed."""
-        for pool in pools:
-            self._search.gained(pool)
-        for shape in shapes:
-            for cls in shape.classes:
-                self._passing.refront(cls)
-        self._reserve()
-
     def _add(self, pool: Pool) -> None:
-        """A pool comes to be: what runs in its scope holds it at once."""
+        """A pool comes to be: what runs in its scope holds it at once. Who sleeps sleeps on."""
         for template in self._templates:
             for shape in template.variants.values():
-                if shape.attach(pool):
-                    self._rouse_all(shape)
+                shape.attach(pool)
+        self._passing.reorder(pool, _classes_of(pool.shapes))
         if not pool.spends:
             for node, holder in self._holders.items():
                 column = pool.shapes.get(holder.shape)
@@ -305,15 +298,16 @@ class Ledger:
         self._reserve()
 
     def _remove(self, pool: Pool) -> None:
-        for shape in list(pool.shapes):
+        shapes = list(pool.shapes)
+        for shape in shapes:
             shape.detach(pool)
-            self._rouse_all(shape)
+        pool.capacity = None
+        for cls in _classes_of(shapes):
+            if cls.sleeps_on(pool):
+                self._search.rouse(cls)
+        self._search.loosened()
+        self._passing.reorder(pool, _classes_of(shapes))
         self._reserve()
-
-    def _rouse_all(self, shape: Shape) -> None:
-        for cls in shape.classes:
-            self._search.rouse(cls)
-            self._passing.refront(cls)
 
     # ---- keys -------------------------------------------------------------------------------------------------
 
@@ -587,3 +581,8 @@ class Ledger:
         assert all(pool.identity in self._declared or pool.capacity is not None for pool in every), "a pool has no word"
         assert self._keying.exprs() == {family.by for family in families}, "expressions of who is gone"
         self._units.check(self._holders)
+
+
+def _classes_of(shapes: Iterable[Shape]) -> Iterator[DemandClass]:
+    for shape in shapes:
+        yield from shape.classes

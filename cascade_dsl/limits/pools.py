@@ -31,6 +31,7 @@ class Pool:
     """A hold pool: of a resource, of a scope with a limit, of one key of such a limit, or of a pause (capacity 0)."""
 
     __slots__ = (
+        "_name",
         "_taken",
         "asleep",
         "capacity",
@@ -59,6 +60,7 @@ class Pool:
         self.dimension: Dimension = dimension
         self.pause = pause
         self.key = key
+        self._name: str | None = None
         """The value of the `by` expression whose pool it is."""
         self.capacity: int | None = 0 if pause else None
         """The most that one node may ask of it on an empty machine; None where nothing limits it."""
@@ -100,9 +102,10 @@ class Pool:
     @property
     def name(self) -> str:
         """`task:fetch`, `task:fetch by host = oslo`, or `pause task:fetch`."""
-        if self.pause:
-            return f"pause {self.scope}"
-        return str(self.identity) if self.key is None else f"{self.identity} = {self.key}"
+        if self._name is None:
+            plain = str(self.identity) if self.key is None else f"{self.identity} = {self.key}"
+            self._name = f"pause {self.scope}" if self.pause else plain
+        return self._name
 
     @property
     def taken(self) -> int:
