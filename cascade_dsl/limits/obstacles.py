@@ -193,7 +193,7 @@ def _too_much(cls: DemandClass, column: int, most: int) -> int | None:
     least = cls.queue.least(column)
     if least > most:
         return least
-    if not cls.queue.varies(column):
+    if cls.queue.most(column) <= most:
         return None
     return min((amounts[column] for _, _, amounts in cls.queue if amounts[column] > most), default=None)
 

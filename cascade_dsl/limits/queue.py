@@ -24,7 +24,7 @@ _SPARSE = 32
 class NodeQueue:
     """A queue of (age, node, amounts). Column −1 is the demand of 1 that a scope puts on each node."""
 
-    __slots__ = ("_ages", "_columns", "_dead", "_first", "_nodes", "_row", "_rows", "_size", "steps")
+    __slots__ = ("_ages", "_columns", "_dead", "_first", "_most", "_nodes", "_row", "_rows", "_size", "steps")
 
     def __init__(self, amounts: tuple[int, ...]) -> None:
         self._ages: list[int] = []
@@ -34,6 +34,8 @@ class NodeQueue:
         """Amounts by place, once they differ."""
         self._columns: dict[int, list[int]] = {}
         """Column that varies → its tree of `2 * _size` minima, the root at 1."""
+        self._most: dict[int, int] = {}
+        """Column that varies → no node asks for more."""
         self._size = 0
         """Leaves of the trees; 0 where there are none."""
         self._first = 0
@@ -65,7 +67,10 @@ class NodeQueue:
             self._squeeze()
         else:
             for column, tree in self._columns.items():
-                self._put(tree, place, amounts[column])
+                amount = amounts[column]
+                self._put(tree, place, amount)
+                if amount > self._most[column]:
+                    self._most[column] = amount
 
     def remove(self, age: int) -> None:
         """Take the node of this age out."""
@@ -120,6 +125,12 @@ class NodeQueue:
             return 1
         tree = self._columns.get(column)
         return self._row[column] if tree is None else tree[1]
+
+    def most(self, column: int) -> int:
+        """No node asks for more in a column; perhaps one that has left did."""
+        if column < 0:
+            return 1
+        return self._most[column] if column in self._columns else self._row[column]
 
     def first(self, bounds: Sequence[tuple[int, int]]) -> int | None:
         """The age of the first node with at most `bound` in each (column, bound) of columns that vary, or None."""
@@ -214,3 +225,4 @@ class NodeQueue:
                 left, right = tree[2 * at], tree[2 * at + 1]
                 tree[at] = left if left < right else right
             self._columns[column] = tree
+            self._most[column] = max((row[column] for row in rows), default=0)
