@@ -158,6 +158,7 @@ def _put_aside_now(state: State, key: NodeKey) -> None:
     match frame.states[pos][index]:
         case At.READY:
             state.ledger.withdraw(key)
+            state.may_starve = True
             del state.queued_ns[key]
         case At.BACKOFF:
             pass
