@@ -94,7 +94,7 @@ def test_the_run_has_it_now_and_the_next_one_from_its_start(held: Project) -> No
     refused = held.cascade("limit", "task:work", "4", "--sticky")
     assert (refused.code, refused.err) == (
         2,
-        "error[CSC350]: the project's configuration says `limit task:work 3 hard`: the operator may lower it, not raise it\n"
+        "error[CSC350]: the project's configuration limits `task:work` to 3 hard: it can be lowered, not raised\n"
         "  help: stay at or below that, or take `hard` away where it stands, in the file or in `cascade.toml`, and run "
         "it again\n",
     )
@@ -159,7 +159,10 @@ def test_a_file_that_is_wrong_or_cannot_be_written_refuses_the_change(held: Proj
         "  |\n"
         '1 | limits = ["global 2", "task:work 10/sec"]\n'
         "  |                                     ^^^\n"
-        "  help: write `10/s`: a rate is for `s`, `m`, `h` or `d`\n",
+        "  |\n"
+        "  = help: did you mean `10/s`?\n"
+        "\n"
+        "2 errors\n",
     )
     assert toml(held) == wanted_text(held, wrong)
     (held.folder / "cascade.toml").unlink()
