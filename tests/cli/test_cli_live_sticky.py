@@ -62,7 +62,7 @@ def test_the_run_has_it_now_and_the_next_one_from_its_start(held: Project) -> No
     assert said(held, "limit", "task:work", "3", "hard", "--sticky", "--because", 'they "asked"') == (
         "task:work 4 → 3: 4 running, drains to 3; and in cascade.toml for runs to come"
     )
-    wanted = MINE.replace("machine\n", "machine\n  'task:work 3 hard because \"they \\\"asked\\\"\"',\n")
+    wanted = MINE.replace("machine\n", 'machine\n  \'task:work 3 hard because "they \\"asked\\""\',\n')
     assert toml(held) == wanted
     ((_, live),) = held.of(WordSet)
     assert (live.word.limit.amount, live.word.limit.hard, live.word.limit.because) == (3, False, 'they "asked"')

@@ -178,7 +178,10 @@ def key_of(limit: Limit) -> tuple[Scope, object, object]:
 
 
 def shown(error: CascadeError) -> list[str]:
-    return [f"{d.code} {d.message}" + (f" @{d.primary.line}:{d.primary.column}" if d.primary else "") for d in error.diagnostics]
+    return [
+        f"{d.code} {d.message}" + (f" @{d.primary.line}:{d.primary.column}" if d.primary else "")
+        for d in error.diagnostics
+    ]
 
 
 @pytest.mark.parametrize(
