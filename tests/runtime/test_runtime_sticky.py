@@ -242,7 +242,11 @@ def test_a_file_that_may_not_be_written_is_told_before_anything_changes(
     (tmp_path / NAME).write_text("# mine\n")
     with monkeypatch.context() as patched:
         access = os.access
-        patched.setattr(os, "access", lambda path, mode: access(path, mode) and Path(path).name != NAME)
+
+        def but_the_file(path: Path, mode: int) -> bool:
+            return access(path, mode) and path.name != NAME
+
+        patched.setattr(os, "access", but_the_file)
         for dry in (False, True):
             assert refused(dry) == ["CSC586 `cascade.toml` cannot be written: Permission denied"]
     with monkeypatch.context() as patched:
