@@ -205,6 +205,10 @@ class Ledger:
         name = LAYER_NAMES[found.layer]
         return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
+    def held_hard_by(self, word: Word) -> Word | None:
+        """The word of a lower layer that `refusal` speaks of."""
+        return self._words.hard_below(word)
+
     def pause(self, scope: Scope, until_ns: int | None = None) -> None:
         """Nothing in the scope starts until it is resumed, or until that instant; limits stay as they are."""
         self._pause_ends.pop(scope, None)
