@@ -153,11 +153,15 @@ def is_over(state: State, key: NodeKey) -> bool:
 
 def blocked(state: State) -> bool:
     """All that is left waits for what was cancelled: nobody else has anything to do or to say."""
+    return not state.parked and at_rest(state)
+
+
+def at_rest(state: State) -> bool:
+    """All that is left waits for what was cancelled, or is held."""
     return (
-        bool(state.cancelled)
-        and not state.running
+        not state.running
+        and (bool(state.cancelled) or bool(state.parked))
         and not state.asked
-        and not state.parked
         and not state.ledger.waiting()
         and not state.counts[At.BACKOFF]
         and not state.to_revive

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .cancels import NodeCancelled, ScopeCancelled, ScopeRetried
 from .graph import NodeKey
 from .requirement import Identity, Layer, Limit, Scope, Window
 from .used import Used
@@ -517,27 +518,6 @@ class CancelBegan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeCancelled:
-    """An instance is not to run: what waits or is parked is put aside, what is not ready yet as soon as it is.
-
-    It has not ended, so that it can run after all (`Retried`, `RunContinued`); what needs it waits.
-    """
-
-    key: NodeKey
-    who: str = ""
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeCancelled:
-    """The same of all that is in a scope, now and whenever it becomes ready."""
-
-    scope: Scope
-    who: str = ""
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded:
     """A run has ended."""
 
@@ -594,5 +574,6 @@ Event: TypeAlias = (
     | CancelBegan
     | NodeCancelled
     | ScopeCancelled
+    | ScopeRetried
     | RunEnded
 )

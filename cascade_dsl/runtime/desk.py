@@ -154,7 +154,8 @@ class Desk:
         ledger = self._interpreter.state.ledger
 
         def effect(before: tuple[Any, set[int]]) -> Answer:
-            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0]), applied=True)
+            said = given.word.limit if isinstance(given, LimitGiven) else None
+            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0], said), applied=True)
             if isinstance(given, LimitGiven) and given.preempt:
                 count = len(self._preempted() - before[1])
                 told["preempted"] = count
@@ -201,7 +202,9 @@ class Desk:
     # -- repair ---------------------------------------------------------------------------------------------------
 
     async def _retry(self, request: dict[str, Any]) -> Answer:
-        return await self._mending.retry(request)
+        text = str(request["node"])
+        scope = self._scope(text) if self._make_halts().retries_scope(text) else None
+        return await self._mending.retry(request, scope)
 
     async def _reload(self, request: dict[str, Any]) -> Answer:
         return await self._mending.reload(request)

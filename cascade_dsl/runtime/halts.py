@@ -183,17 +183,31 @@ class Halts:
             if kind not in ("node", "scope"):
                 raise fail("CSC643", f"`--as` is node or scope, not `{kind}`")
             return kind == "scope"
-        if text == "global" or ":" in text.partition("[")[0]:
+        if _is_scope(text):
             return True
-        if text not in {*_MACHINE, *(s for s in scopes_of(self._state.plan.graph) if ":" not in s)}:
+        if text not in self._resources():
             return False
-        if not any(site.node.name == text for site in self._state.plan.sites.values()):
+        if not self._names_a_node(text):
             return True
         raise fail(
             "CSC643",
             f"`{text}` is a resource and a node of this program",
             help=f"say which one: `cascade cancel {text} --as node`, or `--as scope` for all that demand it",
         )
+
+    def retries_scope(self, text: str) -> bool:
+        """Whether `retry` is told a scope: of a word that is a resource and a node too, that which is cancelled."""
+        return (
+            _is_scope(text)
+            or (text in self._resources() and not self._names_a_node(text))
+            or Scope("resource", text) in self._state.condemned_scopes
+        )
+
+    def _resources(self) -> set[str]:
+        return {*_MACHINE, *(scope for scope in scopes_of(self._state.plan.graph) if ":" not in scope)}
+
+    def _names_a_node(self, text: str) -> bool:
+        return any(site.node.name == text for site in self._state.plan.sites.values())
 
     async def _cancel_scope(self, scope: Scope, who: str, because: str) -> dict[str, Any]:
         given = ScopeCancelAsked(scope=scope, who=who, because=because)
@@ -294,6 +308,10 @@ class Halts:
                 "`cascade ps` shows what runs; a scope is written task:NAME or tag:NAME"
             )
         return fail("CSC621", f"nothing in this run is called `{text}`", help=help)
+
+
+def _is_scope(text: str) -> bool:
+    return text == "global" or ":" in text.partition("[")[0]
 
 
 def _time(request: dict[str, Any]) -> tuple[int | None, int | None, str]:

@@ -73,7 +73,7 @@ def offers(line: str) -> list[str]:
 
 def test_verbs_and_their_options() -> None:
     assert offers("") == [*VERBS, "help"]
-    assert offers("li") == ["limit"]
+    assert offers("li") == ["limits", "limit"]
     assert offers("--") == ["--help", "--version"]
     assert offers("help unl") == ["unlimit"]
     assert offers("nonsense ") == []
@@ -387,7 +387,7 @@ def bash(project: Project, tmp_path: Path) -> Iterator[Bash]:
 
 
 TYPED = {
-    "cascade li\t": "cascade limit ",
+    "cascade li\t": "cascade limit",  # or limits
     "cascade run wo\t": "cascade run work.csc ",
     "cascade run work.csc --max\t": "cascade run work.csc --max-wait ",
     "cascade run work.csc --mode v\t": "cascade run work.csc --mode very\\ safe ",

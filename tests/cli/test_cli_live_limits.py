@@ -205,6 +205,10 @@ def test_of_two_live_runs_one_must_be_named(project: Project) -> None:
     assert said(project, "unlimit", "task:work") == "task:work 3 → 10: 10 running, 0 more may start"
 
 
+PLAIN = {"amount": None, "per_ns": None, "burst": None, "tokens": None, "by": "", "key": None, "keys": None}
+"""What a pool says of itself that has no rate and no keys."""
+
+
 def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
     begin(project)
     project.cascade("limit", "task:work", "4")
@@ -219,11 +223,11 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
     }  # fmt: skip
     assert pools["task:work"] == {
         "pool": "task:work", "kind": "hold", "dimension": "count", "capacity": 4, "taken": 10, "holders": 10,
-        "waiting": 30,
+        "waiting": 30, **PLAIN,
     }  # fmt: skip
     assert pools["pause task:work"] == {
         "pool": "pause task:work", "kind": "hold", "dimension": "count", "capacity": 0, "taken": 10, "holders": 10,
-        "waiting": 30,
+        "waiting": 30, **PLAIN,
     }  # fmt: skip
     assert [(r["name"], r["task"], r["attempt"]) for r in seen["running"]] == [
         (name, "work", 1) for name in instances(0, 10)
