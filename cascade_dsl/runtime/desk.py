@@ -159,7 +159,10 @@ class Desk:
             if isinstance(given, LimitGiven) and given.preempt:
                 count = len(self._preempted() - before[1])
                 told["preempted"] = count
-                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+                if ledger.lacks_keys(given.word.limit.identity):
+                    told["effect"] += "; what is too much of a key is stopped when the keys are known"
+                else:
+                    told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
             return told
 
         return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)

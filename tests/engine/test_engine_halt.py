@@ -153,6 +153,17 @@ def test_of_overlapping_pauses_the_last_that_freezes_thaws() -> None:
     same_when_replayed(run)
 
 
+def test_a_freezing_pause_that_does_not_cover_it_leaves_what_another_froze() -> None:
+    program = graph([task("t"), task("u")], [call(1, "t"), call(2, "u")])
+    run = Simulation(program, Table(takes_ns=5 * S))
+    run.turn(pause("task:t", freezes=True))
+    run.turn(pause("task:u", freezes=True))
+    assert (keys(run, AttemptFrozen), keys(run, AttemptThawed)) == ([(1,), (2,)], [])
+    run.turn(resume("task:u"))
+    assert keys(run, AttemptThawed) == [(2,)]
+    same_when_replayed(run)
+
+
 def test_a_second_pause_replaces_the_first_its_end_and_whether_it_freezes() -> None:
     run = one(takes_ns=50 * S)
     run.turn(pause("task:t", freezes=True, for_ns=10 * S))
