@@ -244,10 +244,7 @@ class Mending:
             names = [self._names.of(key) for key in keys]
             shown = ", ".join(names[:_NAMED]) + (f", … {len(names) - _NAMED} more" if len(names) > _NAMED else "")
             scopes = self._lifted(node, scope)
-            if scope is not None:
-                shown = f"{scope}: {shown}" if names else str(scope)
-            if scopes:
-                shown += f"; {' and '.join(map(str, scopes))} {'is' if len(scopes) == 1 else 'are'} cancelled no more"
+            shown = _whom(node, scope, shown, scopes)
             changes = () if found is None else found.changes
             lines = [f"  {c.subject}: {c.text}".replace("\n", "\n    ") for c in changes]
             said = f"retry {shown}"
@@ -366,6 +363,15 @@ class Mending:
         if self._state.on_failure == "hold":
             return "what fails for good is held until it is retried; `cascade ps` shows the run"
         return f"this run is one with `--on-failure {self._state.on_failure}`; with `hold` what fails is held until it is retried"
+
+
+def _whom(node: str, scope: Scope | None, shown: str, lifted: Sequence[Scope]) -> str:
+    """`task:fetch: pages[a], pages[b]; task:fetch is cancelled no more`."""
+    no_more = (
+        f"{' and '.join(map(str, lifted))} {'is' if len(lifted) == 1 else 'are'} cancelled no more" if lifted else ""
+    )
+    parts = "; ".join(part for part in (shown, no_more) if part)
+    return f"{node}: {parts}" if scope is not None or not shown else parts
 
 
 _WORDS = {

@@ -24,6 +24,7 @@ from cascade_dsl.ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
 )
 from cascade_dsl.ir.requirement import Scope
 
@@ -317,6 +318,36 @@ def test_a_cancelled_scope_is_answered_and_ends_the_run_where_nothing_else_is_le
     assert run.finish().code == 1
     assert [(e.scope, e.because) for _, e in project.of(ScopeCancelled)] == [(Scope("task", "tick"), "enough")]
     assert project.alive() == []
+
+
+def test_a_scope_that_was_cancelled_is_retried(project: Project) -> None:
+    run = begin(project)
+    assert project.cascade("retry", "task:tick").err == (
+        "error[CSC620]: nothing in `task:tick` is held, cancelled or in backoff\n"
+        "  help: this run is one with `--on-failure finish`; with `hold` what fails is held until it is retried\n"
+    )
+    said(project, "cancel", "task:add", "--because", "not yet")
+    said(project, "cancel", "sum")
+    let_go(project, 0)
+    project.wait(lambda: len(project.of(AttemptFinished)) == 1, "one that is done")
+    assert project.cascade("undo").err.splitlines()[1] == "  help: `cascade retry sum` runs it after all"
+    assert said(project, "retry", "task:add", "--dry-run") == "retry task:add: sum; task:add is cancelled no more"
+    assert said(project, "retry", "task:add") == "retry task:add: sum; task:add is cancelled no more"
+    assert [e for _, e in project.of(ScopeRetried)] == [ScopeRetried(scope=Scope("task", "add"), who="tester")]
+    said(project, "cancel", "task:add")
+    assert project.cascade("undo").err.splitlines()[1] == "  help: `cascade retry task:add` runs it after all"
+    assert said(project, "retry", "all") == "retry all: task:add is cancelled no more"
+    log = [line[10:] for line in said(project, "log").splitlines()]
+    let_go(project)
+    done = run.finish()
+    assert (done.code, done.out) == (0, "sum = 4\n")
+    assert log == [
+        "tester: cancel task:add, because not yet",
+        "tester: cancel sum",
+        "tester: retry task:add",
+        "tester: cancel task:add",
+        "tester: retry task:add",
+    ]
 
 
 BOTH = """\
