@@ -10,6 +10,7 @@ from ..base.diagnostics import CascadeError, fail
 from ..base.quantity import NS_PER_S, parse_duration_ns
 from ..base.spellings import spellings
 from ..base.suggest import did_you_mean
+from ..engine.halted import is_in
 from ..engine.halting import OPERATOR, is_over
 from ..engine.inputs import (
     CancelAsked,
@@ -210,6 +211,9 @@ class Halts:
         return any(site.node.name == text for site in self._state.plan.sites.values())
 
     async def _cancel_scope(self, scope: Scope, who: str, because: str) -> dict[str, Any]:
+        state = self._state
+        if scope in state.condemned_scopes and not any(is_in(state, key, scope) for key in state.pardoned):
+            raise fail("CSC644", f"`{scope}` is cancelled already", help=f"`cascade retry {scope}` takes that back")
         given = ScopeCancelAsked(scope=scope, who=who, because=because)
 
         def effect(was: tuple[set[int], int]) -> dict[str, Any]:

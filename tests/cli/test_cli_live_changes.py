@@ -179,9 +179,9 @@ def test_every_change_is_foreseen_as_it_is_answered_and_taken_back_in_turn(proje
         "undone: `pause task:work`: task:work resumed: 2 running, 3 waiting, its limit of 2 stands",
         "undone: `unlimit task:work`: task:work 2 → 1: 2 running, drains to 1",
         "undone: `limit task:work 4`: task:work stays at 1: 2 running, drains to 1",
-        "undone: `limit task:work 1 for 1h`: task:work 1 → 2: 2 running, 0 more may start",
+        "undone: `limit task:work 1 for 1h`: task:work 1 → 2: 2 running, 0 more may start, 3 waiting",
     ]
-    assert said(project, "limit", "task:work", "2", "-n") == "task:work stays at 2: 2 running, 0 more may start"
+    assert said(project, "limit", "task:work", "2", "-n") == "task:work stays at 2: 2 running, 0 more may start, 3 waiting"
     project.open_gates()
     assert project.finish().code == 0
 

@@ -327,6 +327,9 @@ def test_a_scope_that_was_cancelled_is_retried(project: Project) -> None:
         "  help: this run is one with `--on-failure finish`; with `hold` what fails is held until it is retried\n"
     )
     said(project, "cancel", "task:add", "--because", "not yet")
+    assert project.cascade("cancel", "task:add").err == (
+        "error[CSC644]: `task:add` is cancelled already\n  help: `cascade retry task:add` takes that back\n"
+    )
     said(project, "cancel", "sum")
     let_go(project, 0)
     project.wait(lambda: len(project.of(AttemptFinished)) == 1, "one that is done")
