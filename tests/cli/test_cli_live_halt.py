@@ -197,6 +197,27 @@ def test_ctrl_c_twice_ends_a_frozen_run_and_nothing_is_left(project: Project) ->
     assert project.alive() == []
 
 
+STRAYS = """\
+task tick(i: int) -> int {
+  requires cpu = 0.01
+  sh "setsid sh -c 'while [ ! -e go-{{i}} ]; do echo x >> ticks-{{i}}; sleep 0.01; done' & wait; echo 1"
+}
+got = [tick(i) for i in range(2)]
+output sum = got
+"""
+
+
+@pytest.mark.parametrize("who", ["engine", "warden"])
+def test_kill_9_of_a_frozen_run_leaves_none_of_what_left_its_group(project: Project, who: str) -> None:
+    run = begin(project, program=STRAYS, count=2)
+    said(project, "pause", "--freeze")
+    stands_still(project, 2)
+    ps = project.ps()
+    os.kill(ps["pid"] if who == "engine" else ps["warden"], signal.SIGKILL)
+    assert run.finish().code != 0
+    wait_until(lambda: project.alive() == [], "the end of all processes")
+
+
 @pytest.mark.parametrize("who", ["engine", "warden"])
 def test_kill_9_of_a_frozen_run_leaves_nothing_and_continue_runs_it_again(project: Project, who: str) -> None:
     run = begin(project)
