@@ -250,6 +250,10 @@ class Live(RuleBasedStateMachine):
     def retry(self) -> None:
         self.tell(RetryAsked(keys=tuple(self.run.state.cancelled)))
 
+    @rule(scope=st.sampled_from(("task:large", "tag:slow")))
+    def retry_scope(self, scope: str) -> None:
+        self.tell(RetryAsked(keys=(), scopes=(scope_of(scope),)))
+
     # ---- time ---------------------------------------------------------------------------------------------------
 
     def edge(self, hours: Window) -> WindowEdge:
