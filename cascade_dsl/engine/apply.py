@@ -90,9 +90,7 @@ def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.why = ""
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
-    state.ledger.drop_layer(Layer.MACHINE)
-    for word in event.words:
-        state.ledger.set_word(word)
+    state.ledger.say_layer(Layer.MACHINE, event.words)
     pardon_all(state)
     for frame in list(state.frames.values()):
         refill(state, frame)
