@@ -241,6 +241,8 @@ class Watch:
         self.words = InForce()
         self.running: dict[NodeKey, Asks] = {}
         self.spent: dict[Name, Spent] = {}
+        self.rates: dict[Identity, set[Rate]] = {}
+        """All that was in force for an identity without a break: its buckets carry over what is left from one to the next."""
 
     def terms(self, now: int) -> Terms:
         """All that is in force."""
@@ -265,8 +267,10 @@ class Watch:
 
     def look(self, now: int) -> None:
         """Keep the history of rates; to be called whenever something may have changed."""
+        terms = dict(self.terms(now))
+        self.rates = {identity: self.rates.get(identity, set()) | {rate} for identity, rate in terms.items()}
         for name, spent in list(self.spent.items()):
-            rate = self.words.rate(name[0], now)
+            rate = terms.get(name[0])
             if rate is None or rate.per_ns is None:
                 del self.spent[name]
             elif spent.terms[-1][1] != rate:
@@ -305,11 +309,11 @@ class Watch:
                 continue
             if not rate.amount or need > rate.burst:
                 return None
+            if len(self.rates[name[0]]) > 1:
+                return None
             spent = self.spent.get(name)
             if spent is None:
                 continue
-            if len(spent.terms) > 1:
-                return None
             total = need
             for since, amount in reversed(spent.starts):
                 total += amount

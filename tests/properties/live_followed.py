@@ -154,6 +154,8 @@ class Followed(RuleBasedStateMachine):
         """Hold what has happened to what is in force."""
         watch = self.watch
         for t_ns, event in self.run.events[self.seen :]:
+            if isinstance(event, DemandSet | PrioritySet | Reloaded | Undone):
+                self.claims = ()  # who is queued anew has to be passed once more
             self.hear_words(t_ns, event)
             self.hear_attempts(t_ns, event)
             watch.look(t_ns)
