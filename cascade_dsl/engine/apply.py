@@ -229,7 +229,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
         running.deadline_ns = t_ns + facts.timeout_ns
-        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
+        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt, "deadline"))
     state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units, event.granted))
 
 
@@ -284,7 +284,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
         park(state, key)
     elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
-        heappush(state.timers, (event.retry_at_ns, state.seq, key, event.epoch, event.attempt))
+        heappush(state.timers, (event.retry_at_ns, state.seq, key, event.epoch, event.attempt, "backoff"))
         move(state, running.frame, running.index, running.pos, At.BACKOFF)
     else:
         _forget(state, key)

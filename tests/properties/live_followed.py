@@ -146,7 +146,11 @@ class Followed(RuleBasedStateMachine):
         keys = {by: self.oracle.key_of(key, by) for by in ("host", "user")}
         for (scope, what), amount in self.watch.words.patches.items():
             covered = scope.pattern in amounts if scope.kind == "resource" else True
-            if what and covered and (scope.kind == "resource" or Asks(name, TAGS[name], {}, {}).demand(Identity(scope))):
+            if (
+                what
+                and covered
+                and (scope.kind == "resource" or Asks(name, TAGS[name], {}, {}).demand(Identity(scope)))
+            ):
                 amounts[what] = amount
         return Asks(name, TAGS[name], amounts, keys)
 
@@ -250,6 +254,8 @@ class Followed(RuleBasedStateMachine):
                 ran, since = self.ran[key]
                 assert since is not None, f"{key} stands still, and times out"
                 assert ran + t_ns - since == TIMEOUT_NS, f"{key} timed out after {ran + t_ns - since} ns"
+            case AttemptStopping(key=key):
+                self.ran[key] = self.ran[key][0], t_ns  # to be stopped it has to go on
             case BackoffEnded(key=key) | NodeCancelled(key=key) | Retried(key=key):
                 self.resting.pop(key, None)
             case ScopeCancelled():

@@ -304,7 +304,11 @@ class Live(Followed):
                     self.tell(LimitTaken(layer=layer, scope=scope_of(scope)))
             self.tell(DrainEndAsked(), ResumeAsked(scope=None))
             for scope, what in list(self.watch.words.patches):
-                self.tell(DemandGiven(scope=scope, amounts=((what, None),)) if what else PriorityGiven(scope=scope, priority=None))
+                self.tell(
+                    DemandGiven(scope=scope, amounts=((what, None),))
+                    if what
+                    else PriorityGiven(scope=scope, priority=None)
+                )
             self.tell(RetryAsked(keys=(*run.state.cancelled, *run.state.parked)))
             self.play()
         assert run.status == "done", f"it does not come to its end: {run.status}, {run.state.counts}"
