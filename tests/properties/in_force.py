@@ -32,6 +32,11 @@ class Rate:
         assert self.per_ns is not None
         return Fraction(self.amount, self.per_ns)
 
+    @property
+    def most(self) -> int:
+        """What one call may ask on an empty machine."""
+        return self.amount if self.per_ns is None or not self.amount else self.burst
+
 
 class InForce:
     """The words of all layers at an instant."""
@@ -332,7 +337,6 @@ class Watch:
         """The resources of which a call wants more than there is on an empty machine, and how much that is."""
         found: list[tuple[Identity, int]] = []
         for identity, rate in terms:
-            most = rate.amount if rate.per_ns is None else rate.burst if rate.amount else 0
-            if identity.scope.kind == "resource" and asks.demand(identity) > most:
-                found.append((identity, most))
+            if identity.scope.kind == "resource" and asks.demand(identity) > rate.most:
+                found.append((identity, rate.most))
         return found

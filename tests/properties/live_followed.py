@@ -297,12 +297,14 @@ class Followed(RuleBasedStateMachine):
             return
         still = set(state.ledger.waiting_nodes())
         for claim in self.claims:
+            if claim == key:
+                return  # it is its own turn
             if claim not in still:
                 continue
             asks = self.asks(claim)
             pools = list(self.watch.pools(asks, now))
             stopped = any(asks.demand(Identity(scope)) for scope in self.watch.words.paused(now))
-            if stopped or any(need > (rate.amount if rate.per_ns is None else rate.burst) for _, rate, need in pools):
+            if stopped or any(need > rate.most for _, rate, need in pools):
                 continue
             taken = {name for name, _, _ in self.watch.pools(self.asks(key), now)}
             for name, rate, need in pools:
