@@ -182,7 +182,15 @@ class Ledger:
 
     def drop_layer(self, layer: Layer) -> None:
         """A layer says nothing any more at all."""
-        for scope in self._words.drop_layer(layer):
+        self.say_layer(layer, ())
+
+    def say_layer(self, layer: Layer, words: Iterable[Word]) -> None:
+        """A layer says these words and nothing else; pools of which it speaks still stay as they are."""
+        scopes = dict.fromkeys(self._words.drop_layer(layer))
+        for word in words:
+            self._words.set(word)
+            scopes[word.limit.scope] = None
+        for scope in scopes:
             self._follow(scope)
 
     @property
