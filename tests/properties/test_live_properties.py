@@ -21,7 +21,7 @@ from cascade_dsl.limits.keying import Keying
 from cascade_dsl.limits.ledger import Ledger
 from cascade_dsl.limits.pools import Pool
 from cascade_dsl.limits.tokens import Tokens
-from cascade_dsl.limits.units import Units
+from cascade_dsl.limits.units import Given
 from cascade_dsl.limits.words import Words
 
 CALM = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -145,13 +145,13 @@ def starves_in_silence(patch: pytest.MonkeyPatch) -> None:
 
 
 def gives_other_units(patch: pytest.MonkeyPatch) -> None:
-    """Units are counted from 1."""
-    lowest = Units.lowest
+    """Units are numbers that are not below the capacity."""
+    units = Ledger.units
 
-    def shifted(units: Units, resource: str, count: int, capacity: int) -> tuple[int, ...]:
-        return tuple(number + 1 for number in lowest(units, resource, count, capacity))
+    def shifted(ledger: Ledger, node: NodeKey) -> Given:
+        return tuple((name, tuple(n + 100 for n in numbers)) for name, numbers in units(ledger, node))
 
-    patch.setattr(Units, "lowest", shifted)
+    patch.setattr(Ledger, "units", shifted)
 
 
 def minds_no_clock(patch: pytest.MonkeyPatch) -> None:
