@@ -9,15 +9,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from live_machine import Live
 
-from cascade_dsl.engine import halted, parking, step, undoing
+from cascade_dsl.engine import parking, step, undoing
 from cascade_dsl.engine.inputs import PauseAsked
-from cascade_dsl.engine.state import Running
 from cascade_dsl.engine.turn import Turn
 from cascade_dsl.ir.events import Word
 from cascade_dsl.ir.graph import NodeKey
 from cascade_dsl.ir.requirement import Layer, Scope
 from cascade_dsl.limits import passing
-from cascade_dsl.limits.keying import Keying
 from cascade_dsl.limits.ledger import Ledger
 from cascade_dsl.limits.pools import Pool
 from cascade_dsl.limits.tokens import Tokens
@@ -110,8 +108,9 @@ def decides_in_silence(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_a_key(patch: pytest.MonkeyPatch) -> None:
-    """What ran already when a limit by key came does not hold of its pool."""
-    patch.setattr(Keying, "_key_holder", lambda *_: None)
+    """Of a call that runs it is forgotten whose key it has: it holds nothing of a pool by key."""
+    begin = Pool.begin
+    patch.setattr(Pool, "begin", lambda pool, node, amount: begin(pool, node, amount if pool.key is None else 0))
 
 
 def lifts_all_pauses(patch: pytest.MonkeyPatch) -> None:
@@ -120,18 +119,10 @@ def lifts_all_pauses(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "resume", lambda ledger, _scope: resume(ledger, None))
 
 
-def freezes_no_clock(patch: pytest.MonkeyPatch) -> None:
-    """What stands still times out as if it ran."""
-    patch.setattr(halted, "_go_on", _only_thawed)
-
-
-def _only_thawed(running: Running, _now: int) -> None:
-    running.frozen_ns = None
-
-
 def undoes_too_much(patch: pytest.MonkeyPatch) -> None:
-    """Undoing a word takes all back that was said of its scope."""
+    """Undoing a word, or a pause, takes back all that was said before it."""
     patch.setattr(undoing, "kept_words", lambda *_: ())
+    patch.setattr(undoing, "kept_pauses", lambda *_: ())
 
 
 def forgets_what_was_set(patch: pytest.MonkeyPatch) -> None:
@@ -149,7 +140,9 @@ def gives_other_units(patch: pytest.MonkeyPatch) -> None:
     units = Ledger.units
 
     def shifted(ledger: Ledger, node: NodeKey) -> Given:
-        return tuple((name, tuple(n + 100 for n in numbers)) for name, numbers in units(ledger, node))
+        return tuple(
+            (name, tuple(n + 100 * node[-1] + 1000 * node[0] for n in numbers)) for name, numbers in units(ledger, node)
+        )
 
     patch.setattr(Ledger, "units", shifted)
 
@@ -190,7 +183,6 @@ def _dropped(ledger: Ledger, layer: Layer) -> None:
         decides_in_silence,
         forgets_a_key,
         lifts_all_pauses,
-        freezes_no_clock,
         undoes_too_much,
         forgets_what_was_set,
         starves_in_silence,
