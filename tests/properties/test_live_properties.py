@@ -46,6 +46,11 @@ def test_whatever_an_operator_does_what_is_in_force_is_obeyed() -> None:
 
 # ---- faults -----------------------------------------------------------------------------------------------------
 
+
+def _nothing(*_: object) -> tuple[()]:
+    return ()
+
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -110,29 +115,37 @@ def decides_in_silence(patch: pytest.MonkeyPatch) -> None:
 def forgets_a_key(patch: pytest.MonkeyPatch) -> None:
     """Of a call that runs it is forgotten whose key it has: it holds nothing of a pool by key."""
     begin = Pool.begin
-    patch.setattr(Pool, "begin", lambda pool, node, amount: begin(pool, node, amount if pool.key is None else 0))
+
+    def forgetful(pool: Pool, node: NodeKey, amount: int) -> None:
+        begin(pool, node, amount if pool.key is None else 0)
+
+    patch.setattr(Pool, "begin", forgetful)
 
 
 def lifts_all_pauses(patch: pytest.MonkeyPatch) -> None:
     """Whoever resumes one scope resumes all."""
     resume = Ledger.resume
-    patch.setattr(Ledger, "resume", lambda ledger, _scope: resume(ledger, None))
+
+    def all_of_them(ledger: Ledger, _scope: Scope | None) -> None:
+        resume(ledger, None)
+
+    patch.setattr(Ledger, "resume", all_of_them)
 
 
 def undoes_too_much(patch: pytest.MonkeyPatch) -> None:
     """Undoing a word, or a pause, takes back all that was said before it."""
-    patch.setattr(undoing, "kept_words", lambda *_: ())
-    patch.setattr(undoing, "kept_pauses", lambda *_: ())
+    patch.setattr(undoing, "kept_words", _nothing)
+    patch.setattr(undoing, "kept_pauses", _nothing)
 
 
 def forgets_what_was_set(patch: pytest.MonkeyPatch) -> None:
     """What an operator has set is gone after another text."""
-    patch.setattr(parking, "patch_plan", lambda *_: None)
+    patch.setattr(parking, "patch_plan", _nothing)
 
 
 def starves_in_silence(patch: pytest.MonkeyPatch) -> None:
     """Nobody is told who starves."""
-    patch.setattr(step, "tell_starved", lambda *_: None)
+    patch.setattr(step, "tell_starved", _nothing)
 
 
 def gives_other_units(patch: pytest.MonkeyPatch) -> None:
@@ -149,7 +162,7 @@ def gives_other_units(patch: pytest.MonkeyPatch) -> None:
 
 def minds_no_clock(patch: pytest.MonkeyPatch) -> None:
     """Ends stay where they are when the clock is set."""
-    patch.setattr(Words, "shift", lambda *_: None)
+    patch.setattr(Words, "shift", _nothing)
 
 
 def fills_buckets_again(patch: pytest.MonkeyPatch) -> None:
