@@ -379,7 +379,7 @@ class Followed(RuleBasedStateMachine):
         turns = 0
         while self.step(None):
             turns += 1
-            assert turns < 5000, "it does not end"
+            assert turns < 1000, "it does not end"
 
     def same_again(self) -> None:
         """Replay gives this state (6)."""

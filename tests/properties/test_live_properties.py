@@ -9,20 +9,18 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from live_machine import Live
 
-from cascade_dsl.engine import halted, parking, step, undoing
+from cascade_dsl.engine import parking, step, undoing
 from cascade_dsl.engine.inputs import PauseAsked
-from cascade_dsl.engine.state import Running
 from cascade_dsl.engine.turn import Turn
 from cascade_dsl.ir.events import Word
 from cascade_dsl.ir.graph import NodeKey
 from cascade_dsl.ir.requirement import Layer, Scope
 from cascade_dsl.limits import passing
 from cascade_dsl.limits.faults import LedgerFault
-from cascade_dsl.limits.keying import Keying
 from cascade_dsl.limits.ledger import Ledger
 from cascade_dsl.limits.pools import Pool
 from cascade_dsl.limits.tokens import Tokens
-from cascade_dsl.limits.units import Units
+from cascade_dsl.limits.units import Given
 from cascade_dsl.limits.words import Words
 
 CALM = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -48,6 +46,11 @@ def test_whatever_an_operator_does_what_is_in_force_is_obeyed() -> None:
 
 
 # ---- faults -----------------------------------------------------------------------------------------------------
+
+
+def _nothing(*_: object) -> tuple[()]:
+    return ()
+
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -111,53 +114,56 @@ def decides_in_silence(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_a_key(patch: pytest.MonkeyPatch) -> None:
-    """What ran already when a limit by key came does not hold of its pool."""
-    patch.setattr(Keying, "_key_holder", lambda *_: None)
+    """Of a call that runs it is forgotten whose key it has: it holds nothing of a pool by key."""
+    begin = Pool.begin
+
+    def forgetful(pool: Pool, node: NodeKey, amount: int) -> None:
+        begin(pool, node, amount if pool.key is None else 0)
+
+    patch.setattr(Pool, "begin", forgetful)
 
 
 def lifts_all_pauses(patch: pytest.MonkeyPatch) -> None:
     """Whoever resumes one scope resumes all."""
     resume = Ledger.resume
-    patch.setattr(Ledger, "resume", lambda ledger, _scope: resume(ledger, None))
 
+    def all_of_them(ledger: Ledger, _scope: Scope | None) -> None:
+        resume(ledger, None)
 
-def freezes_no_clock(patch: pytest.MonkeyPatch) -> None:
-    """What stands still times out as if it ran."""
-    patch.setattr(halted, "_go_on", _only_thawed)
-
-
-def _only_thawed(running: Running, _now: int) -> None:
-    running.frozen_ns = None
+    patch.setattr(Ledger, "resume", all_of_them)
 
 
 def undoes_too_much(patch: pytest.MonkeyPatch) -> None:
-    """Undoing a word takes all back that was said of its scope."""
-    patch.setattr(undoing, "kept_words", lambda *_: ())
+    """Undoing a word, or a pause, takes back all that was said before it."""
+    patch.setattr(undoing, "kept_words", _nothing)
+    patch.setattr(undoing, "kept_pauses", _nothing)
 
 
 def forgets_what_was_set(patch: pytest.MonkeyPatch) -> None:
     """What an operator has set is gone after another text."""
-    patch.setattr(parking, "patch_plan", lambda *_: None)
+    patch.setattr(parking, "patch_plan", _nothing)
 
 
 def starves_in_silence(patch: pytest.MonkeyPatch) -> None:
     """Nobody is told who starves."""
-    patch.setattr(step, "tell_starved", lambda *_: None)
+    patch.setattr(step, "tell_starved", _nothing)
 
 
 def gives_other_units(patch: pytest.MonkeyPatch) -> None:
-    """Units are counted from 1."""
-    lowest = Units.lowest
+    """Units are numbers that are not below the capacity."""
+    units = Ledger.units
 
-    def shifted(units: Units, resource: str, count: int, capacity: int) -> tuple[int, ...]:
-        return tuple(number + 1 for number in lowest(units, resource, count, capacity))
+    def shifted(ledger: Ledger, node: NodeKey) -> Given:
+        return tuple(
+            (name, tuple(n + 100 * node[-1] + 1000 * node[0] for n in numbers)) for name, numbers in units(ledger, node)
+        )
 
-    patch.setattr(Units, "lowest", shifted)
+    patch.setattr(Ledger, "units", shifted)
 
 
 def minds_no_clock(patch: pytest.MonkeyPatch) -> None:
     """Ends stay where they are when the clock is set."""
-    patch.setattr(Words, "shift", lambda *_: None)
+    patch.setattr(Words, "shift", _nothing)
 
 
 def fills_buckets_again(patch: pytest.MonkeyPatch) -> None:
@@ -191,7 +197,6 @@ def _dropped(ledger: Ledger, layer: Layer) -> None:
         decides_in_silence,
         forgets_a_key,
         lifts_all_pauses,
-        freezes_no_clock,
         undoes_too_much,
         forgets_what_was_set,
         starves_in_silence,
