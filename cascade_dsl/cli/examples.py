@@ -96,7 +96,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "retry": (
         ("cascade retry pages.oslo", "this one; edit its task first where that is what is wrong"),
         ("cascade retry fetch", "all of a task, or of a binding"),
-        ("cascade retry all", "all that is held"),
+        ("cascade retry task:fetch", "all in a scope; one that was cancelled is so no more"),
+        ("cascade retry all", "all that is held or cancelled"),
     ),
     "reload": (
         ("cascade reload --dry-run", "what the edited file would change in the live run"),

@@ -249,8 +249,8 @@ VERBS: dict[str, Verb] = {
         Verb("undo", "Take back the last change of a live run, then the one before it.", (), _STEER),
         Verb(
             "retry",
-            "Run again what failed and is held, or waits to be tried again; with the text that its file has now.",
-            (("NODE", "one"),),
+            "Run again what failed and is held, waits to be tried again, or was cancelled; with the text of its file now.",
+            (("NODE|SCOPE", "one"),),
             (Option("--old-text", FLAG, "Leave the file alone, also where it has changed."), *_STEER),
         ),
         Verb(

@@ -186,7 +186,10 @@ class Desk:
             if isinstance(given, LimitGiven) and given.preempt:
                 count = len(self._preempted() - before[1])
                 told["preempted"] = count
-                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+                if ledger.lacks_keys(given.word.limit.identity):
+                    told["effect"] += "; what is too much of a key is stopped when the keys are known"
+                else:
+                    told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
             return told
 
         return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)
@@ -229,7 +232,9 @@ class Desk:
     # -- repair ---------------------------------------------------------------------------------------------------
 
     async def _retry(self, request: dict[str, Any]) -> Answer:
-        return await self._mending.retry(request)
+        text = str(request["node"])
+        scope = self._scope(text) if self._make_halts().retries_scope(text) else None
+        return await self._mending.retry(request, scope)
 
     async def _reload(self, request: dict[str, Any]) -> Answer:
         return await self._mending.reload(request)
