@@ -77,7 +77,7 @@ def test_the_run_has_it_now_and_the_next_one_from_its_start(held: Project) -> No
         "after": {"hold": 4},
         "running": 4,
         "waiting": 2,
-        "effect": "global 5 → 4: 4 running, 0 more may start; and in cascade.toml for runs to come",
+        "effect": "global 5 → 4: 4 running, 0 more may start, 2 waiting; and in cascade.toml for runs to come",
         "sticky": "cascade.toml",
     }
     assert toml(held) == (wanted := wanted.replace("global 5", "global 4"))
@@ -100,11 +100,11 @@ def test_the_run_has_it_now_and_the_next_one_from_its_start(held: Project) -> No
     )
     assert toml(held) == wanted
     assert said(held, "unlimit", "task:work", "--sticky") == (
-        "task:work stays at 3: 3 running, 0 more may start; and no more in cascade.toml"
+        "task:work stays at 3: 3 running, 0 more may start, 3 waiting; and no more in cascade.toml"
     )
     assert toml(held) == MINE.replace("global 5", "global 4")
     assert said(held, "limit", "task:work", "none", "--sticky") == (
-        "task:work stays at 3: 3 running, 0 more may start; cascade.toml says nothing of it"
+        "task:work stays at 3: 3 running, 0 more may start, 3 waiting; cascade.toml says nothing of it"
     )
     held.open_gates("gates")
     assert held.finish().code == 0

@@ -61,7 +61,7 @@ def test_what_a_word_with_an_end_stands_over_and_what_is_under_it(project: Proje
     assert said(project, "limit", "task:work", "1", "for", "2h") == (
         "task:work 3 → 1: 4 running, drains to 1, for 2 h, then 2"
     )
-    assert said(project, "unlimit", "task:work") == "task:work 1 → 4: 4 running, 0 more may start"
+    assert said(project, "unlimit", "task:work") == "task:work 1 → 4: 4 running, 0 more may start, 2 waiting"
     end(project)
 
 
@@ -71,7 +71,7 @@ def test_hours_that_are_and_hours_that_are_not(project: Project) -> None:
     project.env["TZ"] = f"XXX{behind:+d}"
     begin(project)
     assert said(project, "limit", "task:work", "3", "from", "18:00", "to", "06:00") == (
-        "task:work stays at 4: 4 running, 0 more may start; outside its window, in force from 18:00"
+        "task:work stays at 4: 4 running, 0 more may start, 2 waiting; outside its window, in force from 18:00"
     )
     assert said(project, "limit", "task:work", "2", "from", "06:00", "to", "18:00") == (
         "task:work 4 → 2: 4 running, drains to 2, until 18:00, then 4 again"
@@ -115,7 +115,7 @@ def test_words_keep_their_ends_over_a_kill(project: Project) -> None:
     run = begin(project, "--limit", "task:work 1 for 1h", running=1)
     ((began_ns, _),) = project.of(RunStarted)
     assert said(project, "limit", "task:work", "2", "for", "30m") == (
-        "task:work 1 → 2: 1 running, 1 more may start, for 30 min, then 1 again"
+        "task:work 1 → 2: 1 running, 1 more may start, 5 waiting, for 30 min, then 1 again"
     )
     project.wait_running(2)
     ((given_ns, _),) = project.of(WordSet)
@@ -218,7 +218,7 @@ def test_each_layer_stands_over_those_below_it(project: Project) -> None:
     run = begin(project, "--limit", "task:work 2", program=program, running=2)
     assert "cascade.toml: not applicable here: `task:elsewhere 9`" in run.err
     assert said(project, "limit", "task:work", "1") == "task:work 2 → 1: 2 running, drains to 1"
-    assert said(project, "unlimit", "task:work") == "task:work 1 → 2: 2 running, 0 more may start"
+    assert said(project, "unlimit", "task:work") == "task:work 1 → 2: 2 running, 0 more may start, 4 waiting"
     end(project)
     project.fifos(range(6), "gates")
     begin(project, program=program.replace("gate/", "gates/"), running=3)
