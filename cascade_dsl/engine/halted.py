@@ -72,7 +72,7 @@ def _on_attempt_thawed(state: State, event: AttemptThawed, t_ns: int) -> None:
         raise EngineFault(f"{event.key} is thawed, but it was not frozen")
     _go_on(running, t_ns)
     if running.deadline_ns is not None:
-        heappush(state.timers, (running.deadline_ns, state.seq, event.key, event.epoch, event.attempt))
+        heappush(state.timers, (running.deadline_ns, state.seq, event.key, event.epoch, event.attempt, "deadline"))
     state.outbox.append(ThawAttempt(event.key, running.serial))
 
 
@@ -168,6 +168,7 @@ def _put_aside_now(state: State, key: NodeKey) -> None:
     match frame.states[pos][index]:
         case At.READY:
             state.ledger.withdraw(key)
+            state.may_starve = True
             del state.queued_ns[key]
         case At.BACKOFF:
             pass

@@ -19,7 +19,7 @@ from .state import State
 from .turn import Turn
 
 _NONE: dict[str, str] = {}
-BATCH = 1000
+BATCH = 250
 """So many instances are keyed in one turn: a turn is short, whatever waits."""
 
 

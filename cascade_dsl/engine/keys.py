@@ -27,7 +27,7 @@ def lacking(state: State, site: Site, key: NodeKey) -> tuple[tuple[str, Expr], .
 
 def is_keyed(state: State, body: Body) -> bool:
     """Whether elements may differ in the pools that they wait for, though all ask for the same."""
-    return any(state.ledger.bys(site.shape) for site in body.entries)
+    return state.ledger.has_keys() and any(state.ledger.bys(site.shape) for site in body.entries)
 
 
 def learn(state: State, key: NodeKey, keys: Iterable[tuple[str, str]]) -> None:
@@ -36,8 +36,9 @@ def learn(state: State, key: NodeKey, keys: Iterable[tuple[str, str]]) -> None:
 
 
 def on_keyed(state: State, event: Keyed) -> None:
+    by = event.by
     for key, text in event.keyed:
-        learn(state, key, ((event.by, text),))
+        state.keys.setdefault(key, {})[by] = text
     state.ledger.key(event.by, event.keyed)
     state.keying = None
 

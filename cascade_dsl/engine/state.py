@@ -214,8 +214,8 @@ class Paused:
     freezes: bool
 
 
-Timer: TypeAlias = tuple[int, int, NodeKey, int, int]
-"""(due, sequence, key, epoch, attempt): the end of a backoff, or a deadline."""
+Timer: TypeAlias = tuple[int, int, NodeKey, int, int, Literal["backoff", "deadline"]]
+"""(due, sequence, key, epoch, attempt, what): the end of the backoff after an attempt, or its deadline."""
 Phase: TypeAlias = Literal["new", "running", "draining", "cancelling", "ended"]
 
 

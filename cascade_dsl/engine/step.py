@@ -165,16 +165,18 @@ def is_stalled(state: State) -> bool:
 
 
 def timer_means(state: State, timer: Timer) -> bool:
-    due, _, key, epoch, attempt = timer
+    due, _, key, epoch, attempt, what = timer
+    if what == "backoff":
+        there = state.epochs.get(key, 0), state.attempts.get(key)
+        return there == (epoch, attempt) and is_in_backoff(state, key)
     running = state.running.get(key)
-    if running is not None:
-        return (
-            (running.epoch, running.attempt, running.deadline_ns) == (epoch, attempt, due)
-            and running.stopping is None
-            and running.plan is None
-            and running.frozen_ns is None
-        )
-    return state.attempts.get(key) == attempt and is_in_backoff(state, key)
+    return (
+        running is not None
+        and (running.epoch, running.attempt, running.deadline_ns) == (epoch, attempt, due)
+        and running.stopping is None
+        and running.plan is None
+        and running.frozen_ns is None
+    )
 
 
 class _Turn(Turn):
@@ -363,8 +365,8 @@ class _Turn(Turn):
             timer = heappop(state.timers)
             if not timer_means(state, timer):
                 continue
-            _, _, key, epoch, attempt = timer
-            if key in state.running:
+            _, _, key, epoch, attempt, what = timer
+            if what == "deadline":
                 self.emit(AttemptStopping(key=key, epoch=epoch, attempt=attempt, why="timeout"))
             else:
                 self.emit(BackoffEnded(key=key))

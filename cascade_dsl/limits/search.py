@@ -59,6 +59,10 @@ class Search:
         """The pool may have room that it had not."""
         self._dirty[pool] = None
 
+    def loosened(self) -> None:
+        """A pool is gone: classes that stand under an order beyond their head's may have an earlier node that fits."""
+        self._aged = True
+
     def stir(self, pool: Pool) -> None:
         """Of a spend pool something has changed: the instants at which time gives room may be others."""
         self._stirred[pool] = None
@@ -193,7 +197,7 @@ class Search:
     def choose(self) -> NodeKey | None:
         """The first node in order that fits."""
         self._wake()
-        best = self._first_owner()
+        best = self._first_owner() if self._owners else None
         ready = self._ready
         while ready:
             rank, age, _, stamp, item = ready[0]

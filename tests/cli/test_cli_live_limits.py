@@ -156,7 +156,7 @@ def test_bad_sentences_are_refused_and_change_nothing(project: Project) -> None:
         2,
         "",
         "error[CSC350]: the file limits `task:work` to 10 hard: it can be lowered, not raised\n"
-        "  help: stay at or below that, or take `hard` out of the file and run it again\n",
+        "  help: stay at or below that, or take `hard` away where it stands, in the file or in `cascade.toml`, and run it again\n",
     )
     assert project.ps() == before
     assert project.events() == journal

@@ -243,7 +243,7 @@ def test_a_live_by_keys_what_runs_first_and_nothing_starts_until_it_is() -> None
 
 
 def test_keys_come_in_batches_and_keyed_nodes_start_between() -> None:
-    count = 2 * BATCH + 500
+    count = 2 * BATCH + 100
     program = graph(
         [task("t")],
         [param(1), *(fan(10 + 10 * i, 1, 11 + 10 * i, [call(12 + 10 * i, "t", 11 + 10 * i)], None) for i in range(5))],
@@ -259,7 +259,7 @@ def test_keys_come_in_batches_and_keyed_nodes_start_between() -> None:
         before = len(run.state.running)
         run.advance()
         assert len(run.state.running) > before, "what is keyed starts in the turn in which its key comes"
-    assert sizes == [BATCH, BATCH, 500]
+    assert sizes == [BATCH, BATCH, 100]
     assert len(run.state.running) == count // 2, "one of each key"
 
 
