@@ -93,7 +93,7 @@ def _count(parsed: Parsed) -> None:
     least = sum(many in ("one", "some", "words") for _, many in verb.args)
     endless = any(many in ("some", "any", "words") for _, many in verb.args)
     given = len(parsed.args)
-    if given == 1 and verb.args[-1][1] == "words":
+    if given == 1 and least == 2:
         given = len(parsed.args[0].split())  # a whole sentence in quotes
     if given < least:
         missing = verb.args[given][0]

@@ -178,7 +178,7 @@ def preempt(turn: Turn, identity: Identity) -> None:
     known yet, that is done when they are.
     """
     state = turn.state
-    if state.ledger.lacks_keys(identity):
+    if state.ledger.told.lacks_keys(identity):
         state.preempting[identity] = None
         return
     state.preempting.pop(identity, None)

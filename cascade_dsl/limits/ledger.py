@@ -259,11 +259,6 @@ class Ledger:
             (-pool.free(), list(pool.holders.items())) for pool in self._hold_pools(identity, None) if pool.free() < 0
         ]
 
-    def lacks_keys(self, identity: Identity) -> bool:
-        """Whether something holds of a limit with keys whose key is not known yet."""
-        family = self._keying.families.get(identity)
-        return family is not None and bool(family.lacking)
-
     def _follow(self, scope: Scope) -> None:
         """Bring the scope's pools in line with the words."""
         said = self._words.identities(scope)

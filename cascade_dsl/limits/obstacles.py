@@ -115,6 +115,11 @@ class Told:
         pool = self._pools.get(Identity(scope))
         return "count" if pool is None else pool.dimension
 
+    def lacks_keys(self, identity: Identity) -> bool:
+        """Whether something holds of a limit with keys whose key is not known yet."""
+        family = self._families.get(identity)
+        return family is not None and bool(family.lacking)
+
     # ---- nodes ------------------------------------------------------------------------------------------------
 
     def starving(self) -> tuple[Starving, ...]:

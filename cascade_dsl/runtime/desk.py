@@ -186,7 +186,7 @@ class Desk:
             if isinstance(given, LimitGiven) and given.preempt:
                 count = len(self._preempted() - before[1])
                 told["preempted"] = count
-                if ledger.lacks_keys(given.word.limit.identity):
+                if ledger.told.lacks_keys(given.word.limit.identity):
                     told["effect"] += "; what is too much of a key is stopped when the keys are known"
                 else:
                     told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"

@@ -303,7 +303,9 @@ class Halts:
         if sites and not calls:
             return fail("CSC644", f"`{text}` is no task: there is nothing to cancel", help="name a node that runs")
         tasks = [task.name for task in state.plan.graph.tasks]
-        if text in tasks:
+        if _is_scope(text):
+            help = "that is a scope: leave `--as node` out"
+        elif text in tasks:
             help = f"`cascade cancel task:{text}` cancels all of the task"
         else:
             names = dict.fromkeys(site.node.name for site in state.plan.sites.values() if site.is_call)

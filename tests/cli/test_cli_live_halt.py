@@ -397,6 +397,10 @@ param n: int = 3
             "  help: `cascade cancel task:tick` cancels all of the task\n",
         ),
         (("task:tock",), None),
+        (
+            ("task:tick", "--as", "node"),
+            "error[CSC621]: nothing in this run is called `task:tick`\n  help: that is a scope: leave `--as node` out\n",
+        ),
         (("n",), "error[CSC644]: `n` is no task: there is nothing to cancel\n  help: name a node that runs\n"),
     ],
 )

@@ -249,3 +249,18 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
 def width(lines: list[str]) -> int:
     """How wide the column of use is: as wide as the memory of this machine makes it."""
     return lines[2].index("WAITING") - 2 - lines[2].index("USE")
+
+
+def test_a_sentence_in_quotes_is_as_good_as_its_words(project: Project) -> None:
+    begin(project)
+    assert said(project, "limit", 'task:work 4 for 10m because "two words"') == (
+        "task:work 10 → 4: 10 running, drains to 4, for 10 min, then 10 again"
+    )
+    assert said(project, "limit", "task:work", "2 for 5m") == (
+        "task:work 4 → 2: 10 running, drains to 2, for 5 min, then 4 again"
+    )
+    assert said(project, "set", "task:work cpu=0.02", "--dry-run").startswith("task:work cpu 0.01 → 0.02: ")
+    assert said(project, "priority", "task:work 5") == "priority of task:work 0 → 5: 30 waiting go first"
+    for words in (("limit", "task:work"), ("limit", " "), ("set", "task:work"), ("priority", "task:work")):
+        done = project.cascade(*words)
+        assert (done.code, done.err[:16]) == (2, "error[CSC504]: `")
