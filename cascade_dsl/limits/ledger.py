@@ -289,6 +289,10 @@ class Ledger:
         for template in self._templates:
             for shape in template.variants.values():
                 shape.attach(pool)
+        if pool.capacity == 0:
+            for cls in _classes_of(pool.shapes):
+                if cls.waits_for_time:  # it gives them nothing any more: the engine is not to be woken for them
+                    self._search.rouse(cls)
         self._passing.reorder(pool, _classes_of(pool.shapes))
         if not pool.spends:
             for node, holder in self._holders.items():

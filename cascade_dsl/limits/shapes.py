@@ -259,6 +259,11 @@ class DemandClass:
         """Whether the fronts of its pools know of it, under an age no greater than that of its lead, whatever capacities become."""
         return not self.queue.varied and not (self._lead_known and self._lead is None)
 
+    @property
+    def waits_for_time(self) -> bool:
+        """Whether time alone might wake it."""
+        return self.joint or (self.sleepers is not None and self.sleepers.pool.spends)
+
     def sleeps_on(self, pool: Pool) -> bool:
         """Whether it might start if the pool were not there."""
         return self.joint or (self.sleepers is not None and self.sleepers.pool is pool)
