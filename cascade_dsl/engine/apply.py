@@ -91,9 +91,7 @@ def _on_run_continued(state: State, event: RunContinued, _: int) -> None:
     state.why = ""
     state.status = None
     state.keeps_temp = state.keeps_temp or event.keeps_temp
-    state.ledger.drop_layer(Layer.MACHINE)
-    for word in event.words:
-        state.ledger.set_word(word)
+    state.ledger.say_layer(Layer.MACHINE, event.words)
     pardon_all(state)
     for frame in list(state.frames.values()):
         refill(state, frame)
@@ -232,7 +230,7 @@ def _on_attempt_started(state: State, event: AttemptStarted, t_ns: int) -> None:
     move(state, frame, index, pos, At.RUNNING)
     if facts.timeout_ns is not None:
         running.deadline_ns = t_ns + facts.timeout_ns
-        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt))
+        heappush(state.timers, (running.deadline_ns, state.seq, key, event.epoch, event.attempt, "deadline"))
     state.outbox.append(StartAttempt(key, event.epoch, event.attempt, event.serial, facts, event.units, event.granted))
 
 
@@ -287,7 +285,7 @@ def _on_attempt_failed(state: State, event: AttemptFailed, _: int) -> None:
         park(state, key)
     elif event.retry_at_ns is not None:
         state.attempts[key] = event.attempt
-        heappush(state.timers, (event.retry_at_ns, state.seq, key, event.epoch, event.attempt))
+        heappush(state.timers, (event.retry_at_ns, state.seq, key, event.epoch, event.attempt, "backoff"))
         move(state, running.frame, running.index, running.pos, At.BACKOFF)
     else:
         _forget(state, key)

@@ -25,6 +25,7 @@ from ..ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Scope
@@ -71,7 +72,7 @@ def _on_attempt_thawed(state: State, event: AttemptThawed, t_ns: int) -> None:
         raise EngineFault(f"{event.key} is thawed, but it was not frozen")
     _go_on(running, t_ns)
     if running.deadline_ns is not None:
-        heappush(state.timers, (running.deadline_ns, state.seq, event.key, event.epoch, event.attempt))
+        heappush(state.timers, (running.deadline_ns, state.seq, event.key, event.epoch, event.attempt, "deadline"))
     state.outbox.append(ThawAttempt(event.key, running.serial))
 
 
@@ -131,6 +132,15 @@ def _on_scope_cancelled(state: State, event: ScopeCancelled, _: int) -> None:
         del state.pardoned[key]
     for key in in_scope(state, scope):
         _put_aside_now(state, key)
+
+
+def _on_scope_retried(state: State, event: ScopeRetried, _: int) -> None:
+    scope = event.scope
+    del state.condemned_scopes[scope]
+    for key in [key for key in (*state.condemned, *state.cancelled) if is_in(state, key, scope)]:
+        pardon(state, key)
+    if not state.condemned_scopes:
+        state.pardoned.clear()
 
 
 def in_scope(state: State, scope: Scope) -> list[NodeKey]:
@@ -207,4 +217,5 @@ ON: dict[type, Callable[[State, Any, int], None]] = {
     CancelBegan: _on_cancel_began,
     NodeCancelled: _on_node_cancelled,
     ScopeCancelled: _on_scope_cancelled,
+    ScopeRetried: _on_scope_retried,
 }

@@ -69,9 +69,7 @@ def reload(state: State, event: Reloaded) -> None:
         raise EngineFault(f"the graph {event.graph_digest} of a reload is not there")
     state.ledger.declare(resources_of(graph))
     changed, reworded = _renew(state, plan(graph))
-    state.ledger.drop_layer(Layer.FILE)
-    for word in event.words:
-        state.ledger.set_word(word)
+    state.ledger.say_layer(Layer.FILE, event.words)
     forget(state, reworded)
     ask_anew(state, changed, facts_only=False)
     for frame in (state.root, *list(state.frames.values())):

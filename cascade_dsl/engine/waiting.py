@@ -18,6 +18,7 @@ from ..limits.obstacles import Standing
 from .effects import Ask, Evaluate, EvaluateFacts, Gather, Measure, Recall
 from .plan import Site
 from .state import ENDED, NO_VALUE, PENDING, At, Frame, Phase, State
+from .step import timer_means
 from .streams import out_at
 
 _DEPTH_MOST = 100
@@ -138,7 +139,7 @@ def _why(state: State, key: NodeKey, depth: int) -> Why:
             )
         case At.BACKOFF:
             attempt = state.attempts.get(key, 0)
-            dues = [due for due, _, other, _, failed in state.timers if other == key and failed == attempt]
+            dues = [timer[0] for timer in state.timers if timer[2] == key and timer_means(state, timer)]
             until = min(dues, default=None)
             return Why(key=key, how="backoff", obstacles=_ending(state), attempt=attempt, until_ns=until)
         case At.RUNNING:

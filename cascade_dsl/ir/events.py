@@ -24,6 +24,7 @@ from .steering_events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
     Starved,
     Undone,
     WindowTurned,
@@ -418,5 +419,6 @@ Event: TypeAlias = (
     | CancelBegan
     | NodeCancelled
     | ScopeCancelled
+    | ScopeRetried
     | RunEnded
 )

@@ -188,6 +188,14 @@ class ScopeCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRetried:
+    """A scope is cancelled no more, nor is anything in it: what was put aside goes on as after `Retried`. Added later."""
+
+    scope: Scope
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Starved:
     """Calls of a task wait that need more of a pool than it has when nobody holds any: nothing that ends lets them start.
 

@@ -187,7 +187,8 @@ def _change(
     if counts.taken > new:
         return f"{start}, drains to {shown}"
     free = new - counts.taken
-    return f"{start}, {free} more may start" if by_node else f"{start}, {show_amount(dimension, free)} free"
+    room = f"{free} more may start" if by_node else f"{show_amount(dimension, free)} free"
+    return f"{start}, {room}" + (f", {counts.waiting} waiting" if counts.waiting else "")
 
 
 def _of_tokens(pool: SpendPool, scope: Scope, counts: Counts, dimension: Dimension) -> str:

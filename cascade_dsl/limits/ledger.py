@@ -182,7 +182,15 @@ class Ledger:
 
     def drop_layer(self, layer: Layer) -> None:
         """A layer says nothing any more at all."""
-        for scope in self._words.drop_layer(layer):
+        self.say_layer(layer, ())
+
+    def say_layer(self, layer: Layer, words: Iterable[Word]) -> None:
+        """A layer says these words and nothing else; pools of which it speaks still stay as they are."""
+        scopes = dict.fromkeys(self._words.drop_layer(layer))
+        for word in words:
+            self._words.set(word)
+            scopes[word.limit.scope] = None
+        for scope in scopes:
             self._follow(scope)
 
     @property
@@ -204,6 +212,10 @@ class Ledger:
         shown = effects.terms_text(found.limit, "count" if pool is None else pool.dimension)
         name = LAYER_NAMES[found.layer]
         return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
+
+    def held_hard_by(self, word: Word) -> Word | None:
+        """The word of a lower layer that `refusal` speaks of."""
+        return self._words.hard_below(word)
 
     def pause(self, scope: Scope, until_ns: int | None = None) -> None:
         """Nothing in the scope starts until it is resumed, or until that instant; limits stay as they are."""
@@ -246,6 +258,11 @@ class Ledger:
         return [
             (-pool.free(), list(pool.holders.items())) for pool in self._hold_pools(identity, None) if pool.free() < 0
         ]
+
+    def lacks_keys(self, identity: Identity) -> bool:
+        """Whether something holds of a limit with keys whose key is not known yet."""
+        family = self._keying.families.get(identity)
+        return family is not None and bool(family.lacking)
 
     def _follow(self, scope: Scope) -> None:
         """Bring the scope's pools in line with the words."""

@@ -324,7 +324,8 @@ class Simulation:
                 if isinstance(facts, str):
                     self.at(self.now_ns, EvaluationFailed(key=key, message=facts), effect)
                 else:
-                    facts = _patched(self.state.site_of(key), facts, self.state.plan.dimensions)
+                    if constant is None:  # constants are those of what an operator has set already
+                        facts = _patched(self.state.site_of(key), facts, self.state.plan.dimensions)
                     keys = tuple((text, self.oracle.key(key, text)) for text, _ in by)
                     self.at(self.now_ns, FactsEvaluated(key=key, facts=replace(facts, keys=keys)), effect)
             case KeyNodes(by=by, keys=nodes):

@@ -161,6 +161,14 @@ def test_a_node_in_its_backoff_holds_nothing() -> None:
     assert again == [60_000_000_000 + next(t for t, e in run.events if isinstance(e, AttemptFailed))]
 
 
+def test_a_backoff_is_not_cut_short_by_the_deadline_of_the_attempt_before() -> None:
+    program = graph([task("t", retry=(1, 60, 60), timeout=10)], [call(1, "t")])
+    played: dict[NodeKey, list[Played]] = {(1,): [Played(takes_ns=10**9, exit=1), Played()]}
+    run = Simulation(program, Table(played=played))
+    assert run.play() == "done"
+    assert [t for t, _ in started(run)] == [0, 61 * 10**9]
+
+
 def test_weight_3_in_a_pool_of_6() -> None:
     program = graph(
         [task("t", requires={"cpu": 0, "seats": 3})], [param(1), fan(2, 1, 3, [call(4, "t", 3)], 4)], {"seats": "count"}

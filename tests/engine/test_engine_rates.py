@@ -137,3 +137,12 @@ def test_each_attempt_spends_and_no_window_has_too_many(burst: int | None) -> No
         for last in range(first, len(instants)):
             count, width = last - first + 1, instants[last] - instants[first]
             assert count * SECOND <= (burst or 1) * SECOND + 7 * width
+
+
+def test_a_rate_of_the_file_keeps_its_tokens_when_another_text_says_the_same() -> None:
+    run = wide(8, rate("task:t", 1, SECOND, burst=3, layer=Layer.FILE))
+    assert starts(run) == [0, 0, 0]
+    run.reload(run.graph, [rate("task:t", 1, SECOND, burst=3, layer=Layer.FILE)])
+    assert starts(run) == [0, 0, 0], "the new text gives no second burst"
+    assert run.play() == "done"
+    assert starts(run) == [0, 0, 0, *(n * SECOND for n in range(1, 6))]

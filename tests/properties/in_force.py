@@ -6,11 +6,12 @@ every word in force at its instant. Demands are whole numbers, buckets are fract
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from math import ceil
+from typing import Literal, cast
 
 from cascade_dsl.ir.events import Word
 from cascade_dsl.ir.graph import NodeKey
@@ -31,6 +32,11 @@ class Rate:
         assert self.per_ns is not None
         return Fraction(self.amount, self.per_ns)
 
+    @property
+    def most(self) -> int:
+        """What one call may ask on an empty machine."""
+        return self.amount if self.per_ns is None or not self.amount else self.burst
+
 
 class InForce:
     """The words of all layers at an instant."""
@@ -41,6 +47,10 @@ class InForce:
         self.open: dict[Window, bool] = {}
         self.pauses: dict[Scope, int | None] = {}
         """Until when; None: until it is lifted."""
+        self.patches: dict[tuple[Scope, str], int] = {}
+        """What an operator has set, the newest last; of the priority the name is empty."""
+        self.before: list[tuple[str, object]] = []
+        """Of each change of an operator what it was about, and all that was said before it."""
 
     def say(self, word: Word) -> None:
         """A plain word replaces the plain one of its layer and identity; one with a time lies over it."""
@@ -59,6 +69,69 @@ class InForce:
     def drop(self, layer: Layer, scope: Scope) -> None:
         """A layer says nothing any more about a scope."""
         self.said = [w for w in self.said if w.layer != layer or w.limit.scope != scope]
+
+    def expire(self, layer: Layer, identity: Identity, until_ns: int) -> None:
+        """What ends by then is no more said."""
+        self.said = [
+            w
+            for w in self.said
+            if (w.layer, w.limit.identity) != (layer, identity) or (w.limit.until_ns or until_ns + 1) > until_ns
+        ]
+
+    def keep(self, about: Literal["words", "pauses", "patches", "drain", "end", "bar"]) -> None:
+        """An operator is about to change something. `end` is taken back by going on alone, `bar` never."""
+        kept: object = None
+        match about:
+            case "words":
+                kept = [w for w in self.said if w.layer == Layer.LIVE]
+            case "pauses":
+                kept = dict(self.pauses)
+            case "patches":
+                kept = dict(self.patches)
+            case _:
+                pass
+        self.before.append((about, kept))
+
+    def may_undo(self) -> bool:
+        """Whether the newest change can be taken back."""
+        return bool(self.before) and self.before[-1][0] not in ("end", "bar")
+
+    def undo(self, now: int) -> None:
+        """The newest change has never been; what has ended meanwhile stays away."""
+        assert self.may_undo(), "something was undone that cannot be"
+        about, kept = self.before.pop()
+        match about:
+            case "words":
+                live = [w for w in cast(list[Word], kept) if w.limit.until_ns is None or w.limit.until_ns > now]
+                self.said = [w for w in self.said if w.layer != Layer.LIVE] + live
+            case "pauses":
+                pauses = cast(dict[Scope, "int | None"], kept)
+                self.pauses = {scope: until for scope, until in pauses.items() if until is None or until > now}
+            case "patches":
+                self.patches = cast(dict[tuple[Scope, str], int], kept)
+            case _:
+                pass
+
+    def go_on(self) -> None:
+        """Another engine takes over: that the run was to end is taken back."""
+        self.before = [change for change in self.before if change[0] not in ("drain", "end")]
+
+    def shift(self, by_ns: int) -> None:
+        """All ends come that much later."""
+        self.said = [_later(w, by_ns) for w in self.said]
+        self.pauses = _later_pauses(self.pauses, by_ns)
+        for at, (about, kept) in enumerate(self.before):
+            if about == "words":
+                self.before[at] = about, [_later(w, by_ns) for w in cast(list[Word], kept)]
+            elif about == "pauses":
+                self.before[at] = about, _later_pauses(cast(dict[Scope, "int | None"], kept), by_ns)
+
+    def patch(self, scope: Scope, amounts: Iterable[tuple[str, int | None]]) -> None:
+        """An operator sets demands, or the priority, of what is in a scope."""
+        for what, amount in amounts:
+            self.patches.pop((scope, what), None)
+            if amount is not None:
+                self.patches[scope, what] = amount
 
     def identities(self) -> list[Identity]:
         """What anything is said about."""
@@ -125,6 +198,16 @@ class Asks:
                 return 0
 
 
+def _later(word: Word, by_ns: int) -> Word:
+    end = word.limit.until_ns
+    return word if end is None else replace(word, limit=replace(word.limit, until_ns=end + by_ns))
+
+
+def _later_pauses(pauses: Mapping[Scope, int | None], by_ns: int) -> dict[Scope, int | None]:
+    return {scope: None if until is None else until + by_ns for scope, until in pauses.items()}
+
+
+Terms = list[tuple[Identity, Rate]]
 Name = tuple[Identity, str]
 """A pool: what it is about, and its key, empty where it has none."""
 
@@ -163,12 +246,19 @@ class Watch:
         self.words = InForce()
         self.running: dict[NodeKey, Asks] = {}
         self.spent: dict[Name, Spent] = {}
+        self.rates: dict[Identity, set[Rate]] = {}
+        """All that was in force for an identity without a break: its buckets carry over what is left from one to the next."""
 
-    def pools(self, asks: Asks, now: int) -> Iterator[tuple[Name, Rate, int]]:
+    def terms(self, now: int) -> Terms:
+        """All that is in force."""
+        rates = [(identity, self.words.rate(identity, now)) for identity in self.words.identities()]
+        return [(identity, rate) for identity, rate in rates if rate is not None]
+
+    def pools(self, asks: Asks, now: int, terms: Terms | None = None) -> Iterator[tuple[Name, Rate, int]]:
         """The pools from which a call takes, with their terms and what it asks."""
-        for identity in self.words.identities():
-            rate, need = self.words.rate(identity, now), asks.demand(identity)
-            if rate is not None and need:
+        for identity, rate in self.terms(now) if terms is None else terms:
+            need = asks.demand(identity)
+            if need:
                 yield (identity, asks.keys[identity.by] if identity.by else ""), rate, need
 
     def taken(self, name: Name) -> int:
@@ -182,8 +272,10 @@ class Watch:
 
     def look(self, now: int) -> None:
         """Keep the history of rates; to be called whenever something may have changed."""
+        terms = dict(self.terms(now))
+        self.rates = {identity: self.rates.get(identity, set()) | {rate} for identity, rate in terms.items()}
         for name, spent in list(self.spent.items()):
-            rate = self.words.rate(name[0], now)
+            rate = terms.get(name[0])
             if rate is None or rate.per_ns is None:
                 del self.spent[name]
             elif spent.terms[-1][1] != rate:
@@ -211,31 +303,40 @@ class Watch:
 
     def end(self, key: NodeKey) -> None:
         """A call holds no more."""
+        assert key in self.running, f"{key} ends, and it does not run"
         del self.running[key]
 
-    def affordable(self, asks: Asks, now: int) -> int | None:
+    def affordable(self, asks: Asks, now: int, terms: Terms | None = None) -> int | None:
         """The first instant at which its rates allow a call, if nobody else takes any; None: never, or that cannot be told."""
         instant = now
-        for name, rate, need in self.pools(asks, now):
+        for name, rate, need in self.pools(asks, now, terms):
             if rate.per_ns is None:
                 continue
             if not rate.amount or need > rate.burst:
                 return None
+            if len(self.rates[name[0]]) > 1:
+                return None
             spent = self.spent.get(name)
             if spent is None:
                 continue
-            if len(spent.terms) > 1:
-                return None
             total = need
             for since, amount in reversed(spent.starts):
                 total += amount
                 instant = max(instant, since + ceil((total - rate.burst) / rate.speed))
         return instant
 
-    def refusing(self, asks: Asks, now: int) -> list[str]:
+    def refusing(self, asks: Asks, now: int, terms: Terms | None = None) -> list[str]:
         """The hold pools and pauses that have no room for a call; rates are left aside."""
         found = [str(scope) for scope in self.words.paused(now) if asks.demand(Identity(scope))]
-        for name, rate, need in self.pools(asks, now):
+        for name, rate, need in self.pools(asks, now, terms):
             if rate.per_ns is None and self.taken(name) + need > rate.amount:
                 found.append(str(name[0]))
+        return found
+
+    def starved(self, asks: Asks, terms: Terms) -> list[tuple[Identity, int]]:
+        """The resources of which a call wants more than there is on an empty machine, and how much that is."""
+        found: list[tuple[Identity, int]] = []
+        for identity, rate in terms:
+            if identity.scope.kind == "resource" and asks.demand(identity) > rate.most:
+                found.append((identity, rate.most))
         return found
