@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from ..ir.requirement import Scope
@@ -356,6 +356,12 @@ class Holder:
             if key is not None and not family.spends:
                 held.append((family.pool(key), column))
         return held
+
+
+def classes_of(shapes: Iterable[Shape]) -> Iterator[DemandClass]:
+    """The classes of shapes, shape by shape."""
+    for shape in shapes:
+        yield from shape.classes
 
 
 def asks(amounts: tuple[int, ...], column: int) -> int:
