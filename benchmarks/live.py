@@ -71,7 +71,6 @@ class Scripted:
     def key(self, key: NodeKey, by: str) -> str:
         raise AssertionError("the keys are given by hand")
 
-    @property
     def keying_takes_ns(self) -> int:
         return 0
 
