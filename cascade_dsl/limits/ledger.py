@@ -21,7 +21,7 @@ from .passing import PATIENCE, Passing
 from .picture import Wait
 from .pools import Clock, Pool, SpendPool
 from .search import Search
-from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks
+from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks, classes_of
 from .units import Given, Units
 from .views import Effect, Impossible, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Words
@@ -289,7 +289,7 @@ class Ledger:
         elif pool.spends or pool.capacity != (None if terms is None else terms.amount):
             pool.say(terms)
             self._search.gained(pool)
-            self._passing.reorder(pool, _classes_of(pool.shapes))
+            self._passing.reorder(pool, classes_of(pool.shapes))
             self._reserve()
 
     def _dimension(self, scope: Scope) -> Dimension:
@@ -301,7 +301,9 @@ class Ledger:
         for template in self._templates:
             for shape in template.variants.values():
                 shape.attach(pool)
-        self._passing.reorder(pool, _classes_of(pool.shapes))
+        if pool.capacity == 0:
+            self._search.rouse_timed(classes_of(pool.shapes))
+        self._passing.reorder(pool, classes_of(pool.shapes))
         if not pool.spends:
             for node, holder in self._holders.items():
                 column = pool.shapes.get(holder.shape)
@@ -314,11 +316,8 @@ class Ledger:
         for shape in shapes:
             shape.detach(pool)
         pool.capacity = None
-        for cls in _classes_of(shapes):
-            if cls.sleeps_on(pool):
-                self._search.rouse(cls)
-        self._search.loosened()
-        self._passing.reorder(pool, _classes_of(shapes))
+        self._search.lost(pool, classes_of(shapes))
+        self._passing.reorder(pool, classes_of(shapes))
         self._reserve()
 
     # ---- keys -------------------------------------------------------------------------------------------------
@@ -326,10 +325,6 @@ class Ledger:
     def bys(self, shape: int) -> tuple[tuple[str, Expr], ...]:
         """The texts and expressions of `by` in force for nodes of a shape, by text."""
         return self._keying.bys(self._templates[shape]) if self._keying.families else ()
-
-    def has_keys(self) -> bool:
-        """Whether any `by` is in force."""
-        return bool(self._keying.families)
 
     def key(self, by: str, keyed: Iterable[tuple[NodeKey, str]]) -> None:
         """Keys of nodes under a `by`: running ones hold their pool from now on, waiting ones keep their age.
@@ -553,8 +548,7 @@ class Ledger:
 
     def _classes(self) -> Iterator[DemandClass]:
         for template in self._templates:
-            for shape in template.variants.values():
-                yield from shape.classes
+            yield from classes_of(template.variants.values())
 
     # ---- for tests and recovery -------------------------------------------------------------------------------
 
@@ -593,8 +587,3 @@ class Ledger:
         assert all(pool.identity in self._declared or pool.capacity is not None for pool in every), "a pool has no word"
         assert self._keying.exprs() == {family.by for family in families}, "expressions of who is gone"
         self._units.check(self._holders)
-
-
-def _classes_of(shapes: Iterable[Shape]) -> Iterator[DemandClass]:
-    for shape in shapes:
-        yield from shape.classes

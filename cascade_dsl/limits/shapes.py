@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from ..ir.requirement import Scope
@@ -259,6 +259,11 @@ class DemandClass:
         """Whether the fronts of its pools know of it, under an age no greater than that of its lead, whatever capacities become."""
         return not self.queue.varied and not (self._lead_known and self._lead is None)
 
+    @property
+    def waits_for_time(self) -> bool:
+        """Whether time alone might wake it."""
+        return self.joint or (self.sleepers is not None and self.sleepers.pool.spends)
+
     def sleeps_on(self, pool: Pool) -> bool:
         """Whether it might start if the pool were not there."""
         return self.joint or (self.sleepers is not None and self.sleepers.pool is pool)
@@ -351,6 +356,12 @@ class Holder:
             if key is not None and not family.spends:
                 held.append((family.pool(key), column))
         return held
+
+
+def classes_of(shapes: Iterable[Shape]) -> Iterator[DemandClass]:
+    """The classes of shapes, shape by shape."""
+    for shape in shapes:
+        yield from shape.classes
 
 
 def asks(amounts: tuple[int, ...], column: int) -> int:
