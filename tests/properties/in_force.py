@@ -156,6 +156,7 @@ class InForce:
             timed = [w for w in here if not w.limit.is_plain]
             word = timed[-1] if timed else here[-1]
             assert isinstance(word.limit.amount, int)
+            assert word.limit.burst is None or isinstance(word.limit.burst, int)
             said[layer] = Rate(word.limit.amount, word.limit.per_ns, word.limit.burst or 0)
             if word.limit.hard:
                 hard.append(said[layer])
