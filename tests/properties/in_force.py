@@ -156,9 +156,8 @@ class InForce:
             timed = [w for w in here if not w.limit.is_plain]
             word = timed[-1] if timed else here[-1]
             assert isinstance(word.limit.amount, int)
-            burst = word.limit.burst or 0
-            assert isinstance(burst, int)
-            said[layer] = Rate(word.limit.amount, word.limit.per_ns, burst)
+            assert word.limit.burst is None or isinstance(word.limit.burst, int)
+            said[layer] = Rate(word.limit.amount, word.limit.per_ns, word.limit.burst or 0)
             if word.limit.hard:
                 hard.append(said[layer])
         top = said[max(said)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -14,16 +15,22 @@ from cascade_dsl.engine.inputs import PauseAsked
 from cascade_dsl.engine.turn import Turn
 from cascade_dsl.ir.events import Word
 from cascade_dsl.ir.graph import NodeKey
-from cascade_dsl.ir.requirement import Layer, Scope
+from cascade_dsl.ir.requirement import Identity, Layer, Scope
 from cascade_dsl.limits import passing
 from cascade_dsl.limits.faults import LedgerFault
 from cascade_dsl.limits.ledger import Ledger
 from cascade_dsl.limits.pools import Pool
 from cascade_dsl.limits.tokens import Tokens
 from cascade_dsl.limits.units import Given
+from cascade_dsl.limits.views import WordEnding
 from cascade_dsl.limits.words import Words
 
-CALM = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+CALM = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
 FIRST = settings(
     max_examples=200,
     stateful_step_count=25,
@@ -31,7 +38,7 @@ FIRST = settings(
     phases=[Phase.generate],
     derandomize=True,
     database=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 """To the first that is found, which is not made smaller."""
 
@@ -71,7 +78,11 @@ def leak(patch: pytest.MonkeyPatch) -> None:
 def one_more_at_once(patch: pytest.MonkeyPatch) -> None:
     """A bucket that is full gives a token more than its burst."""
     at = Tokens.at
-    patch.setattr(Tokens, "at", lambda tokens, now: at(tokens, now) + (at(tokens, now) == tokens.burst))
+
+    def generous(tokens: Tokens, now: int) -> int:
+        return at(tokens, now) + (at(tokens, now) == tokens.burst)
+
+    patch.setattr(Tokens, "at", generous)
 
 
 def ends_late(patch: pytest.MonkeyPatch) -> None:
@@ -88,13 +99,21 @@ def ends_late(patch: pytest.MonkeyPatch) -> None:
 def ends_early(patch: pytest.MonkeyPatch) -> None:
     """A word is over 100 ns before its end."""
     expired = Words.expired
-    patch.setattr(Words, "expired", lambda words, now: expired(words, now + 100))
+
+    def early(words: Words, now: int) -> list[WordEnding]:
+        return expired(words, now + 100)
+
+    patch.setattr(Words, "expired", early)
 
 
 def lowest_layer(patch: pytest.MonkeyPatch) -> None:
     """Of several layers the lowest wins."""
     spoken = Words._spoken  # pyright: ignore[reportPrivateUsage]
-    patch.setattr(Words, "_spoken", lambda words, identity: spoken(words, identity)[::-1])
+
+    def upside_down(words: Words, identity: Identity) -> list[Word]:
+        return spoken(words, identity)[::-1]
+
+    patch.setattr(Words, "_spoken", upside_down)
 
 
 def keeps_nothing_back(patch: pytest.MonkeyPatch) -> None:
@@ -107,7 +126,7 @@ def decides_in_silence(patch: pytest.MonkeyPatch) -> None:
     pauses = step._ON[PauseAsked]  # pyright: ignore[reportPrivateUsage]
 
     def silent(turn: Turn, given: PauseAsked) -> None:
-        pauses(turn, given)
+        pauses(cast(Any, turn), given)
         turn.state.ledger.pause(Scope("tag", "slow"))
 
     patch.setitem(step._ON, PauseAsked, silent)  # pyright: ignore[reportPrivateUsage]
