@@ -79,6 +79,7 @@ def test_hours_that_are_and_hours_that_are_not(project: Project) -> None:
     assert said(project, "limit", "task:work", "9/h", "from", "06:00", "to", "18:00", "--because", "noon").startswith(
         "task:work no limit → 9/h: "
     )
+    said(project, "unlimit", "task:work")
     end(project)
 
 
