@@ -6,13 +6,16 @@
 of 10, then 100 of 10, of 100 and of 1000 instances. *set*: wall time of one turn in which an operator says the sentence,
 with the effect that is answered; nothing may start by it. It is said and taken back in turn, so that the pool comes to be
 each time. *first start*: a limit of 16 is raised to 17; from the word to the end of the turn, its events in a journal
-(SQLite, as a run writes it) and the start in the hands of who performs it. Targets: a limit without `by` costs the same
-whatever is ready; the first start within 20 ms at 100 000 ready.
+(SQLite, as a run writes it) and the start in the hands of who performs it. *by*: `task:t 2 by i` is said, and the engine is
+answered for each batch of keys that it asks for: CPU of all turns, of the median and of the longest, with 100 and with 10 000
+different keys; then what the other sentences cost beside these. Targets: a limit without `by` costs the same whatever is
+ready; the first start within 20 ms at 100 000 ready; no turn of 20 ms of CPU while keys come.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -21,8 +24,9 @@ from statistics import median
 from sidebyside import load
 
 from cascade_dsl import api
-from cascade_dsl.engine.effects import StartAttempt
-from cascade_dsl.engine.inputs import LimitGiven, LimitTaken
+from cascade_dsl.cli.run import COLLECT_AFTER
+from cascade_dsl.engine.effects import KeyNodes, StartAttempt
+from cascade_dsl.engine.inputs import Input, LimitGiven, LimitTaken, NodesKeyed
 from cascade_dsl.engine.step import step, take_effects
 from cascade_dsl.ir.events import AttemptStarted, Facts, Word
 from cascade_dsl.ir.graph import Graph, NodeKey
@@ -33,7 +37,8 @@ from cascade_dsl.testing.simulate import Played, Simulation
 
 SIZES = ((10, 10), (100, 10), (100, 100), (100, 1000))
 """Fan-outs and instances of each: one fan-out has at most 1024 that are live."""
-SENTENCES = ("task:t 8", "global 8", "mem 1GB", "tag:slow 5")
+SENTENCES = ("task:t 8", "global 8", "mem 1GB", "tag:slow 5", "task:t 10/s burst 2", "tag:slow 5/m")
+KEYS = (100, 10_000)
 RUNNING = 16
 FOREVER_NS = 10**15
 MB = 1_000_000
@@ -62,6 +67,12 @@ class Scripted:
 
     def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts:
         raise AssertionError("all amounts stand in the program")
+
+    def key(self, key: NodeKey, by: str) -> str:
+        raise AssertionError("the keys are given by hand")
+
+    def keying_takes_ns(self) -> int:
+        return 0
 
     def param_length(self, node: int) -> int | None:
         return None
@@ -127,6 +138,23 @@ def first_start(simulation: Simulation, base: Path, reps: int) -> list[float]:
     return took
 
 
+def keying(simulation: Simulation, keys: int) -> list[float]:
+    """Milliseconds of CPU of each turn from `by` to the last key; which key a node has is told from its number."""
+    state = simulation.state
+    took: list[float] = []
+    given: Input = LimitGiven(word=Word(Layer.LIVE, parse_sentence("task:t 2 by i", state.plan.graph)))
+    while True:
+        began = time.process_time_ns()
+        step(state, [given], simulation.now_ns)
+        asked = [effect for effect in take_effects(state) if isinstance(effect, KeyNodes)]
+        took.append((time.process_time_ns() - began) / 1e6)
+        if not asked:
+            return took
+        [ask] = asked
+        keyed = tuple((node, str((node[0] * 1000 + node[-1]) % keys)) for node in ask.keys)
+        given = NodesKeyed(by=ask.by, keyed=keyed)
+
+
 def show(title: str, unit: str, rows: dict[str, list[float]]) -> None:
     """Medians in columns by how many are ready, and the last against the first."""
     print(f"{title:28} " + " ".join(f"{fans * each:>9}" for fans, each in SIZES) + f"  {unit}, last / first")
@@ -141,17 +169,30 @@ def main() -> None:
     given = parser.parse_args()
     said: dict[str, list[float]] = {sentence: [] for sentence in SENTENCES}
     started: dict[str, list[float]] = {"median": [], "worst": []}
+    keyed: dict[int, list[tuple[float, float, float]]] = {keys: [] for keys in KEYS}
+    beside: dict[int, list[float]] = {keys: [] for keys in KEYS}
+    gc.set_threshold(*COLLECT_AFTER)
     with tempfile.TemporaryDirectory(prefix="cascade-bench-", dir=given.base) as folder:
         for number, (fans, each) in enumerate(SIZES):
             graph = compiled(fans, Path(folder))
             simulation = full(graph, each)
             for sentence, medians in said.items():
                 medians.append(median(setting(simulation, sentence, given.reps)))
+            for keys, rows in keyed.items():
+                other = full(graph, each)
+                took = keying(other, keys)
+                rows.append((sum(took), median(took), max(took)))
+                beside[keys].append(median(setting(other, "global 8", given.reps)))
             took = first_start(simulation, Path(folder) / str(number), given.reps)
             started["median"].append(median(took))
             started["worst"].append(max(took))
     show("set, ready:", "µs", said)
     show("first start, ready:", "ms", started)
+    for keys, rows in keyed.items():
+        names = ("all turns", "median turn", "longest turn")
+        figures = {name: [row[at] for row in rows] for at, name in enumerate(names)}
+        show(f"by, {keys} keys, ready:", "ms of CPU", figures)
+        show(f"beside {keys} keys:", "µs", {"global 8": beside[keys]})
     print(load())
 
 

@@ -187,10 +187,16 @@ def _terms(graph: Graph, options: RunOptions, folder: Path) -> Terms:
 def _sentences() -> Any:
     from ..runtime.desk import Sentences
 
-    def limit(text: str, graph: Graph) -> Limit:
+    def limit(text: str, graph: Graph, stays: bool) -> Limit:
         from ..lang.sentence import parse_sentence
 
-        return parse_sentence(text, graph)
+        return parse_sentence(text, graph, may_be_hard=stays)
+
+    def configured(text: str, graph: Graph) -> Limit:
+        from ..ir.requirement import Layer
+        from ..lang.sentence import parse_sentence
+
+        return parse_sentence(text, graph, layer=Layer.CONFIG)
 
     def scope(text: str, graph: Graph) -> Any:
         from ..lang.sentence import parse_scope
@@ -207,7 +213,8 @@ def _sentences() -> Any:
 
         return parse_demands(text, graph)
 
-    return Sentences(limit, scope, priority, demands, (sys.executable, "-P", "-m", f"{__name__}.compiling"), load_graph)
+    compiler = (sys.executable, "-P", "-m", f"{__name__}.compiling")
+    return Sentences(limit, scope, priority, demands, configured, compiler, load_graph)
 
 
 def _result(ended: Ended) -> RunResult:

@@ -209,6 +209,10 @@ CODES: dict[str, str] = {
     "CSC582": "An unknown key in the configuration",
     "CSC583": "A value of the configuration that cannot be",
     "CSC584": "Two limits of one kind in the configuration",
+    "CSC585": "A limit that ends is to stay",
+    "CSC586": "A configuration that cannot be written",
+    "CSC587": "A change that is in force but not in the configuration",
+    "CSC588": "A wrong configuration is to be written",
     # internal 9xx
     "CSC900": "A fault of Cascade itself",
     "CSCW110": "A secret that is never used",

@@ -12,7 +12,7 @@ from ..base.quantity import duration_ns, parse_size, show_duration, show_size
 from ..ir.expr import Expr, Lit
 from ..ir.graph import Call, Graph, Json, Output, Param, TaskDef, walk
 from ..ir.notation import expr_text, literal_text
-from ..ir.requirement import Limit
+from ..ir.requirement import Dimension, Limit
 from ..ir.sentences import limit_text
 from ..ir.types import (
     BOOL,
@@ -178,7 +178,7 @@ class _Page:
     def limit(self, limit: Limit) -> str:
         """A limit as the file has it, but for its reason."""
         dimensions = {resource.name: resource.dimension for resource in self.graph.resources}
-        dimension = dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
+        dimension: Dimension = dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
 
         def expr(part: Expr) -> str:
             return expr_text(part, lambda id: self.names.get(id, "?"))

@@ -55,8 +55,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cascade limit mem 8GB", "the capacity of a resource"),
         ("cascade limit global 0", "nothing new starts"),
         ("cascade limit task:fetch 3 --preempt", "what began last gives way at once, and is queued again"),
+        ("cascade limit task:fetch 3 --sticky", "in runs to come too: it is written into cascade.toml"),
     ),
-    "unlimit": (("cascade unlimit task:fetch", "what the file or the command line said holds again"),),
+    "unlimit": (
+        ("cascade unlimit task:fetch", "what the file or the command line said holds again"),
+        ("cascade unlimit task:fetch --sticky", "and cascade.toml says no more of it"),
+    ),
     "pause": (
         ("cascade pause", "nothing new starts; what runs goes on"),
         ("cascade pause task:fetch --because 'the server is down'", "only this task"),
@@ -92,7 +96,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "retry": (
         ("cascade retry pages.oslo", "this one; edit its task first where that is what is wrong"),
         ("cascade retry fetch", "all of a task, or of a binding"),
-        ("cascade retry all", "all that is held"),
+        ("cascade retry task:fetch", "all in a scope; one that was cancelled is so no more"),
+        ("cascade retry all", "all that is held or cancelled"),
     ),
     "reload": (
         ("cascade reload --dry-run", "what the edited file would change in the live run"),

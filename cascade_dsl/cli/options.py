@@ -48,6 +48,7 @@ _RUN = Option("--run", VALUE, "The live run that is meant, where there are sever
 _PAST_RUN = Option("--run", VALUE, "A run of this folder; the newest where it is not given.", "ID")
 _JSON = Option("--json", FLAG, "Print one JSON document to stdout.")
 _DRY = Option("--dry-run", FLAG, "Say what it would do now, and do nothing.", short="-n")
+_STICKY = Option("--sticky", FLAG, "For runs to come too: written into cascade.toml of the project.")
 _STEER = (_RUN, _DRY, _JSON)
 """What every verb that changes a live run takes."""
 _VERBOSE = Option("--verbose", FLAG, "Show every start and end, and what tasks print.", short="-v")
@@ -198,10 +199,11 @@ VERBS: dict[str, Verb] = {
                 Option(
                     "--preempt", FLAG, "Stop what began last, and queue it again, until the rest is within the limit."
                 ),
+                _STICKY,
                 *_STEER,
             ),
         ),
-        Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), _STEER),
+        Verb("unlimit", "Take back the limit that an operator set.", (("SCOPE", "one"),), (_STICKY, *_STEER)),
         Verb(
             "pause",
             "Let nothing new start, in a scope or at all.",
@@ -247,8 +249,8 @@ VERBS: dict[str, Verb] = {
         Verb("undo", "Take back the last change of a live run, then the one before it.", (), _STEER),
         Verb(
             "retry",
-            "Run again what failed and is held, or waits to be tried again; with the text that its file has now.",
-            (("NODE", "one"),),
+            "Run again what failed and is held, waits to be tried again, or was cancelled; with the text of its file now.",
+            (("NODE|SCOPE", "one"),),
             (Option("--old-text", FLAG, "Leave the file alone, also where it has changed."), *_STEER),
         ),
         Verb(

@@ -92,8 +92,11 @@ def _count(parsed: Parsed) -> None:
     verb = parsed.verb
     least = sum(many in ("one", "some", "words") for _, many in verb.args)
     endless = any(many in ("some", "any", "words") for _, many in verb.args)
-    if len(parsed.args) < least:
-        missing = verb.args[len(parsed.args)][0]
+    given = len(parsed.args)
+    if given == 1 and least == 2:
+        given = len(parsed.args[0].split())  # a whole sentence in quotes
+    if given < least:
+        missing = verb.args[given][0]
         raise misuse(verb, f"`cascade {verb.name}` needs {missing}")
     if not endless and not verb.open and len(parsed.args) > len(verb.args):
         raise misuse(verb, f"`cascade {verb.name}` has no use for `{parsed.args[len(verb.args)]}`")

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from ..runtime.forecast import Foreseen
 
 EXIT_REFUSED = 2
-_COLLECT_AFTER = (50_000, 20, 50)
-"""Garbage with cycles is rare here, and what is alive is much: a twelfth of the time of a run with nothing to do."""
+COLLECT_AFTER = (50_000, 4, 250)
+"""Garbage with cycles is rare here, and what is alive is much: a twelfth of the time of a run with nothing to do. Of young
+objects no more than four heaps are gone through at once, or a turn in which many come to be would stand still for it."""
 
 
 def read_words(verb: Verb, words: list[str]) -> Parsed:
@@ -47,7 +48,7 @@ def read_words(verb: Verb, words: list[str]) -> Parsed:
 def run_engine(parsed: Parsed, alive: int) -> int:
     """Be the engine of a run: its exit code. `alive` is the pipe from the warden."""
     start_death_watch(alive)
-    gc.set_threshold(*_COLLECT_AFTER)
+    gc.set_threshold(*COLLECT_AFTER)
     wants_json = "--json" in parsed.flags
     warnings: list[Diagnostic] = []
     try:

@@ -103,8 +103,9 @@ def _request(parsed: Parsed) -> dict[str, Any]:
         for option in ("--because", "--for", "--until", "--as"):
             if option in parsed.values:
                 request[option[2:]] = parsed.values[option]
-    if "--dry-run" in parsed.flags:
-        request["dry"] = "yes"
+    for flag, field in (("--sticky", "sticky"), ("--dry-run", "dry")):
+        if flag in parsed.flags:
+            request[field] = "yes"
     return request
 
 

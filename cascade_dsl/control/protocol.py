@@ -34,8 +34,8 @@ READING = frozenset({"status", "scopes", "why", "limits", "log"})
 VERBS: dict[str, dict[str, bool]] = {
     "status": {},
     "scopes": {},
-    "limit": {"text": True, "preempt": False, "dry": False, "who": False},
-    "unlimit": {"scope": True, "dry": False, "who": False},
+    "limit": {"text": True, "preempt": False, "sticky": False, "dry": False, "who": False},
+    "unlimit": {"scope": True, "sticky": False, "dry": False, "who": False},
     "pause": {
         "scope": False,
         "for": False,

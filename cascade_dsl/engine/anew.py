@@ -25,6 +25,7 @@ def ask_anew(state: State, changed: Set[int], *, facts_only: bool) -> None:
             _ask_again(state, ask, facts_only)
     for key in [key for key in state.ledger.waiting_nodes() if key[0] in changed]:
         place = state.ledger.withdraw(key)
+        state.may_starve = True
         state.places[key] = Queued(place, state.queued_ns.pop(key))
         want(state, *state.locate(key))
 

@@ -61,8 +61,9 @@ from .undoing import forget_ends, recorded
 def apply(state: State, event: Event, t_ns: int) -> None:
     """Change the state by one event that happened at `t_ns`; raises EngineFault for an event that cannot be."""
     state.seq += 1
-    state.now_ns = t_ns
-    state.ledger.at(t_ns)
+    if t_ns != state.now_ns:
+        state.now_ns = t_ns
+        state.ledger.at(t_ns)
     _ON[type(event)](state, event, t_ns)
     settle(state)
 

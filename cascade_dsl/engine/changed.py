@@ -17,6 +17,7 @@ from ..ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
     Word,
     WordDropped,
     WordSet,
@@ -40,6 +41,7 @@ ByOperator: TypeAlias = (
     | CancelBegan
     | NodeCancelled
     | ScopeCancelled
+    | ScopeRetried
     | Retried
     | Reloaded
 )

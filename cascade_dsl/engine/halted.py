@@ -25,6 +25,7 @@ from ..ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
 )
 from ..ir.graph import NodeKey
 from ..ir.requirement import Scope
@@ -133,6 +134,15 @@ def _on_scope_cancelled(state: State, event: ScopeCancelled, _: int) -> None:
         _put_aside_now(state, key)
 
 
+def _on_scope_retried(state: State, event: ScopeRetried, _: int) -> None:
+    scope = event.scope
+    del state.condemned_scopes[scope]
+    for key in [key for key in (*state.condemned, *state.cancelled) if is_in(state, key, scope)]:
+        pardon(state, key)
+    if not state.condemned_scopes:
+        state.pardoned.clear()
+
+
 def in_scope(state: State, scope: Scope) -> list[NodeKey]:
     """What waits, is in its backoff or is parked in a scope."""
     still = (*state.ledger.waiting_nodes(), *state.attempts, *state.parked)
@@ -158,6 +168,7 @@ def _put_aside_now(state: State, key: NodeKey) -> None:
     match frame.states[pos][index]:
         case At.READY:
             state.ledger.withdraw(key)
+            state.may_starve = True
             del state.queued_ns[key]
         case At.BACKOFF:
             pass
@@ -206,4 +217,5 @@ ON: dict[type, Callable[[State, Any, int], None]] = {
     CancelBegan: _on_cancel_began,
     NodeCancelled: _on_node_cancelled,
     ScopeCancelled: _on_scope_cancelled,
+    ScopeRetried: _on_scope_retried,
 }

@@ -153,11 +153,15 @@ def is_over(state: State, key: NodeKey) -> bool:
 
 def blocked(state: State) -> bool:
     """All that is left waits for what was cancelled: nobody else has anything to do or to say."""
+    return not state.parked and at_rest(state)
+
+
+def at_rest(state: State) -> bool:
+    """All that is left waits for what was cancelled, or is held."""
     return (
-        bool(state.cancelled)
-        and not state.running
+        not state.running
+        and (bool(state.cancelled) or bool(state.parked))
         and not state.asked
-        and not state.parked
         and not state.ledger.waiting()
         and not state.counts[At.BACKOFF]
         and not state.to_revive
@@ -170,9 +174,14 @@ def blocked(state: State) -> bool:
 def preempt(turn: Turn, identity: Identity) -> None:
     """Of the pools of an identity that are over their capacity, what began last is stopped and queued again.
 
-    What is stopping already makes room too; what publishes is left alone: it is as good as done.
+    What is stopping already makes room too; what publishes is left alone: it is as good as done. Where keys of what runs are not
+    known yet, that is done when they are.
     """
     state = turn.state
+    if state.ledger.told.lacks_keys(identity):
+        state.preempting[identity] = None
+        return
+    state.preempting.pop(identity, None)
     for excess, holders in state.ledger.surplus(identity):
         found = [(state.running[key], amount) for key, amount in holders]
         excess -= sum(amount for running, amount in found if running.stopping is not None)

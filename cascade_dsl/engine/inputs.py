@@ -270,6 +270,8 @@ class RetryAsked:
 
     keys: tuple[NodeKey, ...]
     who: str = ""
+    scopes: tuple[Scope, ...] = ()
+    """Those among them that were cancelled are so no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,14 @@ from typing import Any
 
 from ..ir.events import Keyed
 from .effects import KeyNodes
+from .halting import preempt
 from .inputs import NodesKeyed
 from .progress import EngineFault
 from .state import State
 from .turn import Turn
 
 _NONE: dict[str, str] = {}
-BATCH = 1000
+BATCH = 250
 """So many instances are keyed in one turn: a turn is short, whatever waits."""
 
 
@@ -53,6 +54,8 @@ def _on_nodes_keyed(turn: Turn, given: NodesKeyed) -> None:
     if keyed:
         turn.emit(Keyed(by=given.by, keyed=keyed))
     state.keying = None
+    for identity in list(state.preempting):
+        preempt(turn, identity)
 
 
 ON: dict[type, Callable[[Turn, Any], None]] = {NodesKeyed: _on_nodes_keyed}

@@ -27,7 +27,10 @@ def lacking(state: State, site: Site, key: NodeKey) -> tuple[tuple[str, Expr], .
 
 def is_keyed(state: State, body: Body) -> bool:
     """Whether elements may differ in the pools that they wait for, though all ask for the same."""
-    return any(state.ledger.bys(site.shape) for site in body.entries)
+    for site in body.entries:  # noqa: SIM110 - asked in most turns
+        if state.ledger.bys(site.shape):
+            return True
+    return False
 
 
 def learn(state: State, key: NodeKey, keys: Iterable[tuple[str, str]]) -> None:
@@ -36,8 +39,9 @@ def learn(state: State, key: NodeKey, keys: Iterable[tuple[str, str]]) -> None:
 
 
 def on_keyed(state: State, event: Keyed) -> None:
+    by = event.by
     for key, text in event.keyed:
-        learn(state, key, ((event.by, text),))
+        state.keys.setdefault(key, {})[by] = text
     state.ledger.key(event.by, event.keyed)
     state.keying = None
 

@@ -133,7 +133,7 @@ def queue(state: State, frame: Frame, index: int, pos: int) -> None:
         state.ledger.enqueue(key, site.shape, rank, facts.amounts, keys, stood.place)
         state.queued_ns[key] = stood.since_ns
     if not state.may_starve:
-        state.may_starve = not state.ledger.told.would_fit(key)
+        state.may_starve = not state.ledger.would_fit(key)
     move(state, frame, index, pos, At.READY)
 
 

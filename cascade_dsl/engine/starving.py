@@ -16,7 +16,7 @@ _CHANGES = frozenset({*ON, RunContinued})
 def tell_starved(turn: Turn) -> None:
     """Emit what has become starved in this turn, and what is it no more."""
     state = turn.state
-    if not (state.starved or state.may_starve or any(type(event) in _CHANGES for event in turn.events)):
+    if not state.may_starve and _CHANGES.isdisjoint(map(type, turn.events)):
         return
     state.may_starve = False
     if state.phase != "running":

@@ -260,6 +260,7 @@ class State:
         "phase",
         "places",
         "plan",
+        "preempting",
         "queued_ns",
         "recalled",
         "recalls",
@@ -341,6 +342,10 @@ class State:
         self.paused: dict[str, Paused] = {}
         """By scope."""
         self.pauses_changed = False
+        self.preempting: dict[Identity, None] = {}
+        """Limits for which what is too much is still to give way, when the keys of all that runs are known. Nothing that replay
+        needs: what ran when an engine died runs no more.
+        """
         """Some began or ended in this turn: what stands still is to be looked at; no part of the state."""
         self.failed_before = 0
         """How many had failed when the run began to drain."""

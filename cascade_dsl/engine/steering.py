@@ -13,6 +13,7 @@ from ..ir.events import (
     PrioritySet,
     Reloaded,
     Retried,
+    ScopeRetried,
     Undone,
     WordDropped,
     WordSet,
@@ -81,6 +82,9 @@ def _on_retry_asked(turn: Turn, given: RetryAsked) -> None:
     state = turn.state
     if state.phase != "running":
         return
+    for scope in given.scopes:
+        if scope in state.condemned_scopes:
+            turn.emit(ScopeRetried(scope=scope, who=given.who))
     for key in given.keys:
         if key in state.parked or key in state.condemned or key in state.cancelled:
             turn.emit(Retried(key=key, who=given.who))

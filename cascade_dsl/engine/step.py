@@ -49,7 +49,7 @@ from .changed import FAILURE
 from .effects import Effect, Publish
 from .ending import ON as ENDING
 from .ending import end_what_is_over, timed
-from .halting import blocked, stand
+from .halting import at_rest, blocked, stand
 from .inputs import (
     AttemptBroke,
     AttemptSucceeded,
@@ -400,7 +400,7 @@ class _Turn(Turn):
                         units=state.ledger.units(chosen),
                     )
                 )
-            elif not self._widen():
+            elif not self._widen() and not self._widen_at_rest():
                 ask_for_keys(state)
                 break
         tell_starved(self)
@@ -452,6 +452,21 @@ class _Turn(Turn):
                 return True
         return False
 
+    def _widen_at_rest(self) -> bool:
+        """Where all that is left waits for what is cancelled or held, lists go on with what does not: True where one does.
+
+        Their windows are full of elements that wait for a call outside. Once all is done that can be, the run ends, or stalls.
+        """
+        state = self.state
+        if not at_rest(state):
+            return False
+        for key, frame in state.frames.items():
+            is_full = bool(frame.available) or frame.next < frame.count
+            if is_full and any(waits is False for waits in frame.doomed.values()) and self._could_start(frame):
+                self.emit(Widened(region=key, window=frame.window * 2))
+                return True
+        return False
+
     def _is_blocked(self, frame: Frame) -> bool:
         """Nothing in a window is under way; where elements have keys, nothing in it can start.
 
@@ -464,17 +479,25 @@ class _Turn(Turn):
         waits = state.asked or state.keying is not None
         return frame.fruitless < _FRUITLESS and not waits and is_keyed(state, frame.body)
 
+    def _could_start(self, frame: Frame) -> bool:
+        """Whether an element begins with a call that has room and waits for nothing outside."""
+        return any(
+            self._has_room(site)
+            for site in frame.body.entries
+            if not any(frame.doomed.get(outer) is False for outer in site.outer)
+        )
+
     def _others_could_start(self, body: Body) -> bool:
         """Whether there is room for a call that an element begins with.
 
         Where all elements ask for the same, those that are hot would have taken that room: then they are past that
         call and wait for something else. Where they differ, one that asks for the least might be among the cold.
         """
-        ledger = self.state.ledger
-        return any(
-            ledger.has_room(site.shape, site.facts.amounts if site.facts is not None else _LEAST * len(_requires(site)))
-            for site in body.entries
-        )
+        return any(self._has_room(site) for site in body.entries)
+
+    def _has_room(self, site: Site) -> bool:
+        amounts = site.facts.amounts if site.facts is not None else _LEAST * len(_requires(site))
+        return self.state.ledger.has_room(site.shape, amounts)
 
     def _ending(self) -> RunStatus | None:
         state = self.state

@@ -119,6 +119,7 @@ def _hold_back(state: State, frame: Frame, index: int, pos: int) -> None:
         return
     if at == At.READY:
         state.ledger.withdraw(key)
+        state.may_starve = True
         state.queued_ns.pop(key, None)
         queue(state, frame, index, pos)
         return

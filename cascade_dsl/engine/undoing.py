@@ -27,6 +27,7 @@ from ..ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
     Undone,
     Word,
     WordDropped,
@@ -80,7 +81,7 @@ def is_change(event: Event) -> bool:
             return why == OPERATOR
         case ScopeResumed():
             return not event.expired
-        case DrainEnded() | NodeCancelled() | ScopeCancelled():
+        case DrainEnded() | NodeCancelled() | ScopeCancelled() | ScopeRetried():
             return True
         case ScopePaused() | PrioritySet() | DemandSet() | Retried() | Reloaded():
             return True
@@ -102,7 +103,7 @@ def _before(state: State, event: ByOperator) -> Before | None:
             return GoingBefore() if state.phase == "running" else None
         case DrainEnded():
             return DrainingBefore(state.failed_before)
-        case CancelBegan() | NodeCancelled() | ScopeCancelled() | Retried() | Reloaded():
+        case CancelBegan() | NodeCancelled() | ScopeCancelled() | ScopeRetried() | Retried() | Reloaded():
             return None
         case _:
             assert_never(event)
@@ -134,7 +135,7 @@ def newest(state: State) -> Change | None:
 
 def forget_ends(state: State) -> None:
     """A run that is gone on with has itself taken back that it was to end, and what was cancelled."""
-    ends = DrainBegan | DrainEnded | CancelBegan | NodeCancelled | ScopeCancelled
+    ends = DrainBegan | DrainEnded | CancelBegan | NodeCancelled | ScopeCancelled | ScopeRetried
     state.changes = [change for change in state.changes if not isinstance(change.event, ends)]
 
 

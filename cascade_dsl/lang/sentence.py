@@ -67,17 +67,18 @@ class Known:
         )
 
 
-def parse_sentence(text: str, graph: Graph, *, layer: Layer = Layer.LIVE) -> Limit:
+def parse_sentence(text: str, graph: Graph, *, layer: Layer = Layer.LIVE, may_be_hard: bool = False) -> Limit:
     """The word that a sentence from outside says about a program; raises CascadeError with places in `<limit>`.
 
     The leading `limit` may be left out. In the configuration and fleet layers a scope that matches nothing is let pass.
+    `hard` stands in files and in the configuration, or where it `may_be_hard`, since it is to be written there.
     `until TIME` stays a minute of the day: the shell, which knows the zone, makes an instant of it.
     """
     faults = Faults(_source(text))
     sentence = parse_from(faults, "limit_text")
     limit: Limit | None = None
     if sentence is not None and not faults.findings.errors:
-        if sentence.hard and layer not in (Layer.FILE, Layer.CONFIG):
+        if sentence.hard and not may_be_hard and layer not in (Layer.FILE, Layer.CONFIG):
             faults.add("CSC311", "`hard` stands in files only", _place_of("hard", sentence, faults), "leave it out")
         report = Report(faults.source)
         report.findings = faults.findings

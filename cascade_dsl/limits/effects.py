@@ -15,7 +15,7 @@ from ..ir.requirement import Dimension, Identity, Limit, Scope
 from ..ir.sentences import DAYS, rate_text
 from .keyed import Family
 from .pools import Pool, SpendPool
-from .shapes import DemandClass, Holder, asks
+from .shapes import DemandClass, Holder, Shape, asks
 from .views import Effect
 from .words import LAYER_NAMES, Terms, Words, show_amount
 
@@ -38,9 +38,16 @@ class Counts:
 def counts(scope: Scope | None, classes: Iterable[DemandClass], holders: Iterable[Holder]) -> Counts:
     """Who waits and runs in a scope, or at all."""
     running = taken = 0
-    waiting = sum(len(cls.queue) for cls in classes if scope is None or cls.shape.column(scope) is not None)
+    columns: dict[Shape, int | None] = {}
+
+    def column_of(shape: Shape) -> int | None:
+        if shape not in columns:
+            columns[shape] = -1 if scope is None else shape.column(scope)
+        return columns[shape]
+
+    waiting = sum([len(cls.queue) for cls in classes if column_of(cls.shape) is not None])
     for holder in holders:
-        column = -1 if scope is None else holder.shape.column(scope)
+        column = column_of(holder.shape)
         if column is not None:
             running += 1
             taken += asks(holder.amounts, column)
@@ -180,7 +187,8 @@ def _change(
     if counts.taken > new:
         return f"{start}, drains to {shown}"
     free = new - counts.taken
-    return f"{start}, {free} more may start" if by_node else f"{start}, {show_amount(dimension, free)} free"
+    room = f"{free} more may start" if by_node else f"{show_amount(dimension, free)} free"
+    return f"{start}, {room}" + (f", {counts.waiting} waiting" if counts.waiting else "")
 
 
 def _of_tokens(pool: SpendPool, scope: Scope, counts: Counts, dimension: Dimension) -> str:

@@ -147,18 +147,24 @@ class Keying:
                 moving.append((waiter.age, node, key))
             elif waiter is not None and waiter.cls.keys.get(by, key) != key:
                 raise LedgerFault(f"node {node} has the key {waiter.cls.keys[by]} by {by}, and is given {key}")
+        moving.sort()
+        return self._move(by, moving)
+
+    def _move(self, by: str, moving: list[tuple[int, NodeKey, str]]) -> list[Waiter]:
+        """Waiting nodes by rising age get another class: what is one for many is looked for once."""
         moved: list[Waiter] = []
-        touched: dict[DemandClass, None] = {}
-        for age, node, key in sorted(moving):
+        targets: dict[tuple[DemandClass, str], DemandClass] = {}
+        for age, node, key in moving:
             waiter = self._waiting[node]
             old, amounts = waiter.cls, waiter.amounts
-            cls = old.shape.class_for(old.rank, {**old.keys, by: key}, age, amounts)
+            cls = targets.get((old, key))
+            if cls is None or cls.queue.last_age() >= age:
+                cls = targets[old, key] = old.shape.class_for(old.rank, {**old.keys, by: key}, age, amounts)
             self.leave(waiter)
             cls.queue.append(age, node, amounts)
             waiter.cls = cls
-            touched[cls] = None
             moved.append(waiter)
-        for cls in touched:
+        for cls in dict.fromkeys(waiter.cls for waiter in moved):
             self._search.rouse(cls)
             self._passing.refront(cls)
         return moved

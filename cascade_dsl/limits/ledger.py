@@ -21,7 +21,7 @@ from .passing import PATIENCE, Passing
 from .picture import Wait
 from .pools import Clock, Pool, SpendPool
 from .search import Search
-from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks
+from .shapes import DemandClass, Holder, Place, Rank, Shape, Template, Waiter, asks, classes_of
 from .units import Given, Units
 from .views import Effect, Impossible, PauseEnding, PoolView, WordEnding
 from .words import LAYER_NAMES, Words
@@ -107,11 +107,17 @@ class Ledger:
 
     def wall_due(self) -> int | None:
         """The next instant of the wall clock at which a word or a pause ends, or a window turns."""
-        instants = [self._words.due(), *self._pause_ends.values()]
-        return min((instant for instant in instants if instant is not None), default=None)
+        said = self._words.due()
+        if not self._pause_ends:
+            return said
+        ends = min(self._pause_ends.values())
+        return ends if said is None else min(said, ends)
 
     def endings(self) -> list[WordEnding | PauseEnding]:
         """What is over by now: a word is to be told to `expire`, a pause to `resume`."""
+        due = self.wall_due()
+        if due is None or due > self._clock.now:
+            return []
         ends = sorted(self._pause_ends.items(), key=lambda end: (end[1], str(end[0])))
         pauses = [
             PauseEnding(scope=scope, until_ns=until_ns) for scope, until_ns in ends if until_ns <= self._clock.now
@@ -207,6 +213,10 @@ class Ledger:
         name = LAYER_NAMES[found.layer]
         return f"{name} limits `{word.limit.scope}` to {shown} hard: it can be lowered, not raised"
 
+    def held_hard_by(self, word: Word) -> Word | None:
+        """The word of a lower layer that `refusal` speaks of."""
+        return self._words.hard_below(word)
+
     def pause(self, scope: Scope, until_ns: int | None = None) -> None:
         """Nothing in the scope starts until it is resumed, or until that instant; limits stay as they are."""
         self._pause_ends.pop(scope, None)
@@ -278,27 +288,22 @@ class Ledger:
             self._remove(pool)
         elif pool.spends or pool.capacity != (None if terms is None else terms.amount):
             pool.say(terms)
-            self._changed([pool], pool.shapes)
+            self._search.gained(pool)
+            self._passing.reorder(pool, classes_of(pool.shapes))
+            self._reserve()
 
     def _dimension(self, scope: Scope) -> Dimension:
         beneath = self._pools.get(Identity(scope))
         return "count" if beneath is None else beneath.dimension
 
-    def _changed(self, pools: Iterable[Pool], shapes: Iterable[Shape]) -> None:
-        """The capacity of pools has changed."""
-        for pool in pools:
-            self._search.gained(pool)
-        for shape in shapes:
-            for cls in shape.classes:
-                self._passing.refront(cls)
-        self._reserve()
-
     def _add(self, pool: Pool) -> None:
-        """A pool comes to be: what runs in its scope holds it at once."""
+        """A pool comes to be: what runs in its scope holds it at once. Who sleeps sleeps on."""
         for template in self._templates:
             for shape in template.variants.values():
-                if shape.attach(pool):
-                    self._rouse_all(shape)
+                shape.attach(pool)
+        if pool.capacity == 0:
+            self._search.rouse_timed(classes_of(pool.shapes))
+        self._passing.reorder(pool, classes_of(pool.shapes))
         if not pool.spends:
             for node, holder in self._holders.items():
                 column = pool.shapes.get(holder.shape)
@@ -307,21 +312,19 @@ class Ledger:
         self._reserve()
 
     def _remove(self, pool: Pool) -> None:
-        for shape in list(pool.shapes):
+        shapes = list(pool.shapes)
+        for shape in shapes:
             shape.detach(pool)
-            self._rouse_all(shape)
+        pool.capacity = None
+        self._search.lost(pool, classes_of(shapes))
+        self._passing.reorder(pool, classes_of(shapes))
         self._reserve()
-
-    def _rouse_all(self, shape: Shape) -> None:
-        for cls in shape.classes:
-            self._search.rouse(cls)
-            self._passing.refront(cls)
 
     # ---- keys -------------------------------------------------------------------------------------------------
 
     def bys(self, shape: int) -> tuple[tuple[str, Expr], ...]:
         """The texts and expressions of `by` in force for nodes of a shape, by text."""
-        return self._keying.bys(self._templates[shape])
+        return self._keying.bys(self._templates[shape]) if self._keying.families else ()
 
     def key(self, by: str, keyed: Iterable[tuple[NodeKey, str]]) -> None:
         """Keys of nodes under a `by`: running ones hold their pool from now on, waiting ones keep their age.
@@ -386,7 +389,8 @@ class Ledger:
         for pool, column in demands:
             if asks(amounts, column) > pool.free():
                 raise LedgerFault(f"node {node} starts and does not fit {pool.name}")
-        self._units.take(node, units)
+        if units:
+            self._units.take(node, units)
         overtaken = self._passing.overtaken(waiter)
         order = waiter.order
         self._holders[node] = Holder(cls.shape, amounts, order, self._tick, dict(cls.keys))
@@ -396,7 +400,8 @@ class Ledger:
             pool.begin(node, amount)
             if pool.spends:
                 self._search.stir(pool)
-        self._passing.owe(waiter, overtaken)
+        if overtaken:
+            self._passing.owe(waiter, overtaken)
         self._take_out(node)
         if overtaken:
             late = sorted(overtaken, key=lambda key: self._waiting[key].order)
@@ -415,14 +420,15 @@ class Ledger:
             if not pool.spends:
                 pool.release(node)
                 self._search.gained(pool)
-        self._keying.release(node, holder)
+        if holder.shape.families:
+            self._keying.release(node, holder)
 
     def _take_out(self, node: NodeKey) -> Waiter:
         waiter = self._waiting.pop(node, None)
         if waiter is None:
             raise LedgerFault(f"node {node} is withdrawn and does not wait")
         for pool, _ in waiter.cls.demands:
-            if isinstance(pool, SpendPool):
+            if pool.spends and isinstance(pool, SpendPool):
                 pool.debts.pop(node, None)
         self._keying.leave(waiter)
         if waiter.claim is not None:
@@ -468,6 +474,11 @@ class Ledger:
     def pools(self) -> tuple[PoolView, ...]:
         """Every pool that somebody demands or a word names: resources, scopes, pauses, in this order, by name."""
         return picture.pool_views((*self._pools.values(), *self._pauses.values()), self._keying.families.values())
+
+    def would_fit(self, node: NodeKey) -> bool:
+        """Whether a waiting node would fit an empty machine under the words and pauses of now."""
+        waiter = self._waiting[node]
+        return waiter.eligible() if waiter.cls.queue.varied else waiter.cls.lead() is not None
 
     @property
     def told(self) -> Told:
@@ -537,8 +548,7 @@ class Ledger:
 
     def _classes(self) -> Iterator[DemandClass]:
         for template in self._templates:
-            for shape in template.variants.values():
-                yield from shape.classes
+            yield from classes_of(template.variants.values())
 
     # ---- for tests and recovery -------------------------------------------------------------------------------
 

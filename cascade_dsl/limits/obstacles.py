@@ -115,25 +115,30 @@ class Told:
         pool = self._pools.get(Identity(scope))
         return "count" if pool is None else pool.dimension
 
-    # ---- nodes ------------------------------------------------------------------------------------------------
+    def lacks_keys(self, identity: Identity) -> bool:
+        """Whether something holds of a limit with keys whose key is not known yet."""
+        family = self._families.get(identity)
+        return family is not None and bool(family.lacking)
 
-    def would_fit(self, node: NodeKey) -> bool:
-        """Whether a waiting node would fit an empty machine under the words and pauses of now."""
-        return self._waiting[node].eligible()
+    # ---- nodes ------------------------------------------------------------------------------------------------
 
     def starving(self) -> tuple[Starving, ...]:
         """Who needs more of a resource than it has: a limit of 0 on a scope and a pause starve nobody, they wait."""
         found: dict[tuple[str, Identity], tuple[int, int]] = {}
-        for cls in self._classes():
-            for pool, column in cls.demands:
-                if pool.pause or pool.capacity is None or pool.scope.kind != "resource":
-                    continue
-                need = _too_much(cls, column, pool.capacity)
-                if need is None:
-                    continue
-                key = cls.shape.template.task, pool.identity
-                if key not in found or need < found[key][0]:
-                    found[key] = need, pool.capacity
+        for shape in (shape for template in self._templates for shape in template.variants.values()):
+            plain = [demand for demand in shape.demands if _may_starve(demand[0])]
+            keyed = any(family.scope.kind == "resource" for family, _ in shape.families)
+            if not plain and not keyed:
+                continue  # its classes may be as many as there are keys
+            for cls in shape.classes:
+                for pool, column in (*plain, *(d for d in cls.keyed if _may_starve(d[0]))) if keyed else plain:
+                    assert pool.capacity is not None
+                    need = _too_much(cls, column, pool.capacity)
+                    if need is None:
+                        continue
+                    key = shape.template.task, pool.identity
+                    if key not in found or need < found[key][0]:
+                        found[key] = need, pool.capacity
         rows = ((task, identity, need, most) for (task, identity), (need, most) in found.items())
         return tuple(sorted(rows, key=lambda row: (row[0], str(row[1]))))
 
@@ -184,12 +189,16 @@ class Told:
                 yield from shape.classes
 
 
+def _may_starve(pool: Pool) -> bool:
+    return not pool.pause and pool.capacity is not None and pool.scope.kind == "resource"
+
+
 def _too_much(cls: DemandClass, column: int, most: int) -> int | None:
     """The least that a node of a class needs and that is more than there is."""
     least = cls.queue.least(column)
     if least > most:
         return least
-    if not cls.queue.varies(column):
+    if cls.queue.most(column) <= most:
         return None
     return min((amounts[column] for _, _, amounts in cls.queue if amounts[column] > most), default=None)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
-from heapq import heappop, heappush, heapreplace
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush, heapreplace
 
 from ..ir.graph import NodeKey
-from .pools import Pool, SpendPool
+from .pools import FLOOR, Pool, SpendPool
 from .shapes import Demand, DemandClass, Holder, Waiter, asks
 
 PATIENCE = 64
@@ -34,6 +35,26 @@ class Passing:
                 heappush(pool.fronts, (cls.rank, age, self._number, cls.front_stamp, cls))
                 if len(pool.fronts) > pool.fronts_limit:
                     pool.sweep_fronts()
+
+    def reorder(self, pool: Pool, classes: Iterable[DemandClass]) -> None:
+        """The pool is new to these classes, is gone from them, or has another capacity.
+
+        Where a class keeps its place the other pools need not hear of it: its lead is the first of its nodes, or none.
+        """
+        regarded: list[DemandClass] = []
+        for cls in classes:
+            if cls.keeps_place:
+                cls.forget_lead()
+            else:
+                self.refront(cls)
+            regarded.append(cls)
+        pool.fronts = []
+        if pool.capacity is not None:
+            for cls in regarded:
+                self._number += 1
+                pool.fronts.append((cls.rank, cls.queue.head_age(), self._number, cls.front_stamp, cls))
+            heapify(pool.fronts)
+        pool.fronts_limit = max(FLOOR, 2 * len(pool.fronts))
 
     def front(self, pool: Pool) -> tuple[DemandClass, int] | None:
         """Class and age of the first in order of the waiting nodes that demand the pool and would fit an empty machine."""

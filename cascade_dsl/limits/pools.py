@@ -31,6 +31,7 @@ class Pool:
     """A hold pool: of a resource, of a scope with a limit, of one key of such a limit, or of a pause (capacity 0)."""
 
     __slots__ = (
+        "_name",
         "_taken",
         "asleep",
         "capacity",
@@ -59,6 +60,7 @@ class Pool:
         self.dimension: Dimension = dimension
         self.pause = pause
         self.key = key
+        self._name: str | None = None
         """The value of the `by` expression whose pool it is."""
         self.capacity: int | None = 0 if pause else None
         """The most that one node may ask of it on an empty machine; None where nothing limits it."""
@@ -100,16 +102,18 @@ class Pool:
     @property
     def name(self) -> str:
         """`task:fetch`, `task:fetch by host = oslo`, or `pause task:fetch`."""
-        if self.pause:
-            return f"pause {self.scope}"
-        return str(self.identity) if self.key is None else f"{self.identity} = {self.key}"
+        if self._name is None:
+            plain = str(self.identity) if self.key is None else f"{self.identity} = {self.key}"
+            self._name = f"pause {self.scope}" if self.pause else plain
+        return self._name
 
     @property
     def taken(self) -> int:
         """What the holders hold together."""
-        if self._taken is None:
-            self._taken = sum(self.holders.values())
-        return self._taken
+        taken = self._taken
+        if taken is None:
+            taken = self._taken = sum(self.holders.values())
+        return taken
 
     def say(self, terms: Terms | None) -> None:
         """Other terms are in force."""
@@ -131,7 +135,10 @@ class Pool:
 
     def free(self) -> int:
         """Capacity less what is taken; below 0 after the capacity was lowered."""
-        return INFINITE if self.capacity is None else self.capacity - self.taken
+        capacity, taken = self.capacity, self._taken
+        if capacity is None:
+            return INFINITE
+        return capacity - (self.taken if taken is None else taken)
 
     def room(self) -> int:
         """What a node without a reservation may take."""

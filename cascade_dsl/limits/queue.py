@@ -24,7 +24,7 @@ _SPARSE = 32
 class NodeQueue:
     """A queue of (age, node, amounts). Column −1 is the demand of 1 that a scope puts on each node."""
 
-    __slots__ = ("_ages", "_columns", "_dead", "_first", "_nodes", "_row", "_rows", "_size", "steps")
+    __slots__ = ("_ages", "_columns", "_dead", "_first", "_most", "_nodes", "_row", "_rows", "_size", "steps")
 
     def __init__(self, amounts: tuple[int, ...]) -> None:
         self._ages: list[int] = []
@@ -34,6 +34,8 @@ class NodeQueue:
         """Amounts by place, once they differ."""
         self._columns: dict[int, list[int]] = {}
         """Column that varies → its tree of `2 * _size` minima, the root at 1."""
+        self._most: dict[int, int] = {}
+        """Column that varies → no node asks for more."""
         self._size = 0
         """Leaves of the trees; 0 where there are none."""
         self._first = 0
@@ -65,7 +67,10 @@ class NodeQueue:
             self._squeeze()
         else:
             for column, tree in self._columns.items():
-                self._put(tree, place, amounts[column])
+                amount = amounts[column]
+                self._put(tree, place, amount)
+                if amount > self._most[column]:
+                    self._most[column] = amount
 
     def remove(self, age: int) -> None:
         """Take the node of this age out."""
@@ -105,6 +110,11 @@ class NodeQueue:
         """What the node of this age asks for."""
         return self._row if self._rows is None else self._rows[self._place(age)]
 
+    @property
+    def varied(self) -> bool:
+        """Whether nodes may differ in what they ask for."""
+        return self._rows is not None
+
     def varies(self, column: int) -> bool:
         """Whether nodes may differ in this column."""
         return column in self._columns
@@ -115,6 +125,12 @@ class NodeQueue:
             return 1
         tree = self._columns.get(column)
         return self._row[column] if tree is None else tree[1]
+
+    def most(self, column: int) -> int:
+        """No node asks for more in a column; perhaps one that has left did."""
+        if column < 0:
+            return 1
+        return self._most[column] if column in self._columns else self._row[column]
 
     def first(self, bounds: Sequence[tuple[int, int]]) -> int | None:
         """The age of the first node with at most `bound` in each (column, bound) of columns that vary, or None."""
@@ -166,7 +182,9 @@ class NodeQueue:
         return None
 
     def __iter__(self) -> Iterator[tuple[int, NodeKey, tuple[int, ...]]]:
-        for place, node in enumerate(self._nodes):
+        nodes = self._nodes
+        for place in range(self._first, len(nodes)):
+            node = nodes[place]
             if node is not None:
                 yield self._ages[place], node, self._row if self._rows is None else self._rows[place]
 
@@ -187,9 +205,14 @@ class NodeQueue:
 
     def _squeeze(self) -> None:
         """Leave only live places, and build the trees anew with room to grow."""
-        live = [place for place, node in enumerate(self._nodes) if node is not None]
-        self._ages = [self._ages[place] for place in live]
-        self._nodes = [self._nodes[place] for place in live]
+        if self._dead == self._first:  # they went in the order of their age: what is alive stands together
+            live = range(self._first, len(self._nodes))
+            del self._ages[: self._first]
+            del self._nodes[: self._first]
+        else:
+            live = [place for place, node in enumerate(self._nodes) if node is not None]
+            self._ages = [self._ages[place] for place in live]
+            self._nodes = [self._nodes[place] for place in live]
         self._first = self._dead = 0
         if self._rows is None:
             return
@@ -202,3 +225,4 @@ class NodeQueue:
                 left, right = tree[2 * at], tree[2 * at + 1]
                 tree[at] = left if left < right else right
             self._columns[column] = tree
+            self._most[column] = max((row[column] for row in rows), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
@@ -58,6 +58,19 @@ class Search:
     def gained(self, pool: Pool) -> None:
         """The pool may have room that it had not."""
         self._dirty[pool] = None
+
+    def lost(self, pool: Pool, classes: Iterable[DemandClass]) -> None:
+        """These classes demand a pool no more: nodes that come earlier in order may fit."""
+        for cls in classes:
+            if cls.sleeps_on(pool):
+                self.rouse(cls)
+        self._aged = True
+
+    def rouse_timed(self, classes: Iterable[DemandClass]) -> None:
+        """Time gives these classes nothing any more: the engine is not to be woken for them."""
+        for cls in classes:
+            if cls.waits_for_time:
+                self.rouse(cls)
 
     def stir(self, pool: Pool) -> None:
         """Of a spend pool something has changed: the instants at which time gives room may be others."""
@@ -193,7 +206,7 @@ class Search:
     def choose(self) -> NodeKey | None:
         """The first node in order that fits."""
         self._wake()
-        best = self._first_owner()
+        best = self._first_owner() if self._owners else None
         ready = self._ready
         while ready:
             rank, age, _, stamp, item = ready[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from ..ir.requirement import Scope
@@ -51,7 +51,7 @@ class Shape:
         self.columns = columns
         """Resource → place of its amount, only where the amount is more than 0."""
         self.demands: list[Demand] = []
-        """Pools without a key."""
+        """Pools without a key: another list after each change, by which its classes see that theirs is void."""
         self.families: list[tuple[Family, int]] = []
         self.bys: tuple[str, ...] = ()
         """The texts of `by` in force for it."""
@@ -72,14 +72,12 @@ class Shape:
             return False
         self.demands = sorted([*self.demands, (pool, column)], key=_demand_order)
         pool.shapes[self] = column
-        self._resolve_all()
         return True
 
     def detach(self, pool: Pool) -> None:
         """Demand a pool no more."""
         self.demands = [d for d in self.demands if d[0] is not pool]
         del pool.shapes[self]
-        self._resolve_all()
 
     def join(self, family: Family) -> bool:
         """Demand pools of a family where the shape is in its scope."""
@@ -149,9 +147,10 @@ class DemandClass:
     """The waiting nodes of one shape, one rank and the same keys. Never empty while the ledger knows it."""
 
     __slots__ = (
+        "_base",
+        "_demands",
         "_lead",
         "_lead_known",
-        "demands",
         "front_stamp",
         "joint",
         "keyed",
@@ -169,7 +168,9 @@ class DemandClass:
         self.rank = rank
         self.keys = keys
         """By text → key, of those in force for the shape, in the order of `Shape.bys`."""
-        self.demands: list[Demand] = []
+        self._demands: list[Demand] = []
+        self._base: list[Demand] | None = None
+        """The demands of the shape of which `_demands` is made."""
         self.keyed: list[Demand] = []
         """Those of `demands` that have a key."""
         self.lacks: tuple[str, ...] = ()
@@ -192,7 +193,12 @@ class DemandClass:
     @property
     def barred(self) -> bool:
         """Keys are awaited: its own, or of running nodes that hold what it demands."""
-        return bool(self.lacks) or any(family.lacking for family, _ in self.shape.families)
+        if self.lacks:
+            return True
+        for family, _ in self.shape.families:  # noqa: SIM110 - asked at every look
+            if family.lacking:
+                return True
+        return False
 
     def resolve(self) -> None:
         """Find the pools that its keys name; those that it demands no more may be idle."""
@@ -210,8 +216,17 @@ class DemandClass:
         for pool, _ in self.keyed:
             pool.classes[self] = None
         self.lacks = tuple([by for by in shape.bys if by not in self.keys])
-        self.demands = sorted([*shape.demands, *self.keyed], key=_demand_order) if self.keyed else shape.demands
+        self._base = None
         self.forget_lead()
+
+    @property
+    def demands(self) -> list[Demand]:
+        """All that its nodes demand: put together when it is first wanted, so that a new pool of the shape costs little."""
+        base = self.shape.demands
+        if self._base is not base:
+            self._base = base
+            self._demands = sorted([*base, *self.keyed], key=_demand_order) if self.keyed else base
+        return self._demands
 
     def column(self, pool: Pool) -> int:
         """The column that a pool which it demands reads."""
@@ -238,6 +253,20 @@ class DemandClass:
             if queue.varies(column):
                 bounds.append((column, capacity))
         return queue.first(bounds)
+
+    @property
+    def keeps_place(self) -> bool:
+        """Whether the fronts of its pools know of it, under an age no greater than that of its lead, whatever capacities become."""
+        return not self.queue.varied and not (self._lead_known and self._lead is None)
+
+    @property
+    def waits_for_time(self) -> bool:
+        """Whether time alone might wake it."""
+        return self.joint or (self.sleepers is not None and self.sleepers.pool.spends)
+
+    def sleeps_on(self, pool: Pool) -> bool:
+        """Whether it might start if the pool were not there."""
+        return self.joint or (self.sleepers is not None and self.sleepers.pool is pool)
 
     def forget_lead(self) -> None:
         """Capacities have changed, or the lead has left."""
@@ -327,6 +356,12 @@ class Holder:
             if key is not None and not family.spends:
                 held.append((family.pool(key), column))
         return held
+
+
+def classes_of(shapes: Iterable[Shape]) -> Iterator[DemandClass]:
+    """The classes of shapes, shape by shape."""
+    for shape in shapes:
+        yield from shape.classes
 
 
 def asks(amounts: tuple[int, ...], column: int) -> int:

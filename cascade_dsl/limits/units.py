@@ -43,13 +43,12 @@ class Units:
     def wanted(self, waiter: Waiter, pools: Mapping[Identity, Pool]) -> Given:
         """What a node that waits would get now."""
         given: Given = ()
-        amounts = waiter.amounts
         for name, column in waiter.cls.shape.columns.items():
             if name in _NEVER:
                 continue
             pool = pools[Identity(Scope("resource", name))]
             if pool.dimension == "count" and pool.capacity is not None:
-                numbers = self.lowest(name, amounts[column], pool.capacity)
+                numbers = self.lowest(name, waiter.amounts[column], pool.capacity)
                 if numbers:
                     given += ((name, numbers),)
         return given
@@ -70,8 +69,6 @@ class Units:
 
     def take(self, node: NodeKey, given: Given) -> None:
         """A node starts with these."""
-        if not given:
-            return
         for resource, numbers in given:
             bits = _bits(numbers)
             had = self._taken.get(resource, 0)

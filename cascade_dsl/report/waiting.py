@@ -217,11 +217,14 @@ class _Told:
             return
         scope, need = one["scope"], show_amount(one["dimension"], one["need"])
         live = next((w for w in one["said"] if w["layer"] == "live" and w["standing"] == "in force"), None)
-        enough = (
-            f"limit {scope} {rate(one['amount'], one['per_ns'], one['dimension'])} burst {need}"
-            if one.get("per_ns")
-            else f"limit {scope} {need}"
-        )
+        if not one.get("per_ns"):
+            enough = f"limit {scope} {need}"
+        elif one["amount"]:
+            enough = f"limit {scope} {rate(one['amount'], one['per_ns'], one['dimension'])} burst {need}"
+        else:
+            enough = f"limit {scope} {need}/s burst {need}"
+        if one.get("by"):
+            enough += f" by {one['by']}"
         hard = next((w for w in one["said"] if w.get("hard") and w["layer"] != "live"), None)
         if hard is None:
             yield f"`cascade {enough}` lets it start"

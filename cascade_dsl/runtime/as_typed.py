@@ -18,6 +18,7 @@ from ..ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
     Word,
     WordDropped,
     WordSet,
@@ -56,6 +57,8 @@ def saying(event: ByOperator, graph: Graph, dimensions: Mapping[str, Dimension],
             return f"cancel {names}".rstrip()
         case ScopeCancelled(scope=scope):
             return f"cancel {scope}"
+        case ScopeRetried(scope=scope):
+            return f"retry {scope}"
         case Retried():
             return f"retry {names}".rstrip()
         case Reloaded():

@@ -32,6 +32,7 @@ from ..ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
     Undone,
     WindowTurned,
     WordDropped,
@@ -46,6 +47,7 @@ from .as_typed import saying
 TOLD = (
     RunStarted, RunContinued, WordSet, WordDropped, WordExpired, WindowTurned, ClockStepped, ScopePaused, ScopeResumed,
     PrioritySet, DemandSet, Undone, Retried, Reloaded, DrainBegan, DrainEnded, CancelBegan, NodeCancelled, ScopeCancelled,
+    ScopeRetried,
 )  # fmt: skip
 """The events that a log of changes wants to see."""
 _APPLIED = (

@@ -21,7 +21,7 @@ from ..engine.patch_views import PatchView, patch_views
 from ..engine.patches import PRIORITY
 from ..engine.state import State
 from ..engine.undoing import kept_pauses, kept_words, newest
-from ..ir.events import DemandSet, NodeCancelled, PrioritySet, Retried, ScopePaused, ScopeResumed
+from ..ir.events import DemandSet, NodeCancelled, PrioritySet, Retried, ScopeCancelled, ScopePaused, ScopeResumed
 from ..ir.requirement import Scope
 from .acknowledging import Answer, of_patches
 from .as_typed import saying, word_text
@@ -99,7 +99,9 @@ class Changing:
         """What stands in the way of all that was changed before it."""
         earlier = next((c for c in reversed(self._state.changes[:-1]) if c.before is not None), None)
         help = "`cascade log` shows what was changed"
-        if earlier is not None:
+        if isinstance(change.event, NodeCancelled | ScopeCancelled):
+            help = f"`{self._said(change).replace('cancel', 'cascade retry', 1)}` runs it after all"
+        elif earlier is not None:
             back = _taken_back_by(earlier)
             help = f"what was changed before it is not undone past it: {self._told(earlier)} is taken back by `{back}`"
         return fail("CSC654", f"the last change cannot be undone: {self._told(change)}", help=help)

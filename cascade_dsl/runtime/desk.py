@@ -7,7 +7,7 @@ in `acknowledging`. A request with `dry` changes nothing: whatever is ordered fo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .answers import Answers
     from .changing import Changing
     from .halts import Halts
+    from .keeping import Keeping
     from .mending import Mending
 
 
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
 class Sentences:
     """The limit sentence as the compiler reads it: this room knows no syntax."""
 
-    limit: Callable[[str, Graph], Limit]
+    limit: Callable[[str, Graph, bool], Limit]
+    """One of an operator; of one that is to stay, which says so, `hard` may be said."""
     scope: Callable[[str, Graph], Scope]
     priority: Callable[[str, Graph], tuple[Scope, int | None]]
     """`task:fetch 5`; None: what the text says."""
     demands: Callable[[str, Graph], tuple[Scope, tuple[tuple[str, int | None], ...]]]
     """`task:align mem=16GB cpu=2`, in base units."""
+    configured: Callable[[str, Graph], Limit]
+    """A sentence of the configuration."""
     compiler: Sequence[str] = ()
     """The command that compiles the file that follows: `{"graph": …, "diagnostics": […]}` on its standard output."""
     load: Callable[[Path], Graph] | None = None
@@ -59,9 +63,15 @@ class Desk:
         halts: Callable[[], Halts],
         changing: Callable[[], Changing],
         answers: Callable[[], Answers],
+        folder: Path,
     ) -> None:
-        """Who repairs the run, who stops it, who sets and takes back, who explains it: each made when first asked for."""
+        """Who repairs the run, who stops it, who sets and takes back, who explains it: each made when first asked for.
+
+        `folder` is the one of the project.
+        """
         self._interpreter = interpreter
+        self._folder = folder
+        self._made_keeping: Keeping | None = None
         self._sentences = sentences
         self._make_mending = mending
         self._made_mending: Mending | None = None
@@ -134,31 +144,52 @@ class Desk:
     # -- words ----------------------------------------------------------------------------------------------------
 
     async def _limit(self, request: dict[str, Any]) -> Answer:
-        limit, who = self._sentences.limit(request["text"], self._graph), _who(request)
+        limit, who = self._sentences.limit(request["text"], self._graph, "sticky" in request), _who(request)
         if limit.amount is None:
-            return await self._change(LimitTaken(layer=Layer.LIVE, scope=limit.scope, who=who), limit.scope)
-        word = Word(Layer.LIVE, limit)
+            return await self._take(request, limit.scope)
+        word = Word(Layer.LIVE, replace(limit, hard=False))
         refusal = self._interpreter.state.ledger.refusal(word)
         if refusal is not None:
-            raise fail("CSC350", refusal, help="stay at or below that, or take `hard` out of the file and run it again")
-        return await self._change(LimitGiven(word=word, who=who, preempt="preempt" in request), limit.scope)
+            help = "stay at or below that, or take `hard` away where it stands, in the file or in `cascade.toml`, and run it again"
+            raise fail("CSC350", refusal, help=help)
+        given = LimitGiven(word=word, who=who, preempt="preempt" in request)
+        return await self._keep(request, limit.scope, limit, lambda: self._change(given, limit.scope))
 
     async def _unlimit(self, request: dict[str, Any]) -> Answer:
-        scope = self._scope(request["scope"])
-        return await self._change(LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request)), scope)
+        return await self._take(request, self._scope(request["scope"]))
+
+    async def _take(self, request: dict[str, Any], scope: Scope) -> Answer:
+        given = LimitTaken(layer=Layer.LIVE, scope=scope, who=_who(request))
+        return await self._keep(request, scope, None, lambda: self._change(given, scope))
+
+    async def _keep(
+        self, request: dict[str, Any], scope: Scope, limit: Limit | None, change: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Make a change, and where it is to stay, have the project's configuration say it too."""
+        if "sticky" not in request:
+            return await change()
+        if self._made_keeping is None:
+            from .keeping import Keeping
+
+            self._made_keeping = Keeping(self._folder, self._sentences.configured)
+        return await self._made_keeping.keep(self._interpreter.state.plan, scope, limit, change, dry="dry" in request)
 
     def _scope(self, text: str) -> Scope:
         return self._sentences.scope(text, self._graph)
 
     async def _change(self, given: LimitGiven | LimitTaken, scope: Scope) -> Answer:
         ledger = self._interpreter.state.ledger
+        said = given.word.limit if isinstance(given, LimitGiven) else None
 
         def effect(before: tuple[Any, set[int]]) -> Answer:
-            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0]), applied=True)
+            told = of_limits(self._interpreter.run_id, ledger.effect(scope, before[0], said), applied=True)
             if isinstance(given, LimitGiven) and given.preempt:
                 count = len(self._preempted() - before[1])
                 told["preempted"] = count
-                told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
+                if ledger.told.lacks_keys(given.word.limit.identity):
+                    told["effect"] += "; what is too much of a key is stopped when the keys are known"
+                else:
+                    told["effect"] += f"; {count} stopped and queued again" if count else "; nothing is stopped"
             return told
 
         return await self._interpreter.order(given, lambda: (ledger.capacities(scope), self._preempted()), effect)
@@ -201,7 +232,9 @@ class Desk:
     # -- repair ---------------------------------------------------------------------------------------------------
 
     async def _retry(self, request: dict[str, Any]) -> Answer:
-        return await self._mending.retry(request)
+        text = str(request["node"])
+        scope = self._scope(text) if self._make_halts().retries_scope(text) else None
+        return await self._mending.retry(request, scope)
 
     async def _reload(self, request: dict[str, Any]) -> Answer:
         return await self._mending.reload(request)

@@ -10,6 +10,7 @@ from ..base.diagnostics import CascadeError, fail
 from ..base.quantity import NS_PER_S, parse_duration_ns
 from ..base.spellings import spellings
 from ..base.suggest import did_you_mean
+from ..engine.halted import is_in
 from ..engine.halting import OPERATOR, is_over
 from ..engine.inputs import (
     CancelAsked,
@@ -183,11 +184,11 @@ class Halts:
             if kind not in ("node", "scope"):
                 raise fail("CSC643", f"`--as` is node or scope, not `{kind}`")
             return kind == "scope"
-        if text == "global" or ":" in text.partition("[")[0]:
+        if _is_scope(text):
             return True
-        if text not in {*_MACHINE, *(s for s in scopes_of(self._state.plan.graph) if ":" not in s)}:
+        if text not in self._resources():
             return False
-        if not any(site.node.name == text for site in self._state.plan.sites.values()):
+        if not self._names_a_node(text):
             return True
         raise fail(
             "CSC643",
@@ -195,7 +196,24 @@ class Halts:
             help=f"say which one: `cascade cancel {text} --as node`, or `--as scope` for all that demand it",
         )
 
+    def retries_scope(self, text: str) -> bool:
+        """Whether `retry` is told a scope: of a word that is a resource and a node too, that which is cancelled."""
+        return (
+            _is_scope(text)
+            or (text in self._resources() and not self._names_a_node(text))
+            or Scope("resource", text) in self._state.condemned_scopes
+        )
+
+    def _resources(self) -> set[str]:
+        return {*_MACHINE, *(scope for scope in scopes_of(self._state.plan.graph) if ":" not in scope)}
+
+    def _names_a_node(self, text: str) -> bool:
+        return any(site.node.name == text for site in self._state.plan.sites.values())
+
     async def _cancel_scope(self, scope: Scope, who: str, because: str) -> dict[str, Any]:
+        state = self._state
+        if scope in state.condemned_scopes and not any(is_in(state, key, scope) for key in state.pardoned):
+            raise fail("CSC644", f"`{scope}` is cancelled already", help=f"`cascade retry {scope}` takes that back")
         given = ScopeCancelAsked(scope=scope, who=who, because=because)
 
         def effect(was: tuple[set[int], int]) -> dict[str, Any]:
@@ -285,7 +303,9 @@ class Halts:
         if sites and not calls:
             return fail("CSC644", f"`{text}` is no task: there is nothing to cancel", help="name a node that runs")
         tasks = [task.name for task in state.plan.graph.tasks]
-        if text in tasks:
+        if _is_scope(text):
+            help = "that is a scope: leave `--as node` out"
+        elif text in tasks:
             help = f"`cascade cancel task:{text}` cancels all of the task"
         else:
             names = dict.fromkeys(site.node.name for site in state.plan.sites.values() if site.is_call)
@@ -294,6 +314,10 @@ class Halts:
                 "`cascade ps` shows what runs; a scope is written task:NAME or tag:NAME"
             )
         return fail("CSC621", f"nothing in this run is called `{text}`", help=help)
+
+
+def _is_scope(text: str) -> bool:
+    return text == "global" or ":" in text.partition("[")[0]
 
 
 def _time(request: dict[str, Any]) -> tuple[int | None, int | None, str]:

@@ -356,6 +356,9 @@ class Interpreter:
         """Until somebody rings, `due` has come, or the clock on the wall, for which something waits, was set."""
         most_s = CHECK_S if self.state.ledger.wall_due() is not None else math.inf
         while not self._bell.is_set() and not (due is not None and due <= self._clock.now_ns()):
+            if due is None and most_s == math.inf:
+                await self._bell.wait()
+                return
             left_s = math.inf if due is None else max(0.0, (due - self._clock.now_ns()) / NS_PER_S)
             with trio.move_on_after(min(left_s, most_s)):
                 await self._bell.wait()

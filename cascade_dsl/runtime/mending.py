@@ -19,6 +19,7 @@ import trio
 from ..base.diagnostics import CascadeError, Diagnostic, fail
 from ..base.spellings import spellings
 from ..base.suggest import did_you_mean
+from ..engine.halted import is_in
 from ..engine.handles import handle
 from ..engine.inputs import ReloadAsked, RetryAsked
 from ..engine.state import At, State
@@ -27,6 +28,7 @@ from ..ir.codec import graph_from_json
 from ..ir.compare import Change, Comparison, compare
 from ..ir.events import Word
 from ..ir.graph import Graph, NodeKey, Param
+from ..ir.requirement import Scope
 from ..ir.select import select
 from ..store.journal import JournalReader
 from ..store.runs import Run
@@ -225,19 +227,24 @@ class Mending:
 
     # -- retry ----------------------------------------------------------------------------------------------------
 
-    async def retry(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Put what is parked back into the queue, under the newest text of the file; what is in backoff goes at once."""
+    async def retry(self, request: dict[str, Any], scope: Scope | None = None) -> dict[str, Any]:
+        """Put what is parked back into the queue, under the newest text of the file; what is in backoff goes at once.
+
+        Of a scope: all in it, and what was cancelled as a whole is so no more.
+        """
         async with self._lock:
             self._refuse_end()
             node, who = str(request["node"]), str(request.get("who", ""))
-            self._meant(node)
+            self._meant(node, scope)
             found: NewText | None = None
             if "old" not in request and changed_files(self._graph, self._folder):
                 found = await self.compiled(self._folder / self._graph.file)
             given = [] if found is None or is_rehearsing() else [await self._written(found, who)]
-            keys = self._meant(node)
+            keys = self._meant(node, scope)
             names = [self._names.of(key) for key in keys]
             shown = ", ".join(names[:_NAMED]) + (f", … {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+            scopes = self._lifted(node, scope)
+            shown = _whom(node, scope, shown, scopes)
             changes = () if found is None else found.changes
             lines = [f"  {c.subject}: {c.text}".replace("\n", "\n    ") for c in changes]
             said = f"retry {shown}"
@@ -253,7 +260,7 @@ class Mending:
                 "said": said,
             }
             return await self._interpreter.order(
-                [*given, RetryAsked(keys=tuple(keys), who=who)], lambda: None, lambda _: answer
+                [*given, RetryAsked(keys=tuple(keys), who=who, scopes=scopes)], lambda: None, lambda _: answer
             )
 
     def _refuse_end(self) -> None:
@@ -264,13 +271,22 @@ class Mending:
                 help="when it has ended, `cascade continue` goes on with it; then retry",
             )
 
-    def _meant(self, node: str) -> list[NodeKey]:
-        """What is parked, cancelled or in backoff and is meant by a name, a binding, a task or `all`; CSC620, CSC621."""
+    def _lifted(self, node: str, scope: Scope | None) -> tuple[Scope, ...]:
+        """Of the scopes that are cancelled those that no more will be."""
+        return tuple(s for s in self._state.condemned_scopes if s == scope or (node == "all" and scope is None))
+
+    def _meant(self, node: str, scope: Scope | None) -> list[NodeKey]:
+        """What is parked, cancelled or in backoff and is meant by a scope, a name, a binding, a task or `all`; CSC620, CSC621."""
         state = self._state
         backoff = (key for key in state.attempts if is_in_backoff(state, key))
         waiting = list(dict.fromkeys((*state.parked, *state.cancelled, *state.condemned, *backoff)))
+        if scope is not None:
+            found = [key for key in waiting if is_in(state, key, scope)]
+            if found or self._lifted(node, scope):
+                return found
+            raise fail("CSC620", f"nothing in `{scope}` is held, cancelled or in backoff", help=self._why_none())
         if node == "all":
-            if waiting:
+            if waiting or state.condemned_scopes:
                 return waiting
             raise fail("CSC620", "nothing in this run is held, cancelled or in backoff", help=self._why_none())
         names = {key: self._names.of(key) for key in waiting}
@@ -347,6 +363,15 @@ class Mending:
         if self._state.on_failure == "hold":
             return "what fails for good is held until it is retried; `cascade ps` shows the run"
         return f"this run is one with `--on-failure {self._state.on_failure}`; with `hold` what fails is held until it is retried"
+
+
+def _whom(node: str, scope: Scope | None, shown: str, lifted: Sequence[Scope]) -> str:
+    """`task:fetch: pages[a], pages[b]; task:fetch is cancelled no more`."""
+    no_more = (
+        f"{' and '.join(map(str, lifted))} {'is' if len(lifted) == 1 else 'are'} cancelled no more" if lifted else ""
+    )
+    parts = "; ".join(part for part in (shown, no_more) if part)
+    return f"{node}: {parts}" if scope is not None or not shown else parts
 
 
 _WORDS = {

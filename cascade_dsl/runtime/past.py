@@ -26,7 +26,7 @@ from ..ir.events import (
     Recalled,
     RunStarted,
 )
-from ..ir.graph import Call, Graph, Json, NodeKey, Output, Param
+from ..ir.graph import Call, Graph, Json, NodeKey, Output, Param, walk
 from ..ir.used import Used
 from ..store.history import read_steadily
 from ..store.journal import JournalReader
@@ -96,13 +96,19 @@ def show(project: Project, run: Run) -> Shown:
     return read_steadily(run, read)
 
 
+def _by_number(node: str, key: NodeKey) -> str:
+    """The name of an instance that never started, where the label of its element is not to be had."""
+    return f"{node}[{','.join(map(str, key[1:]))}]" if key[1:] else node
+
+
 def changes_of(run: Run) -> tuple[Change, ...]:
     """What was changed in a run while it was on, without the rest of it; CascadeError as `show`."""
     texts = texts_of(run)
 
     def read(_: Run, reader: JournalReader) -> tuple[Change, ...]:
         names = {row.key: row.name for row in reader.attempts()}
-        log = ChangeLog(texts.first, texts.later, lambda key: names.get(key, ".".join(map(str, key))))
+        sites = {node.id: node.name for node in walk(texts.first.nodes)}
+        log = ChangeLog(texts.first, texts.later, lambda key: names.get(key) or _by_number(sites[key[0]], key))
         try:
             for row, t_ns, event in reader.rows_of(*TOLD):
                 log.note(row, t_ns, event)
@@ -180,8 +186,7 @@ class _Replay:
         try:
             return self.names.of(key)
         except CascadeError:  # the list that gives it its label is gone
-            site = self.state.plan.sites[key[0]]
-            return f"{site.node.name}[{','.join(map(str, key[1:]))}]" if key[1:] else site.node.name
+            return _by_number(self.state.plan.sites[key[0]].node.name, key)
 
     def value(self, node: int) -> Json:
         try:

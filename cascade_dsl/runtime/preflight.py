@@ -92,7 +92,7 @@ def check_hard(graph: Graph, words: Sequence[Word], config: Sequence[Configured]
                         code="CSC350",
                         message=refusal,
                         primary=next((one.label for one in config if one.limit is word.limit), None),
-                        secondary=_said_hard(word, words, sources),
+                        secondary=_said_hard(ledger.held_hard_by(word), config, sources),
                         help="stay at or below that, or take `hard` away where it stands",
                     )
                 )
@@ -101,12 +101,14 @@ def check_hard(graph: Graph, words: Sequence[Word], config: Sequence[Configured]
         raise CascadeError(found)
 
 
-def _said_hard(word: Word, words: Sequence[Word], sources: SourceLines) -> tuple[Label, ...]:
-    for other in words:
-        if other.layer == Layer.FILE and other.limit.hard and other.limit.identity == word.limit.identity:
-            label = sources.label(other.limit.line, "limit", "the limit")
-            return () if label is None else (label,)
-    return ()
+def _said_hard(held: Word | None, config: Sequence[Configured], sources: SourceLines) -> tuple[Label, ...]:
+    """Where the word stands that may not be raised."""
+    label: Label | None = None
+    if held is not None and held.layer == Layer.CONFIG:
+        label = next((replace(one.label, message="the limit") for one in config if one.limit == held.limit), None)
+    elif held is not None:
+        label = sources.label(held.limit.line, "limit", "the limit")
+    return () if label is None else (label,)
 
 
 def wants_bash(graph: Graph) -> list[TaskDef]:

@@ -61,13 +61,14 @@ def starved_text(event: Starved | NoLongerStarved, state: State) -> str:
     dimension = state.plan.dimensions.get(scope.pattern, "count") if scope.kind == "resource" else "count"
     if isinstance(event, NoLongerStarved):
         return f"starved no more: {event.task} and {event.identity}"
+    by = f" by {event.identity.by}" if event.identity.by else ""
     need, most = show_amount(dimension, event.need), show_amount(dimension, event.limit)
     if event.identity.kind == "spend":
         return (
             f"starved: {event.task} needs {need} of {event.identity} at once, the burst is {most}; "
-            f"`cascade limit {scope} … burst {need}` lets it start"
+            f"`cascade limit {scope} … burst {need}{by}` lets it start"
         )
     return (
         f"starved: {event.task} needs {event.identity} {need}, the limit is {most}; "
-        f"`cascade limit {scope} {need}` lets it start"
+        f"`cascade limit {scope} {need}{by}` lets it start"
     )

@@ -410,7 +410,7 @@ def _play(
 
                 return Changing(interpreter, names)
 
-            desk = Desk(interpreter, sentences, mending, halts, changing, answers)
+            desk = Desk(interpreter, sentences, mending, halts, changing, answers, folder)
 
             async def control(*, task_status: trio.TaskStatus[None]) -> None:
                 await desk.serve(run.socket, task_status=task_status)

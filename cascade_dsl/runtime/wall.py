@@ -68,6 +68,8 @@ class Wall:
     def heard(self, inputs: Sequence[Input], state: State, now_ns: int) -> list[Input]:
         """The inputs of a turn with what the clock on the wall says to them: ends of words, turns of windows, a step of itself."""
         stepped = self.has_stepped()
+        if not stepped and _HEARD.isdisjoint(map(type, inputs)):
+            return list(inputs)
         words = [word for given in inputs for word in words_of(given)]
         out: list[Input] = []
         if stepped:
@@ -136,6 +138,8 @@ class Wall:
 
 _ASKING = (RunRequested, ContinueRequested, ReloadAsked, TimeReached)
 """Inputs with which a window may turn, or come to be known, whatever else they say."""
+_HEARD = frozenset({*_ASKING, LimitGiven, PauseAsked})
+"""Inputs to which the clock on the wall may have something to say: most turns have none of them."""
 
 
 def words_of(given: Input) -> tuple[Word, ...]:

@@ -173,6 +173,32 @@ def test_runs_keep_to_the_bound(project: Project) -> None:
         )
 
 
+def test_the_bound_of_the_project_counts_where_neither_the_option_nor_the_environment_says_one(
+    project: Project,
+) -> None:
+    project.write("p.csc", PROGRAM)
+    project.write("cascade.toml", '[cache]\nmax_size = "350KB"\n')
+    large = {"CASCADE_CACHE_MAX": "1GB"}
+    for words, env in (
+        (("--cache-max", "1GB"), {}),
+        ((), large),
+        (("--cache-max", "1GB"), {"CASCADE_CACHE_MAX": "1KB"}),
+    ):
+        done = project.cascade("run", "p.csc", "--k", str(len(project.runs()) + 1), *words, env=env)
+        assert (done.code, "cache:" in done.err) == (0, False)
+    assert sum(stored(project).values()) > 350_000
+    done = project.cascade("run", "p.csc", "--k", "3")
+    assert done.code == 0
+    assert "cache: over 350KB: forgot" in done.err
+    assert sum(stored(project).values()) <= 350_000
+    project.write("cascade.toml", '[cache]\nmax_size = "much"\n')
+    runs = project.runs()
+    refused = project.cascade("run", "p.csc")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith('error[CSC583]: `max_size` is a size, not `"much"`\n --> cascade.toml:2:1\n')
+    assert project.runs() == runs
+
+
 def test_what_a_stopped_run_needs_is_not_taken_from_it(project: Project) -> None:
     project.write(
         "p.csc",

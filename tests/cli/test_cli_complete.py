@@ -73,7 +73,7 @@ def offers(line: str) -> list[str]:
 
 def test_verbs_and_their_options() -> None:
     assert offers("") == [*VERBS, "help"]
-    assert offers("li") == ["limit"]
+    assert offers("li") == ["limits", "limit"]
     assert offers("--") == ["--help", "--version"]
     assert offers("help unl") == ["unlimit"]
     assert offers("nonsense ") == []
@@ -387,7 +387,7 @@ def bash(project: Project, tmp_path: Path) -> Iterator[Bash]:
 
 
 TYPED = {
-    "cascade li\t": "cascade limit ",
+    "cascade li\t": "cascade limit",  # or limits
     "cascade run wo\t": "cascade run work.csc ",
     "cascade run work.csc --max\t": "cascade run work.csc --max-wait ",
     "cascade run work.csc --mode v\t": "cascade run work.csc --mode very\\ safe ",
@@ -430,6 +430,12 @@ def test_scopes_and_nodes_of_a_live_run_are_completed_in_bash(project: Project, 
         "cascade log go\t": "cascade log got.",
         "cascade log got.1\t": "cascade log got.1 ",
         "cascade log got[1\t": "cascade log got\\[1\\] ",
+        "cascade cancel task:w\t": "cascade cancel task:work ",
+        "cascade cancel lic\t": "cascade cancel license ",
+        "cascade cancel got.1\t": "cascade cancel got.1 ",
+        "cascade cancel got.1 --as \t": "cascade cancel got.1 --as ",  # node or scope
+        "cascade cancel got.1 --as s\t": "cascade cancel got.1 --as scope ",
+        "cascade retry task:o\t": "cascade retry task:other ",
         "cascade resume ta\t": "cascade resume ta",  # nothing is paused
         "cascade pause --run \t": f"cascade pause --run {project.runs()[0]} ",
     }

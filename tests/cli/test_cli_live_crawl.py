@@ -82,7 +82,9 @@ def test_the_server_counts_what_a_second_terminal_allows(project: Project, site:
     assert site.count_anew() == {"in_flight": 1, "peak": 1, "served": 8, "refused": 0}
 
     project.wait_running(1)  # the pages that came are read, and leave the cores free
-    assert project.cascade("limit", "task:fetch", "6") == Done(0, "task:fetch 1 → 6: 1 running, 5 more may start\n", "")
+    assert project.cascade("limit", "task:fetch", "6") == Done(
+        0, "task:fetch 1 → 6: 1 running, 5 more may start, 28 waiting\n", ""
+    )
     project.wait(lambda: site.stats()["in_flight"] == 6, "six pages in flight")
     assert site.stats() == {"in_flight": 6, "peak": 6, "served": 0, "refused": 0}
     site.gate("pass/6")

@@ -24,6 +24,7 @@ from cascade_dsl.ir.events import (
     ScopeCancelled,
     ScopePaused,
     ScopeResumed,
+    ScopeRetried,
 )
 from cascade_dsl.ir.requirement import Scope
 
@@ -196,6 +197,27 @@ def test_ctrl_c_twice_ends_a_frozen_run_and_nothing_is_left(project: Project) ->
     assert project.alive() == []
 
 
+STRAYS = """\
+task tick(i: int) -> int {
+  requires cpu = 0.01
+  sh "setsid sh -c 'while [ ! -e go-{{i}} ]; do echo x >> ticks-{{i}}; sleep 0.01; done' & wait; echo 1"
+}
+got = [tick(i) for i in range(2)]
+output sum = got
+"""
+
+
+@pytest.mark.parametrize("who", ["engine", "warden"])
+def test_kill_9_of_a_frozen_run_leaves_none_of_what_left_its_group(project: Project, who: str) -> None:
+    run = begin(project, program=STRAYS, count=2)
+    said(project, "pause", "--freeze")
+    stands_still(project, 2)
+    ps = project.ps()
+    os.kill(ps["pid"] if who == "engine" else ps["warden"], signal.SIGKILL)
+    assert run.finish().code != 0
+    wait_until(lambda: project.alive() == [], "the end of all processes")
+
+
 @pytest.mark.parametrize("who", ["engine", "warden"])
 def test_kill_9_of_a_frozen_run_leaves_nothing_and_continue_runs_it_again(project: Project, who: str) -> None:
     run = begin(project)
@@ -319,6 +341,39 @@ def test_a_cancelled_scope_is_answered_and_ends_the_run_where_nothing_else_is_le
     assert project.alive() == []
 
 
+def test_a_scope_that_was_cancelled_is_retried(project: Project) -> None:
+    run = begin(project)
+    assert project.cascade("retry", "task:tick").err == (
+        "error[CSC620]: nothing in `task:tick` is held, cancelled or in backoff\n"
+        "  help: this run is one with `--on-failure finish`; with `hold` what fails is held until it is retried\n"
+    )
+    said(project, "cancel", "task:add", "--because", "not yet")
+    assert project.cascade("cancel", "task:add").err == (
+        "error[CSC644]: `task:add` is cancelled already\n  help: `cascade retry task:add` takes that back\n"
+    )
+    said(project, "cancel", "sum")
+    let_go(project, 0)
+    project.wait(lambda: len(project.of(AttemptFinished)) == 1, "one that is done")
+    assert project.cascade("undo").err.splitlines()[1] == "  help: `cascade retry sum` runs it after all"
+    assert said(project, "retry", "task:add", "--dry-run") == "retry task:add: sum; task:add is cancelled no more"
+    assert said(project, "retry", "task:add") == "retry task:add: sum; task:add is cancelled no more"
+    assert [e for _, e in project.of(ScopeRetried)] == [ScopeRetried(scope=Scope("task", "add"), who="tester")]
+    said(project, "cancel", "task:add")
+    assert project.cascade("undo").err.splitlines()[1] == "  help: `cascade retry task:add` runs it after all"
+    assert said(project, "retry", "all") == "retry all: task:add is cancelled no more"
+    log = [line[10:] for line in said(project, "log").splitlines()]
+    let_go(project)
+    done = run.finish()
+    assert (done.code, done.out) == (0, "sum = 4\n")
+    assert log == [
+        "tester: cancel task:add, because not yet",
+        "tester: cancel sum",
+        "tester: retry task:add",
+        "tester: cancel task:add",
+        "tester: retry task:add",
+    ]
+
+
 BOTH = """\
 task tick() { requires db
   sh "while [ ! -e go-0 ]; do echo x >> ticks-0; sleep 0.01; done" }
@@ -342,6 +397,10 @@ param n: int = 3
             "  help: `cascade cancel task:tick` cancels all of the task\n",
         ),
         (("task:tock",), None),
+        (
+            ("task:tick", "--as", "node"),
+            "error[CSC621]: nothing in this run is called `task:tick`\n  help: that is a scope: leave `--as node` out\n",
+        ),
         (("n",), "error[CSC644]: `n` is no task: there is nothing to cancel\n  help: name a node that runs\n"),
     ],
 )

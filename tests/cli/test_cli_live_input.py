@@ -93,11 +93,11 @@ def test_a_bad_client_does_not_harm_the_run(project: Project, client: Callable[[
     client(project.folder / ".cascade" / "runs" / before["run"] / "control.sock")
     assert project.events() == journal
     assert project.wait_live() == [before]
-    assert project.cascade("limit", "task:work", "3").out == "task:work 2 → 3: 2 running, 1 more may start\n"
+    assert project.cascade("limit", "task:work", "3").out == "task:work 2 → 3: 2 running, 1 more may start, 2 waiting\n"
     project.open_gates()
     assert run.finish()[:2] == (0, "sum = 6\n")
     assert project.shown(run.err) == (
-        "tester: task:work 2 → 3: 2 running, 1 more may start\ndone: 4 tasks done in TIMEs\n"
+        "tester: task:work 2 → 3: 2 running, 1 more may start, 2 waiting\ndone: 4 tasks done in TIMEs\n"
     )
 
 
@@ -145,7 +145,7 @@ def test_a_flood_of_lines_slows_only_its_sender(project: Project, reads: bool) -
         project.wait(lambda: flood.is_stuck, "a client that can send no more")
     assert project.ps() == before
     assert project.events() == journal
-    assert project.cascade("limit", "task:work", "3").out == "task:work 2 → 3: 2 running, 1 more may start\n"
+    assert project.cascade("limit", "task:work", "3").out == "task:work 2 → 3: 2 running, 1 more may start, 2 waiting\n"
     project.open_gates()
     assert run.finish()[:2] == (0, "sum = 6\n")
     flood.join(20)

@@ -201,3 +201,22 @@ def test_what_looks_at_such_a_run_reads_it(project: Project) -> None:
         assert again.err.endswith("0 tasks would run, 24 are up to date\n"), (
             "a limit is no part of what a result is made of"
         )
+
+
+def test_what_is_too_much_of_a_host_gives_way(project: Project) -> None:
+    begin(project, limit="limit task:work 6")
+    done = project.cascade("limit", "task:work 1 by host", "--preempt")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        "task:work by host no limit → 1: 0 keys, 6 running, the keys of 6 are being looked for, 18 waiting; "
+        "what is too much of a key is stopped when the keys are known\n"
+    )
+    project.wait(lambda: len(project.of(AttemptLost)) == 3, "one of each host that gave way")
+    assert sorted(event.key[-1] for _, event in project.of(AttemptLost)) == [3, 4, 5]
+    project.wait_running(3)
+    done = project.cascade("limit", "task:work", "1", "by", "host", "--preempt")
+    assert done.out == "task:work by host stays at 1: 3 keys, 3 running, 21 waiting; nothing is stopped\n"
+    assert project.cascade("unlimit", "task:work").code == 0
+    project.open_gates()
+    assert project.finish().code == 0
+    assert {event.attempt for _, event in project.of(AttemptStarted)} == {1}

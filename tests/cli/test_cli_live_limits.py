@@ -54,7 +54,7 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
     (run,) = project.runs()
     assert said(project, "limit", "task:work", "4") == "task:work 10 → 4: 10 running, drains to 4"
     assert follows(project, WordSet) == []
-    assert said(project, "limit", "task:work", "12") == "task:work 4 → 12: 10 running, 2 more may start"
+    assert said(project, "limit", "task:work", "12") == "task:work 4 → 12: 10 running, 2 more may start, 30 waiting"
     assert follows(project, WordSet) == instances(10, 12)
     assert said(project, "limit", "task:work", "0") == "task:work 12 → 0: 12 running, nothing new starts"
     assert said(project, "pause", "task:work") == "task:work paused: 12 running go on, 28 waiting"
@@ -64,7 +64,7 @@ def test_each_word_is_answered_with_its_effect_and_acts_in_the_same_turn(project
         0,
         '{"run": "' + run + '", "scope": "task:work", "applied": true, "before": {"hold": 10, "pause": 0}, '
         '"after": {"hold": 20, "pause": 0}, "running": 12, "waiting": 28, '
-        '"effect": "task:work 10 → 20: 12 running, 8 more may start; it is paused"}\n',
+        '"effect": "task:work 10 → 20: 12 running, 8 more may start, 28 waiting; it is paused"}\n',
         "",
     )
     assert follows(project, WordSet) == []
@@ -156,7 +156,7 @@ def test_bad_sentences_are_refused_and_change_nothing(project: Project) -> None:
         2,
         "",
         "error[CSC350]: the file limits `task:work` to 10 hard: it can be lowered, not raised\n"
-        "  help: stay at or below that, or take `hard` out of the file and run it again\n",
+        "  help: stay at or below that, or take `hard` away where it stands, in the file or in `cascade.toml`, and run it again\n",
     )
     assert project.ps() == before
     assert project.events() == journal
@@ -202,7 +202,11 @@ def test_of_two_live_runs_one_must_be_named(project: Project) -> None:
     project.open_gate("other")
     assert second.finish().code == 0
     assert [run["run"] for run in project.wait_live()] == [ids[1]]
-    assert said(project, "unlimit", "task:work") == "task:work 3 → 10: 10 running, 0 more may start"
+    assert said(project, "unlimit", "task:work") == "task:work 3 → 10: 10 running, 0 more may start, 30 waiting"
+
+
+PLAIN = {"amount": None, "per_ns": None, "burst": None, "tokens": None, "by": "", "key": None, "keys": None}
+"""What a pool says of itself that has no rate and no keys."""
 
 
 def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
@@ -219,11 +223,11 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
     }  # fmt: skip
     assert pools["task:work"] == {
         "pool": "task:work", "kind": "hold", "dimension": "count", "capacity": 4, "taken": 10, "holders": 10,
-        "waiting": 30,
+        "waiting": 30, **PLAIN,
     }  # fmt: skip
     assert pools["pause task:work"] == {
         "pool": "pause task:work", "kind": "hold", "dimension": "count", "capacity": 0, "taken": 10, "holders": 10,
-        "waiting": 30,
+        "waiting": 30, **PLAIN,
     }  # fmt: skip
     assert [(r["name"], r["task"], r["attempt"]) for r in seen["running"]] == [
         (name, "work", 1) for name in instances(0, 10)
@@ -245,3 +249,18 @@ def test_ps_shows_pools_their_use_and_who_waits(project: Project) -> None:
 def width(lines: list[str]) -> int:
     """How wide the column of use is: as wide as the memory of this machine makes it."""
     return lines[2].index("WAITING") - 2 - lines[2].index("USE")
+
+
+def test_a_sentence_in_quotes_is_as_good_as_its_words(project: Project) -> None:
+    begin(project)
+    assert said(project, "limit", 'task:work 4 for 10m because "two words"') == (
+        "task:work 10 → 4: 10 running, drains to 4, for 10 min, then 10 again"
+    )
+    assert said(project, "limit", "task:work", "2 for 5m") == (
+        "task:work 4 → 2: 10 running, drains to 2, for 5 min, then 4 again"
+    )
+    assert said(project, "set", "task:work cpu=0.02", "--dry-run").startswith("task:work cpu 0.01 → 0.02: ")
+    assert said(project, "priority", "task:work 5") == "priority of task:work 0 → 5: 30 waiting go first"
+    for words in (("limit", "task:work"), ("limit", " "), ("set", "task:work"), ("priority", "task:work")):
+        done = project.cascade(*words)
+        assert (done.code, done.err[:16]) == (2, "error[CSC504]: `")

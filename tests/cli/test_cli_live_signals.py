@@ -219,12 +219,12 @@ def test_a_stalled_run_waits_for_an_operator(project: Project) -> None:
     project.write("stall.csc", 'limit task:x 0\ntask x() -> int { sh "echo 5" }\na = x()\noutput b = a\n')
     run = project.start("run", "stall.csc")
     project.wait(lambda: "stalled" in run.err, "the stall")
-    assert project.cascade("limit", "task:x", "1").out == "task:x 0 → 1: 0 running, 1 more may start\n"
+    assert project.cascade("limit", "task:x", "1").out == "task:x 0 → 1: 0 running, 1 more may start, 1 waiting\n"
     assert run.finish() == Done(0, "b = 5\n", run.err)
     assert project.shown(run.err) == (
         "stalled: nothing runs and nothing can start\n  waiting for task:x (0 of 0): 1 x\n"
         "  help: `cascade limit SCOPE AMOUNT` from another terminal changes a limit; Ctrl-C ends the run\n"
-        "tester: task:x 0 → 1: 0 running, 1 more may start\ndone: 1 task done in TIMEs\n"
+        "tester: task:x 0 → 1: 0 running, 1 more may start, 1 waiting\ndone: 1 task done in TIMEs\n"
     )
 
 

@@ -35,6 +35,7 @@ SHELL = {
     "family": "sleep 60 & sleep 60 & touch ready; wait",
     "ticks": "touch ready; while [ ! -e go ]; do echo x >> ticks; sleep 0.005; done",
     "strays": "setsid sh -c 'while [ ! -e done ]; do echo x >> ticks; sleep 0.005; done' & touch ready; while [ ! -e go ]; do sleep 0.005; done",
+    "farewell": "setsid sh -c 'while [ ! -e done ]; do sleep 0.005; done' & trap 'touch done; wait; exit 6' TERM; touch ready; while :; do sleep 0.005; done",
     "polite": "trap 'echo term > said; exit 5' TERM; touch ready; while :; do sleep 0.005; done",
 }
 PYTHON = {
@@ -47,6 +48,10 @@ PYTHON = {
     "strays": "import os, subprocess, time\n"
     "p = subprocess.Popen(['sh', '-c', 'while [ ! -e done ]; do echo x >> ticks; sleep 0.005; done'], start_new_session=True)\n"
     "open('ready', 'w').close()\nwhile not os.path.exists('go'):\n    time.sleep(0.005)\np.wait()",
+    "farewell": "import os, signal, subprocess, sys, time\n"
+    "p = subprocess.Popen(['sh', '-c', 'while [ ! -e done ]; do sleep 0.005; done'], start_new_session=True)\n"
+    "def end(*_):\n    open('done', 'w').close()\n    p.wait()\n    sys.exit(6)\n"
+    "signal.signal(15, end)\nopen('ready', 'w').close()\nwhile True:\n    time.sleep(0.005)",
     "polite": "import signal, sys, time\ndef end(*_):\n    print('term', file=open('said', 'w'), flush=True)\n    sys.exit(5)\n"
     "signal.signal(15, end)\nopen('ready', 'w').close()\nwhile True:\n    time.sleep(0.005)",
     "crash": "import ctypes\nctypes.string_at(0)",
@@ -358,6 +363,17 @@ async def test_what_is_stopped_while_it_is_frozen_sees_the_signal(kind: str, tmp
         it.executor.freeze("a")
         assert [told(o) for o in await it.wait_outcomes(1)] == [("a", 5, None)]
         assert (it.folder / "a" / "said").read_text() == "term\n"
+
+
+@real
+async def test_what_left_the_group_goes_on_too_when_it_is_stopped(kind: str, tmp_path: Path) -> None:
+    async with bench(kind, tmp_path) as it:
+        it.start("a", "farewell")
+        await it.wait_ready("a")
+        it.executor.freeze("a")
+        await until(lambda: stands(it))
+        it.executor.stop("a", 10)
+        assert [told(o) for o in await it.wait_outcomes(1)] == [("a", 6, None)], "it waits for its child"
 
 
 @every

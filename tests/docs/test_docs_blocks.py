@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from cascade_dsl.ir.codec import graph_from_text, graph_to_json
+from cascade_dsl.ir.graph import Graph
+from cascade_dsl.ir.requirement import Layer
 from cascade_dsl.ir.text import graph_text
 from cascade_dsl.ir.verify import verify
 from cascade_dsl.lang.compile import compile_source, read_source
+from cascade_dsl.lang.sentence import parse_sentence
 from cascade_dsl.report.plain import render_all
+from cascade_dsl.runtime.configuration import configuration_of, limits_of
 from cascade_dsl.values.functions import FUNCTIONS, NAMES, UNBUILT, visible_functions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +75,15 @@ def test_the_papers_have_programs() -> None:
 
 def test_blocks_are_of_a_known_kind() -> None:
     kinds = {kind for paper in PAPERS for kind, _ in BLOCK.findall(paper.read_text("utf-8"))}
-    assert kinds <= {"csc", "sh", "json", ""}
+    assert kinds <= {"csc", "sh", "json", "toml", ""}
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in blocks("toml")])
+def test_a_configuration_of_the_papers_is_one(text: str) -> None:
+    anything = Graph(name="", file="", tasks=(), resources=(), limits=(), nodes=())
+    configuration = configuration_of(text)
+    found = limits_of(configuration, lambda said: parse_sentence(said, anything, layer=Layer.CONFIG))
+    assert len(found) == len(configuration.limits) > 0
 
 
 @pytest.mark.parametrize("name", visible_functions())

@@ -38,6 +38,7 @@ _VARIES = (
     (re.compile(r"127\.0\.0\.1:\d+"), "HOST"),
     (re.compile(r"\b\d+(\.\d+)?[KMGT]i?B\b"), "SIZE"),
     (re.compile(r"(cpu +[\d.]+ of|limit (cpu|gpu|global)|(gpu|global) +\d+ of) \d+"), r"\1 N"),  # what the machine has
+    (re.compile(r"\b\d left\b"), "N left"),  # tokens, which time brings
     (re.compile(r"\s+"), " "),  # lines are broken where times are long
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graphs import Table, call, fan, graph, output, param, scope_of, task, word
+from graphs import Table, call, compute, fan, graph, output, param, scope_of, task, word
 
 from cascade_dsl.engine.halting import FAILURE, OPERATOR
 from cascade_dsl.engine.inputs import (
@@ -31,11 +31,12 @@ from cascade_dsl.ir.events import (
     DrainBegan,
     Event,
     OnFailure,
+    Retried,
     RunEnded,
     ScopePaused,
     ScopeResumed,
 )
-from cascade_dsl.ir.graph import NodeKey
+from cascade_dsl.ir.graph import Node, NodeKey
 from cascade_dsl.testing.simulate import Played, Simulation
 
 S = 1_000_000_000
@@ -149,6 +150,17 @@ def test_of_overlapping_pauses_the_last_that_freezes_thaws() -> None:
     run.turn(resume("global"))
     assert keys(run, AttemptThawed) == [(1,)], "the pause of the tag does not freeze"
     assert run.state.paused.keys() == {"tag:slow"}
+    same_when_replayed(run)
+
+
+def test_a_freezing_pause_that_does_not_cover_it_leaves_what_another_froze() -> None:
+    program = graph([task("t"), task("u")], [call(1, "t"), call(2, "u")])
+    run = Simulation(program, Table(takes_ns=5 * S))
+    run.turn(pause("task:t", freezes=True))
+    run.turn(pause("task:u", freezes=True))
+    assert (keys(run, AttemptFrozen), keys(run, AttemptThawed)) == ([(1,), (2,)], [])
+    run.turn(resume("task:u"))
+    assert keys(run, AttemptThawed) == [(2,)]
     same_when_replayed(run)
 
 
@@ -356,6 +368,76 @@ def test_retry_takes_a_cancel_back_of_one_and_of_one_in_a_scope() -> None:
     assert ends(run) == ("failed", 1)
     assert sorted(keys(run, AttemptFinished)) == [(1,), (2,), (3,), (4,)]
     same_when_replayed(run)
+
+
+def test_a_scope_that_is_retried_runs_whole_with_what_comes_later() -> None:
+    run = wide(3000, takes_ns=S, limit=2)
+    run.turn(ScopeCancelAsked(scope=scope_of("task:u")), NodesCancelAsked(keys=((5, 7),)))
+    until(run, 100 * S)
+    assert (len(run.state.cancelled), keys(run, Retried)) == (200, [])
+    run.turn(RetryAsked(keys=(), scopes=(scope_of("task:u"),)))
+    assert (run.state.cancelled, run.state.condemned, run.state.condemned_scopes) == ({}, {}, {})
+    same_when_replayed(run)
+    assert run.play() == "done"
+    assert len(keys(run, AttemptFinished)) == 6001
+
+
+def test_of_two_cancelled_scopes_one_is_retried() -> None:
+    run = wide(4, takes_ns=S, limit=2)
+    run.turn(ScopeCancelAsked(scope=scope_of("task:u")))
+    until(run, S)
+    run.turn(ScopeCancelAsked(scope=scope_of("task:t")))
+    assert (set(run.state.cancelled), run.state.running.keys()) == ({(5, 0), (5, 1)}, {(4, 2), (4, 3)})
+    run.turn(RetryAsked(keys=(), scopes=(scope_of("task:v"), scope_of("task:t"))))
+    same_when_replayed(run)
+    run.turn(RetryAsked(keys=((5, 0),)))
+    assert run.state.pardoned.keys() == {(5, 0)}
+    run.turn(RetryAsked(keys=(), scopes=(scope_of("task:u"),)))
+    assert run.state.pardoned == {}
+    same_when_replayed(run)
+    assert run.play() == "done"
+
+
+LATE: dict[str, list[Node]] = {
+    "a call": [call(5, "u", 4), call(6, "v", 5, after=(2,))],
+    "a value": [call(5, "u", 4), compute(6, 5, 2)],
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+@pytest.mark.parametrize("held", [False, True], ids=["cancelled", "held"])
+def test_a_list_longer_than_its_window_goes_on_though_its_elements_wait_for_a_call_outside(
+    held: bool, late: str
+) -> None:
+    program = graph(
+        [task("t"), task("u"), task("v")],
+        [param(1), call(2, "t"), fan(3, 1, 4, LATE[late], 6), call(7, "v", 3), output(8, 7)],
+    )
+    table = Table(lengths={1: 3000}, takes_ns=S, played={(2,): [Played(exit=1)]} if held else {})
+    run = Simulation(program, table, words=(word("global", 50),), on_failure="hold")
+    if not held:
+        run.turn(NodesCancelAsked(keys=((2,),)))
+    assert run.play() == ("stalled" if held else "failed")
+    assert len([key for key in keys(run, AttemptFinished) if key[0] == 5]) == 3000
+    same_when_replayed(run)
+    if held:
+        table.played.clear()
+        run.turn(RetryAsked(keys=((2,),)))
+    else:
+        run.crash()
+    assert run.play() == "done"
+    assert len(keys(run, AttemptFinished)) == (6002 if late == "a call" else 3002)
+
+
+def test_a_list_of_which_nothing_could_start_stays_cold() -> None:
+    program = graph(
+        [task("t"), task("u")],
+        [param(1), call(2, "t"), fan(3, 1, 4, [compute(5, 4), call(6, "u", 5, after=(2,))], 6), output(7, 3)],
+    )
+    run = Simulation(program, Table(lengths={1: 3000}, takes_ns=S))
+    run.turn(NodesCancelAsked(keys=((2,),)))
+    assert run.play() == "failed"
+    assert run.state.counts[At.COLD] > 1000
 
 
 def test_one_that_succeeds_in_the_race_counts() -> None:

@@ -16,7 +16,7 @@ from cascade_dsl.engine.progress import EngineFault
 from cascade_dsl.engine.snapshot import snapshot
 from cascade_dsl.engine.state import State
 from cascade_dsl.engine.step import is_stalled, replay
-from cascade_dsl.ir.events import AttemptStarted, Event, Facts, FactsKnown, Keyed, Recalled
+from cascade_dsl.ir.events import AttemptStarted, AttemptStopping, Event, Facts, FactsKnown, Keyed, Recalled
 from cascade_dsl.ir.expr import Lit, Ref, Var
 from cascade_dsl.ir.graph import Graph, NodeKey, TaskDef
 from cascade_dsl.ir.requirement import Layer
@@ -81,6 +81,37 @@ def whole(run: Simulation) -> None:
     assert not run.state.keys
     assert run.state.keying is None
     assert snapshot(replay(run.graph, run.events, run.state.graphs)) == snapshot(run.state)
+
+
+def stopped(run: Simulation) -> list[NodeKey]:
+    return [e.key for _, e in run.events if isinstance(e, AttemptStopping) and e.why == "preempted"]
+
+
+def test_of_each_key_by_itself_what_began_last_gives_way() -> None:
+    run = simulation(many(12), oracle(12), words=[word("task:t", 3, by="a")])
+    while len(run.state.running) < 9:
+        run.advance()
+    run.turn(replace(given("task:t", 1, by="a"), preempt=True))
+    assert sorted(stopped(run)) == [(4, index) for index in range(3, 9)]
+    whole(run)
+
+
+def test_who_gives_way_under_a_live_by_is_known_when_the_keys_are() -> None:
+    run = simulation(many(12), oracle(12), words=[word("task:t", 9)])
+    run.turn(replace(given("task:t", 1, by="a"), preempt=True))
+    assert (stopped(run), run.state.preempting.keys()) == ([], {word("task:t", 1, by="a").limit.identity})
+    while run.state.preempting:
+        run.advance()
+    assert sorted(stopped(run)) == [(4, index) for index in range(3, 9)]
+    whole(run)
+    assert {e.attempt for _, e in run.events if isinstance(e, AttemptStarted)} == {1}
+
+
+def test_a_live_by_that_is_taken_back_before_the_keys_are_known_stops_nobody() -> None:
+    run = simulation(many(12), oracle(12), words=[word("task:t", 9)])
+    run.turn(replace(given("task:t", 1, by="a"), preempt=True), taken("task:t"))
+    whole(run)
+    assert stopped(run) == []
 
 
 # ---- asked for with the facts ------------------------------------------------------------------------------------
@@ -212,7 +243,7 @@ def test_a_live_by_keys_what_runs_first_and_nothing_starts_until_it_is() -> None
 
 
 def test_keys_come_in_batches_and_keyed_nodes_start_between() -> None:
-    count = 2 * BATCH + 500
+    count = 2 * BATCH + 100
     program = graph(
         [task("t")],
         [param(1), *(fan(10 + 10 * i, 1, 11 + 10 * i, [call(12 + 10 * i, "t", 11 + 10 * i)], None) for i in range(5))],
@@ -228,7 +259,7 @@ def test_keys_come_in_batches_and_keyed_nodes_start_between() -> None:
         before = len(run.state.running)
         run.advance()
         assert len(run.state.running) > before, "what is keyed starts in the turn in which its key comes"
-    assert sizes == [BATCH, BATCH, 500]
+    assert sizes == [BATCH, BATCH, 100]
     assert len(run.state.running) == count // 2, "one of each key"
 
 

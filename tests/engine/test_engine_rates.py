@@ -46,6 +46,33 @@ def test_below_one_a_second_the_first_starts_at_once_and_each_next_costs_one_tur
     assert run.status == "done"
 
 
+def test_a_fast_rate_wakes_the_engine_once_for_each_start() -> None:
+    run = wide(1000, rate("task:t", 100_000, SECOND), takes_ns=3)
+    turns = 0
+    while run.advance():
+        turns += 1
+    assert starts(run) == [n * 10_000 for n in range(1000)]
+    assert turns <= 1000 + 999 + 3, (
+        "an end of each, a wake-up for each but the first, and what begins and ends the list"
+    )
+    assert run.status == "done"
+
+
+def test_what_a_burst_allows_starts_in_one_turn() -> None:
+    run = wide(1000, rate("task:t", 100_000, SECOND, burst=250), takes_ns=SECOND)
+    assert starts(run) == [0] * 250, "with the word, before time goes on"
+    run.turn(PauseAsked(scope=scope_of("task:t")))
+    run.now_ns += SECOND // 2
+    before = len(run.events)
+    run.turn(ResumeAsked(scope=scope_of("task:t")))
+    assert len([e for _, e in run.events[before:] if isinstance(e, AttemptStarted)]) == 250
+    turns = 0
+    while len(starts(run)) < 1000:
+        assert run.advance()
+        turns += 1
+    assert turns == 500, "one wake-up for each start"
+
+
 def test_a_live_rate_is_in_force_at_once_and_its_end_wakes_all() -> None:
     run = wide(30, rate("task:t", 1, MINUTE, layer=Layer.FILE))
     assert starts(run) == [0]

@@ -91,6 +91,32 @@ async def test_a_part_of_a_secret_waits_for_the_rest(working: Working) -> None:
         assert work.log(id) == "> ***<"
 
 
+async def test_what_is_frozen_is_masked_up_to_where_it_stands_and_whole_when_it_goes_on(working: Working) -> None:
+    async with working() as work:
+        os.mkfifo(work.folder / "gate")
+        script = 'exec 3<> gate; printf "x $T y ${T:0:9}"; touch written; read x <&3; head -c 300000 /dev/zero | tr "\\0" x; echo "${T:9} z"'
+        id = command(work, script)
+        await until(lambda: (work.folder / "written").exists())
+        work.commands.freeze(id)
+        await until(lambda: work.log(id) == "x *** y ")
+        (work.folder / "gate").write_text("go\n")
+        await trio.sleep(0.05)
+        assert (work.log(id), work.outcomes) == ("x *** y ", {})
+        work.commands.thaw(id)
+        assert (await work.exited(id)).code == 0
+        assert work.log(id) == "x *** y correct h" + "x" * 300_000 + "orse battery z\n", "no whole secret was written"
+
+
+async def test_what_is_killed_while_it_is_frozen_has_its_whole_log(working: Working) -> None:
+    async with working() as work:
+        id = command(work, 'head -c 60000 /dev/zero | tr "\\0" x; printf "$T ${T:0:9}"; touch written; sleep 600')
+        await until(lambda: (work.folder / "written").exists())
+        work.commands.freeze(id)
+        work.commands.stop(id, 0)
+        assert (await work.exited(id)).signal == 9
+        assert work.log(id)[-14:] == "x*** correct h", "as of one that ends so by itself"
+
+
 async def test_a_value_comes_through_byte_for_byte(working: Working) -> None:
     data = bytes(range(256)) * 1000 + b"correct horse batter"
     async with working() as work:

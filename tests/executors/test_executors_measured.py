@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from executors_work import Working, is_alive, on_disk, until
+from executors_work import Working, is_alive, on_disk, text_of, until
 
 from cascade_dsl.executors import monitor
 from cascade_dsl.executors.protocol import AttemptExited
@@ -157,6 +157,10 @@ async def test_cpu_of_what_is_killed_with_the_group_counts(working: Working, tmp
 BIG = "import time; x = bytearray(b'1') * 150_000_000; time.sleep(600)"
 
 
+def state_of(pid: int) -> str:
+    return text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+
+
 def is_over(ended: AttemptExited) -> bool:
     bound = monitor.bound_of(60 * MB)
     return ended.over_bytes >= bound and ended.used.peak_bytes >= ended.over_bytes and ended.code != 0
@@ -183,6 +187,25 @@ async def test_what_left_the_group_is_counted_and_ended(working: Working, tmp_pa
         ended = await work.run("sh", "-c", f"setsid {big} & wait; sleep 600", mem=60 * MB)
         assert is_over(ended)
         pid = int((tmp_path / "pid").read_text())
+        await until(lambda: not is_alive(pid))
+
+
+@pytest.mark.parametrize("strays", [False, True], ids=["group", "strays"])
+async def test_what_is_found_to_use_too_much_while_it_is_frozen_is_ended(
+    working: Working, tmp_path: Path, strays: bool
+) -> None:
+    big = quoted((sys.executable, "-c", f"import os; open('pid', 'w').write(str(os.getpid())); {BIG}"))
+    async with working() as work:
+        id = work.start("sh", "-c", f"{'setsid ' if strays else ''}{big} & wait; sleep 600", mem=600 * MB)
+        pid = int(await work.seen("pid"))
+        (watch,) = work.monitor.all
+        await until(lambda: watch.peak > 60 * MB)
+        work.commands.freeze(id)
+        await until(lambda: state_of(pid) == "T")
+        looks = watch.looks
+        await until(lambda: watch.looks > looks + 2)
+        watch.bound = monitor.bound_of(60 * MB)
+        assert is_over(await work.exited(id))
         await until(lambda: not is_alive(pid))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ledger_bench import CPU, DAY, DB, FETCH, MEM, SECOND, Bench
+from ledger_bench import CPU, DAY, DB, EVERYTHING, FETCH, MEM, SECOND, Bench
 
 from cascade_dsl.ir.requirement import Layer
 from cascade_dsl.limits.search import Search
@@ -172,6 +172,60 @@ def test_ten_thousand_keys_cost_what_ten_cost() -> None:
 
     assert decisions(20) <= 4 * 50
     assert decisions(10_000) <= 4 * 50
+
+
+def test_a_limit_without_by_wakes_none_of_thousands_of_keys_that_sleep() -> None:
+    bench = Bench()
+    bench.limit(CPU, 10**9)
+    bench.split(FETCH, 1, "host")
+    for number in range(10_000):
+        bench.queue(cpu=1, keys={"host": str(number // 2)})
+    assert len(bench_turn(bench)) == 5000
+    search: Search = bench.ledger._search
+    looked, pushed = looks(bench), search._number
+    for _ in range(10):
+        bench.limit(EVERYTHING, 3)
+        assert bench.ledger.choose() is None
+        bench.limit(EVERYTHING, 4)
+        assert bench.ledger.choose() is None
+        bench.ledger.drop_word(Layer.LIVE, EVERYTHING)
+        assert bench.ledger.choose() is None
+        bench.ledger.pause(FETCH)
+        assert bench.ledger.choose() is None
+        bench.ledger.resume(FETCH)
+        assert bench.ledger.choose() is None
+    assert looks(bench) - looked <= 10
+    assert search._number - pushed <= 10
+    bench.ledger.check()
+
+
+def test_a_limit_that_goes_wakes_those_that_slept_on_it_as_they_are_wanted() -> None:
+    bench = Bench()
+    bench.limit(EVERYTHING, 0)
+    for number in range(100):
+        bench.queue(f"task{number}", cpu=1)
+    assert bench_turn(bench) == []
+    bench.ledger.drop_word(Layer.LIVE, EVERYTHING)
+    assert bench_turn(bench) == [(number + 1,) for number in range(100)]
+    bench.ledger.check()
+
+
+def test_keys_that_come_in_batches_cost_no_look_at_what_was_keyed_before() -> None:
+    bench = Bench()
+    bench.limit(FETCH, 0)
+    for _ in range(5000):
+        bench.queue(cpu=1)
+    assert bench_turn(bench) == []
+    bench.split(FETCH, 1, "host")
+    costs: list[int] = []
+    while (asked := bench.ledger.unkeyed(250)) is not None:
+        before = looks(bench) + bench.ledger._search._number + bench.ledger._passing._number
+        bench.ledger.key(asked[0], [(node, str(node[0] % 10)) for node in asked[1]])
+        assert bench.ledger.choose() is None
+        costs.append(looks(bench) + bench.ledger._search._number + bench.ledger._passing._number - before)
+    assert len(costs) == 20
+    assert max(costs) <= 10 * 10, "by classes, not by nodes"
+    bench.ledger.check()
 
 
 def test_the_next_instant_is_no_scan_over_the_keys() -> None:

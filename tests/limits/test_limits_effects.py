@@ -51,7 +51,7 @@ def test_words_with_a_time_say_for_how_long_and_what_is_then() -> None:
         "task:fetch 3 → 5: 7 running, drains to 5, for 1 min 30 s, then 3 again"
     )
     assert say(bench, at_most(8, until_ns=1000 * S + 125 * MIN)) == (
-        "task:fetch 5 → 8: 7 running, 1 more may start, for 2 h 5 min, then 10"
+        "task:fetch 5 → 8: 7 running, 1 more may start, 5 waiting, for 2 h 5 min, then 10"
     )
     bench = busy()
     assert say(bench, at_most(3, until_ns=1000 * S + 400 * 10**6)) == (
@@ -70,10 +70,10 @@ def test_windows_say_when_they_open_and_close() -> None:
     bench = busy()
     bench.limit(FETCH, 10, Layer.FILE)
     assert say(bench, at_most(2, window=NIGHT)) == (
-        "task:fetch stays at 10: 7 running, 3 more may start; outside its window, in force from 18:00"
+        "task:fetch stays at 10: 7 running, 3 more may start, 5 waiting; outside its window, in force from 18:00"
     )
     assert say(bench, at_most(2, window=WEEK)) == (
-        "task:fetch stays at 10: 7 running, 3 more may start; outside its window, in force from 09:00 on mon, fri"
+        "task:fetch stays at 10: 7 running, 3 more may start, 5 waiting; outside its window, in force from 09:00 on mon, fri"
     )
     bench.ledger.turn_window(NIGHT, True, 2000 * S)
     assert say(bench, at_most(4, window=NIGHT)) == ("task:fetch 2 → 4: 7 running, drains to 4, until 06:00, then 10")

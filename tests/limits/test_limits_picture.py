@@ -19,14 +19,14 @@ def test_the_answer_to_each_change_of_a_limit() -> None:
     def limit(amount: int) -> str:
         return bench.change(FETCH, "set_word", Word(Layer.LIVE, Limit(scope=FETCH, amount=amount)))
 
-    assert limit(10) == "task:fetch no limit → 10: 7 running, 3 more may start"
+    assert limit(10) == "task:fetch no limit → 10: 7 running, 3 more may start, 5 waiting"
     assert limit(3) == "task:fetch 10 → 3: 7 running, drains to 3"
-    assert limit(7) == "task:fetch 3 → 7: 7 running, 0 more may start"
-    assert limit(7) == "task:fetch stays at 7: 7 running, 0 more may start"
+    assert limit(7) == "task:fetch 3 → 7: 7 running, 0 more may start, 5 waiting"
+    assert limit(7) == "task:fetch stays at 7: 7 running, 0 more may start, 5 waiting"
     assert limit(0) == "task:fetch 7 → 0: 7 running, nothing new starts"
     assert bench.change(FETCH, "drop_word", Layer.LIVE, FETCH) == "task:fetch 0 → no limit: 7 running, 5 waiting"
     assert bench.change(FETCH, "pause", FETCH) == "task:fetch paused: 7 running go on, 5 waiting"
-    assert limit(9) == "task:fetch no limit → 9: 7 running, 2 more may start; it is paused"
+    assert limit(9) == "task:fetch no limit → 9: 7 running, 2 more may start, 5 waiting; it is paused"
     resumed = "task:fetch resumed: 7 running, 5 waiting, its limit of 9 stands"
     assert bench.change(FETCH, "resume", FETCH) == resumed
     assert bench.change(EVERYTHING, "pause", EVERYTHING) == "global paused: 7 running go on, 5 waiting"

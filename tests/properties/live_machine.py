@@ -226,6 +226,10 @@ class Live(Followed):
         state = self.run.state
         self.tell(RetryAsked(keys=(*state.cancelled, *state.parked, *self.resting)))
 
+    @rule(scope=st.sampled_from(("task:large", "tag:slow")))
+    def retry_scope(self, scope: str) -> None:
+        self.tell(RetryAsked(keys=(), scopes=(scope_of(scope),)))
+
     # ---- the clock, and misfortune ------------------------------------------------------------------------------
 
     @rule(by=st.sampled_from((1, 50, 333, 1000, 4000)))

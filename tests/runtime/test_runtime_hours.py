@@ -1,5 +1,8 @@
 """Local time: windows and times of the day over zones, dates and changes of the clock, against a look at each minute."""
 
+# pyright: basic
+# Rows of tables, unpacked.
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
