@@ -312,8 +312,10 @@ class Watch:
         for view in state.ledger.pools():
             if view.pool.startswith("pause "):
                 continue
-            if " by " in view.pool:
-                self.keyed(state, view, fresh)
+            if view.keys is not None:
+                assert len(view.keys.shown) == view.keys.total
+                for each in view.keys.shown:
+                    self.keyed(state, view.pool.partition(" by ")[0], each, fresh)
                 continue
             assert type(view.taken) is int
             assert view.taken == taken.get(view.pool, 0), (view, taken)
@@ -333,13 +335,11 @@ class Watch:
             recount[a] for a in (At.READY, At.BACKOFF, At.RUNNING)
         ]
 
-    def keyed(self, state: State, view: PoolView, fresh: set[tuple[NodeKey, int]]) -> None:
+    def keyed(self, state: State, scope: str, view: PoolView, fresh: set[tuple[NodeKey, int]]) -> None:
         """A pool of one key: it holds those whose key it is, as far as known, and all of them where something started."""
-        scope, _, rest = view.pool.partition(" by ")
-        by, _, text = rest.partition(" = ")
 
         def held(key: NodeKey) -> int:
-            return demands_of(state, key).get(scope, 0) if self.oracle.key_of(key, by) == text else 0
+            return demands_of(state, key).get(scope, 0) if self.oracle.key_of(key, view.by) == view.key else 0
 
         taken = sum(held(key) for key in state.running)
         assert view.taken <= taken
