@@ -215,7 +215,9 @@ def sentences(draw: Any) -> Said:
     if draw(st.booleans()):
         amount = f"{amount}/{draw(st.sampled_from('smhd'))}"
         burst: str = {"mem": "5GB", "disk": "1MB", "cpu": "1.5"}.get(scope) or draw(st.integers(1, 10**6).map(str))
-        if scope == "disk" or draw(st.booleans()):  # `fetch` takes more than a byte at once
+        if scope in ("disk", "cpu") or draw(
+            st.booleans()
+        ):  # `fetch` takes more than a byte, or 0.001 of a core, at once
             options.append(("burst", burst))
     if draw(st.booleans()):
         options.append(("by", draw(KEYS)))

@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from cascade_dsl.base.diagnostics import Source
+from cascade_dsl.engine import keying
 from cascade_dsl.engine.effects import Effect, EvaluateFacts, KeyNodes
 from cascade_dsl.engine.inputs import EvaluationFailed, FactsEvaluated, Input, LimitGiven, NodesKeyed, RunRequested
 from cascade_dsl.engine.step import new_state, step, take_effects
@@ -249,7 +250,8 @@ def test_a_secret_in_the_reason_is_masked(tmp_path: Path) -> None:
     assert "***" in told.notes[0]
 
 
-def test_many_keys_leave_the_loop_free(tmp_path: Path) -> None:
+def test_many_keys_leave_the_loop_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keying, "BATCH", 1000)
     urls = [f"http://h{i % 7}.org/{i}" for i in range(1000)]
     told = evaluated(tmp_path, urls, live=(limit(HOST),))
     assert told.keys == [f"h{i % 7}.org" for i in range(1000)]
