@@ -177,7 +177,7 @@ class _Page:
 
     def limit(self, limit: Limit) -> str:
         """A limit as the file has it, but for its reason."""
-        dimensions = {resource.name: resource.dimension for resource in self.graph.resources}
+        dimensions: dict[str, Dimension] = {resource.name: resource.dimension for resource in self.graph.resources}
         dimension: Dimension = (
             dimensions.get(limit.scope.pattern, "count") if limit.scope.kind == "resource" else "count"
         )

@@ -118,7 +118,11 @@ def lowest_layer(patch: pytest.MonkeyPatch) -> None:
 
 def keeps_nothing_back(patch: pytest.MonkeyPatch) -> None:
     """What is reserved may be taken by anybody."""
-    patch.setattr(Pool, "room", lambda pool: pool.free())
+
+    def room(pool: Pool) -> int:
+        return pool.free()
+
+    patch.setattr(Pool, "room", room)
 
 
 def decides_in_silence(patch: pytest.MonkeyPatch) -> None:
