@@ -126,8 +126,8 @@ def test_what_is_frozen_stands_still_and_goes_on(project: Project, program: str,
 
 
 def test_a_timeout_stands_still_while_its_task_is_frozen(project: Project) -> None:
-    run = begin(project, timeout="timeout 3s")
-    said(project, "pause", "--freeze", "--for", "4s")
+    run = begin(project, timeout="timeout 10s")
+    said(project, "pause", "--freeze", "--for", "11s")
     stands_still(project)
     project.wait(lambda: project.of(AttemptThawed), "the end of the pause")
     assert project.of(AttemptFailed) == []

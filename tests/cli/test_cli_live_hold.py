@@ -202,7 +202,7 @@ def test_under_another_policy_nothing_can_be_retried(project: Project) -> None:
         "  help: let the run end and start a new one; with `--on-failure hold` what fails is held until it is retried\n"
     )
     assert refused(project, "retry", "all") == (
-        "error[CSC620]: nothing in this run is held or in backoff\n"
+        "error[CSC620]: nothing in this run is held, cancelled or in backoff\n"
         "  help: this run is one with `--on-failure continue`; with `hold` what fails is held until it is retried\n"
     )
     assert refused(project, "retry", "slow") == (

@@ -34,6 +34,7 @@ _VARIES = (
     (re.compile(r"\bpid \d+"), "pid N"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "DATE"),
     (re.compile(r"\b\d\d:\d\d(:\d\d)?\b"), "HH:MM"),
+    (re.compile(r"\b(\d+(\.\d+)?(ms|s|m|h|d))+\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s|min|m|h)\b( \d+ ?(s|m)\b)?"), "TIME"),
     (re.compile(r"127\.0\.0\.1:\d+"), "HOST"),
     (re.compile(r"\b\d+(\.\d+)?[KMGT]i?B\b"), "SIZE"),

@@ -307,7 +307,8 @@ class Watch:
             for pool, amount in demands_of(state, key).items():
                 taken[pool] = taken.get(pool, 0) + amount
         begun = {(k, r.serial) for k, r in state.running.items()}
-        fresh = begun - self.before
+        # What a dead engine was publishing goes on under whatever is in force now: it has not just started.
+        fresh = {(key, serial) for key, serial in begun - self.before if state.running[key].plan is None}
         self.before = begun
         for view in state.ledger.pools():
             if view.pool.startswith("pause "):

@@ -121,7 +121,7 @@ def end_well(run: Simulation, oracle: Mended) -> None:
 
 
 @given(st.data(), MOVES, st.sampled_from([5, 20, 60]), st.text(max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_run_ends_well_when_all_is_mended_and_retried(
     data: st.DataObject, moves: list[tuple[str, int]], failing: int, seed: str
 ) -> None:
