@@ -88,7 +88,7 @@ def starts(run: Simulation) -> list[tuple[int, NodeKey, int, tuple[tuple[str, in
 
 
 @given(st.data(), BATCHES, st.text(max_size=3))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_is_changed_and_undone_at_one_instant_was_never_changed(
     data: st.DataObject, batches: Sequence[tuple[int, Sequence[Input]]], seed: str
 ) -> None:
@@ -111,7 +111,7 @@ def test_what_is_changed_and_undone_at_one_instant_was_never_changed(
 
 
 @given(st.data(), MOVES, st.text(max_size=3))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_runs_is_what_the_program_means_whatever_is_changed(
     data: st.DataObject, moves: Sequence[Input | str | int], seed: str
 ) -> None:

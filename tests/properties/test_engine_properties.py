@@ -452,7 +452,7 @@ def machine() -> list[Word]:
     st.sampled_from([0, 0, 20, 60]),
     st.text(max_size=3),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_exactly_what_the_program_means_runs(
     data: st.DataObject,
     changed: list[tuple[int, str, str, int]],
@@ -494,7 +494,7 @@ def test_exactly_what_the_program_means_runs(
 
 
 @given(st.data(), changes, st.integers(0, 40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_run_is_a_function_of_its_inputs_and_replay_equals_state_at_every_turn(
     data: st.DataObject, changed: list[tuple[int, str, str, int]], turns: int
 ) -> None:
@@ -527,7 +527,7 @@ def test_a_run_is_a_function_of_its_inputs_and_replay_equals_state_at_every_turn
     files,
     st.sampled_from([0, 70]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_limit_or_pause_taken_back_leaves_no_trace(
     data: st.DataObject,
     scope: str,

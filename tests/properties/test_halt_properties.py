@@ -90,7 +90,7 @@ def outcomes(run: Simulation) -> dict[tuple[NodeKey, int], str]:
 
 
 @given(halts, st.text(max_size=3), st.sampled_from([0, 20]), st.lists(st.integers(1, 25), max_size=2))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_pauses_and_freezes_leave_what_never_pausing_leaves(
     said: list[tuple[int, str, str, int | None]], seed: str, failing: int, crashes: list[int]
 ) -> None:
@@ -115,7 +115,7 @@ def test_pauses_and_freezes_leave_what_never_pausing_leaves(
 
 
 @given(halts, st.text(max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_attempt_runs_for_its_time_however_often_it_is_frozen(
     said: list[tuple[int, str, str, int | None]], seed: str
 ) -> None:

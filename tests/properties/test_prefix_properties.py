@@ -46,7 +46,7 @@ class Committed(Simulation):
 
 
 @given(st.data(), changes, st.sampled_from([0, 0, 20, 60]), st.text(max_size=3))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_from_every_prefix_that_ends_at_a_commit_the_run_completes(
     data: st.DataObject, changed: list[tuple[int, str, str, int]], failing: int, seed: str
 ) -> None:

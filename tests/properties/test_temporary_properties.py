@@ -187,7 +187,7 @@ def fixed(oracle: Table) -> list[Word]:
     st.sampled_from([0, 0, 0, 20, 60]),
     st.text(max_size=3),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_files_are_there_as_long_as_somebody_reads_them_and_no_longer(
     data: st.DataObject, crashes: list[tuple[int, int]], failing: int, seed: str
 ) -> None:

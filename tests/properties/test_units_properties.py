@@ -100,7 +100,7 @@ changes = st.lists(
     st.booleans(),
     st.integers(0, 1000),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_units_are_disjoint_the_lowest_and_below_the_capacity_at_every_instant(
     demands: list[tuple[int, int]],
     gpus: int,

@@ -168,7 +168,7 @@ def think(naive: Naive, deed: Deed) -> None:
     naive.said = [w for w in naive.said if w.limit.until_ns is None or w.limit.until_ns > naive.now]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(DEEDS)
 def test_what_is_in_force_is_what_the_history_says(deeds: list[Deed]) -> None:
     words, naive, now = Words(), Naive(), 0
@@ -193,7 +193,7 @@ def test_what_is_in_force_is_what_the_history_says(deeds: list[Deed]) -> None:
             assert due is None or in_force_or_under, "nothing else ends"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(DEEDS, DEEDS, st.data())
 def test_an_upper_layer_that_is_taken_back_has_never_been(
     below: list[Deed], above: list[Deed], data: st.DataObject
@@ -222,7 +222,7 @@ def test_an_upper_layer_that_is_taken_back_has_never_been(
     assert words.due() == without.due()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(DEEDS, DEEDS)
 def test_a_copy_is_another(first: list[Deed], second: list[Deed]) -> None:
     """What would be in force if: nothing of the question is left."""
