@@ -18,58 +18,23 @@ import time
 from pathlib import Path
 from statistics import median
 
+from scripted import FOREVER_NS, MB, Scripted
 from sidebyside import load
 
 from cascade_dsl import api
 from cascade_dsl.engine.inputs import AttemptSucceeded
 from cascade_dsl.engine.step import step, take_effects
-from cascade_dsl.ir.events import AttemptStarted, Facts, Word
-from cascade_dsl.ir.graph import Graph, NodeKey
+from cascade_dsl.ir.events import AttemptStarted, Word
+from cascade_dsl.ir.graph import Graph
 from cascade_dsl.ir.requirement import Layer, Limit, Scope
-from cascade_dsl.testing.simulate import Played, Simulation
+from cascade_dsl.testing.simulate import Simulation
 
 FAN_OUTS = 100
 FEW, MANY = 2, 101
 DECISIONS = 80
 RUNNING = 16
-FOREVER_NS = 10**15
-MB = 1_000_000
 MEAN_MB = 51
 DEMANDS = {"equal": "cpu = 1", "varying": "cpu = 1, mem = (i * 7 % 101 + 1) * 1MB"}
-
-
-class Scripted:
-    """An oracle: every list has `each` elements, no attempt ends by itself, an instance asks for 1 to 101 MB."""
-
-    def __init__(self, each: int) -> None:
-        self.each = each
-
-    def attempt(self, key: NodeKey, attempt: int) -> Played:
-        return Played(takes_ns=FOREVER_NS)
-
-    def value(self, key: NodeKey) -> tuple[int | None, bool | None]:
-        return self.each, None
-
-    def recalled(self, key: NodeKey) -> int | bool:
-        return False
-
-    def remains(self, key: NodeKey) -> bool:
-        return False
-
-    def length(self, key: NodeKey) -> int:
-        return self.each
-
-    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts:
-        return Facts(amounts=(1000, ((key[0] * 31 + key[-1]) * 7 % 101 + 1) * MB))
-
-    def key(self, key: NodeKey, by: str) -> str:
-        return str(key[-1])
-
-    def keying_takes_ns(self) -> int:
-        return 0
-
-    def param_length(self, node: int) -> int | None:
-        return None
 
 
 def compiled(demand: str, folder: Path) -> Graph:

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+from scripted import FOREVER_NS, Scripted
 from sidebyside import load
 
 from cascade_dsl import api
@@ -28,54 +29,18 @@ from cascade_dsl.cli.run import COLLECT_AFTER
 from cascade_dsl.engine.effects import KeyNodes, StartAttempt
 from cascade_dsl.engine.inputs import Input, LimitGiven, LimitTaken, NodesKeyed
 from cascade_dsl.engine.step import step, take_effects
-from cascade_dsl.ir.events import AttemptStarted, Facts, Word
-from cascade_dsl.ir.graph import Graph, NodeKey
+from cascade_dsl.ir.events import AttemptStarted, Word
+from cascade_dsl.ir.graph import Graph
 from cascade_dsl.ir.requirement import Layer
 from cascade_dsl.lang.sentence import parse_sentence
 from cascade_dsl.store.journal import AttemptRow, Journal
-from cascade_dsl.testing.simulate import Played, Simulation
+from cascade_dsl.testing.simulate import Simulation
 
 SIZES = ((10, 10), (100, 10), (100, 100), (100, 1000))
 """Fan-outs and instances of each: one fan-out has at most 1024 that are live."""
 SENTENCES = ("task:t 8", "global 8", "mem 1GB", "tag:slow 5", "task:t 10/s burst 2", "tag:slow 5/m")
 KEYS = (100, 10_000)
 RUNNING = 16
-FOREVER_NS = 10**15
-MB = 1_000_000
-
-
-class Scripted:
-    """An oracle: every list has `each` elements, and no attempt ends by itself."""
-
-    def __init__(self, each: int) -> None:
-        self.each = each
-
-    def attempt(self, key: NodeKey, attempt: int) -> Played:
-        return Played(takes_ns=FOREVER_NS)
-
-    def value(self, key: NodeKey) -> tuple[int | None, bool | None]:
-        return self.each, None
-
-    def recalled(self, key: NodeKey) -> int | bool:
-        return False
-
-    def remains(self, key: NodeKey) -> bool:
-        return False
-
-    def length(self, key: NodeKey) -> int:
-        return self.each
-
-    def facts(self, key: NodeKey, attempt: int, peak_bytes: int) -> Facts:
-        raise AssertionError("all amounts stand in the program")
-
-    def key(self, key: NodeKey, by: str) -> str:
-        raise AssertionError("the keys are given by hand")
-
-    def keying_takes_ns(self) -> int:
-        return 0
-
-    def param_length(self, node: int) -> int | None:
-        return None
 
 
 def compiled(fans: int, folder: Path) -> Graph:
