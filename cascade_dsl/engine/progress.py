@@ -352,13 +352,11 @@ def refill(state: State, frame: Frame) -> None:
             frame.next += 1
             room -= 1
             _activate(state, frame, frame.next - 1)
-        full = frame.next < frame.count
     else:
         while room > 0 and frame.available:
             room -= 1
             _activate(state, frame, heappop(frame.available))
-        full = bool(frame.available)
-    if full and frame.body.parent is not None and (frame.body.varies or is_keyed(state, frame.body)):
+    if frame.has_cold and frame.body.parent is not None and (frame.body.varies or is_keyed(state, frame.body)):
         state.to_widen[(frame.body.region, *frame.path)] = None
 
 

@@ -152,6 +152,11 @@ class Frame:
         return (site.id, *self.path, index) if self.body.parent is not None else (site.id, *self.path)
 
     @property
+    def has_cold(self) -> bool:
+        """Elements are there that have not become hot: of a stream those whose source element has come."""
+        return self.next < self.count if self.source is None else bool(self.available)
+
+    @property
     def out_known(self) -> int:
         """How many elements of its output stream are known."""
         return self.offsets[-1] if self.body.flatten else self.count

@@ -445,7 +445,7 @@ class _Turn(Turn):
         state = self.state
         for key in list(state.to_widen):
             frame = state.frames.get(key)
-            if frame is None or (not frame.available and frame.next >= frame.count):
+            if frame is None or not frame.has_cold:
                 del state.to_widen[key]
             elif len(frame.hot) >= frame.window and self._is_blocked(frame) and self._others_could_start(frame.body):
                 self.emit(Widened(region=key, window=frame.window * 2))
@@ -461,8 +461,7 @@ class _Turn(Turn):
         if not at_rest(state):
             return False
         for key, frame in state.frames.items():
-            is_full = bool(frame.available) or frame.next < frame.count
-            if is_full and any(waits is False for waits in frame.doomed.values()) and self._could_start(frame):
+            if frame.has_cold and any(waits is False for waits in frame.doomed.values()) and self._could_start(frame):
                 self.emit(Widened(region=key, window=frame.window * 2))
                 return True
         return False

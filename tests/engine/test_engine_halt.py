@@ -20,6 +20,7 @@ from cascade_dsl.engine.inputs import (
 from cascade_dsl.engine.snapshot import snapshot
 from cascade_dsl.engine.state import At
 from cascade_dsl.engine.step import is_stalled, next_due, replay
+from cascade_dsl.engine.turn import Turn
 from cascade_dsl.ir.events import (
     AttemptFailed,
     AttemptFinished,
@@ -35,6 +36,7 @@ from cascade_dsl.ir.events import (
     RunEnded,
     ScopePaused,
     ScopeResumed,
+    Widened,
 )
 from cascade_dsl.ir.graph import Node, NodeKey
 from cascade_dsl.testing.simulate import Played, Simulation
@@ -508,3 +510,31 @@ def test_a_pause_is_written_down_with_who_why_and_until_when() -> None:
     assert of(run, ScopePaused)[0][1] == ScopePaused(
         scope=scope_of("task:t"), who="ann", because="lunch", until_ns=60 * S, freezes=True
     )
+
+
+def test_a_list_that_streams_and_has_begun_with_all_its_elements_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was widened for ever: a list that streams was taken for one that has more to begin with."""
+    emit = Turn.emit
+
+    def bounded(turn: Turn, event: Event) -> None:
+        assert len(turn.events) < 100, "the turn does not end"
+        emit(turn, event)
+
+    monkeypatch.setattr(Turn, "emit", bounded)
+    program = graph(
+        [task("t"), task("u"), task("v"), task("w")],
+        [
+            param(1),
+            call(2, "t"),
+            fan(3, 1, 4, [call(5, "u", 4)], 5),
+            fan(6, 3, 7, [call(8, "v", 7), call(9, "w", 8, after=(2,))], 9),
+            output(10, 6),
+        ],
+    )
+    table = Table(lengths={1: 3}, takes_ns=S, played={(2,): [Played(exit=1)]})
+    run = Simulation(program, table, on_failure="hold")
+    assert run.play() == "stalled"
+    assert not any(isinstance(event, Widened) for _, event in run.events)
+    table.played.clear()
+    run.turn(RetryAsked(keys=((2,),)))
+    assert run.play() == "done"
